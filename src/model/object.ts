@@ -1,0 +1,57 @@
+/**
+ * The objects a mesh is made of, as one tagged union, and the user's own form of them (a resource), which the store
+ * keeps so that `get` prints what was said.
+ */
+import type { Gateway } from "./gateway.ts";
+import type { Namespace } from "./names.ts";
+import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
+import type { VirtualService } from "./route.ts";
+import type { DestinationRule } from "./traffic.ts";
+
+export type ObjectKind =
+  | "VirtualService"
+  | "DestinationRule"
+  | "PeerAuthentication"
+  | "AuthorizationPolicy"
+  | "Gateway";
+
+export type MeshObject =
+  | ({ readonly kind: "VirtualService" } & VirtualService)
+  | ({ readonly kind: "DestinationRule" } & DestinationRule)
+  | ({ readonly kind: "PeerAuthentication" } & PeerAuthentication)
+  | ({ readonly kind: "AuthorizationPolicy" } & AuthorizationPolicy)
+  | ({ readonly kind: "Gateway" } & Gateway);
+
+export interface ObjectRef {
+  readonly kind: ObjectKind;
+  readonly namespace: Namespace;
+  readonly name: string;
+}
+
+/** A user's object: parsed, checked, defaults not filled in. Plain JSON data. */
+export interface Resource {
+  readonly apiVersion: string;
+  readonly kind: ObjectKind;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: Namespace;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+/** What the store keeps of it. `generation` rises by one whenever the spec changes. */
+export interface StoredResource {
+  readonly resource: Resource;
+  readonly generation: number;
+  /** Wall time of creation, ms; age order breaks ties between objects. */
+  readonly createdAtMs: number;
+  /** Where it was read from, when it came from a file: file:line. */
+  readonly origin?: string;
+}
+
+/** kind/namespace/name: the key in maps and messages. */
+export function objectKey(ref: ObjectRef): string {
+  return `${ref.kind}/${ref.namespace}/${ref.name}`;
+}

@@ -1,0 +1,189 @@
+/**
+ * Every limit of Weft in one place: its unit, its reason, and what happens when it is reached. Code takes limits from
+ * here and nowhere else.
+ */
+export const limits = {
+  /** Bytes of one store record. Above: the write is refused before it leaves. Keeps a replica's apply step short. */
+  recordBytes: 256 * 1024,
+  /** Messages in one atomic batch; JetStream's own bound. Above: the apply is refused with this figure. */
+  batchMessages: 1_000,
+  /** Endpoints in one shard record, so that one changed endpoint rewrites little. Above: another shard. */
+  endpointsPerShard: 128,
+  /** Endpoints one source may declare for one service. Above: 413. */
+  endpointsPerService: 10_000,
+  /** Operation ids a record remembers with their results. Older retries become conflicts. */
+  operationsRemembered: 32,
+  /** Bytes of one apply request. Above: 413, nothing parsed. */
+  applyBytes: 8 * 1024 * 1024,
+  /** Documents in one apply; each takes up to three batch messages. Above: refused with this figure. */
+  applyDocuments: 300,
+  /** YAML nesting. Above: refused at that line; a parser's stack is finite. */
+  yamlDepth: 64,
+  /** Aliases expanded in one YAML document. Above: refused; stops the alias bomb. */
+  yamlAliases: 100,
+  /** Characters of a user's regular expression. Above: refused. */
+  regexCharacters: 1_024,
+  /** Messages waiting for one actor. Full: the sender gets a retryable refusal. */
+  mailboxMessages: 1_024,
+  /** How long one actor request may take, in ms. After: unknown outcome. */
+  actorRequestMs: 10_000,
+  /** How long one store write may take before its outcome counts as unknown, in ms. */
+  storeWriteMs: 5_000,
+  /** How long one read at the store's leader may take, in ms. After: unavailable, later. */
+  storeReadMs: 2_000,
+  /** Atomic batches one node has under way at once; JetStream stages at most 50 a stream. Above: they wait their turn. */
+  storeBatchesInFlight: 8,
+  /** Bytes of one log record. A longer log is split over several; one change holds a record's before and after. */
+  logRecordBytes: 2 * 256 * 1024 + 8 * 1024,
+  /** Messages of one pull of a tail, and their bytes: what may be under way to a node that does not read. */
+  tailPullMessages: 1_000,
+  tailPullBytes: 4 * 1024 * 1024,
+  /** A tail reads the leader's last sequence this often, in ms: how fresh a replica can say it is. */
+  tailWatchMs: 1_000,
+  /** How long a tail may stay behind the leader without progress before its consumer is made anew, in ms. */
+  tailStallMs: 2_000,
+  /** How long a tail holds whole what records overwritten meanwhile have torn, in ms. After: handed on, counted. */
+  tailHoldMs: 2_000,
+  /** How long connecting to one nats-server may take, in ms: a frozen one still accepts. After: the next one. */
+  natsConnectMs: 1_000,
+  /** Pings to the nats-server, ms apart; the third without an answer ends the connection: seen within 2 s. */
+  natsPingMs: 500,
+  /** Wait between two attempts to connect, in ms, drawn from this range. */
+  natsReconnectMinMs: 100,
+  natsReconnectMaxMs: 500,
+  /** Bytes of one message on an xDS stream from a proxy. Above: the stream ends. Covers 50,000 resumed versions. */
+  xdsRequestBytes: 4 * 1024 * 1024,
+  /** Names one stream may subscribe to in one type. Above: the stream ends. */
+  xdsSubscribedNames: 50_000,
+  /** How long a pinned generation may wait for a proxy's acknowledgement before the next one starts, in ms. */
+  xdsGenerationMs: 5_000,
+  /** Live xDS streams of one node. Above: refused, elsewhere. */
+  xdsStreams: 5_000,
+  /** TCP connections to one xDS port, handshakes included. Above: dropped at accept, so that a flood costs no TLS. */
+  xdsConnections: 6_000,
+  /** Streams on one connection to the xDS port; Envoy needs one. Above: HTTP/2 refuses the stream. */
+  xdsStreamsPerConnection: 100,
+  /** Bytes of one xDS response; what does not fit follows after its acknowledgement. Below gRPC's default of 4 MiB. */
+  xdsResponseBytes: 3 * 1024 * 1024,
+  /** Bytes handed to one stream and not yet taken by its peer. Above: what is next waits, and the newer replaces it. */
+  xdsUnflushedBytes: 64 * 1024,
+  /** How long a stream may stay open without saying who it is, in ms; also the TLS handshake's time. After: ended. */
+  xdsFirstRequestMs: 10_000,
+  /** Streams whose record or certificate goes end spread over this time, in ms, so that they do not return in step. */
+  xdsEndSpreadMs: 2_000,
+  /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */
+  xdsSliceMs: 5,
+  /** Longest SVID lifetime, ms: the SPIFFE profile's advice and ours. */
+  svidLifetimeMs: 24 * 60 * 60 * 1000,
+  /** Lifetime of a node's intermediate, ms. Renewed at half. */
+  intermediateLifetimeMs: 7 * 24 * 60 * 60 * 1000,
+  /** Attestation requests a second from everybody together, and the burst. Above: 429. */
+  attestPerSecond: 50,
+  attestBurst: 200,
+  /** Workloads one agent may register. Above: refused. */
+  workloadsPerAgent: 1_000,
+  /** Longest `wait` that the API holds open, ms. */
+  waitMs: 10 * 60 * 1000,
+  /** Bytes of one `PUT endpoints` or agent request. Above: 413. Covers 10,000 endpoints. */
+  endpointsBytes: 4 * 1024 * 1024,
+  /** Attempts at one API write that somebody else overtook or whose outcome stayed unknown. After: 409 or 503. */
+  writeAttempts: 8,
+  /** First pause between two of those, ms; doubles, jittered. */
+  writeRetryMs: 5,
+  /** Live watch and event streams of one node's API. Above: 503. */
+  apiStreams: 256,
+  /** Bytes waiting for one reader of an API event stream. Above: the stream ends, the reader starts over. */
+  apiStreamBytes: 1024 * 1024,
+  /** How often an API event stream says that it lives, ms. */
+  apiStreamBeatMs: 15_000,
+  /** How long a TLS handshake on the agent listener may take, ms. After: the connection is closed. */
+  agentHandshakeMs: 10_000,
+  /** meshctl run: pause before the agent is asked again, first and longest, ms. */
+  runReconnectFirstMs: 100,
+  runReconnectLongestMs: 1_000,
+  /** meshctl run: how long the agent may take to withdraw a workload, ms. After: its own grace does it. */
+  runStopMs: 15_000,
+  /** meshctl: how long one API request may take beyond what it waits for, ms. */
+  cliRequestMs: 15_000,
+  /** Characters that are read of an answer that says what went wrong. */
+  problemCharacters: 64 * 1024,
+  /** How long an agent waits for one answer of a node, ms. After: the next address, then a jittered wait. */
+  agentRequestMs: 3_000,
+  /** Waits between an agent's tries, ms: short enough to be back 10 s after any outage, long enough not to storm. */
+  agentRetryBaseMs: 200,
+  agentRetryMaxMs: 2_000,
+  /** Bytes of one node's answer to an agent. Above: the call fails. A host's whole bundle and workloads fit many times. */
+  agentReplyBytes: 4 * 1024 * 1024,
+  /** Between two heartbeats of an agent, ms; the longest that the fleet's view and a new gateway port lag behind. */
+  agentHeartbeatMs: 2_000,
+  /** Certificate requests in one call of an agent. Above: another call. A node signs these in well under a second. */
+  svidsPerRequest: 64,
+  /** How long a workload outlives its client's vanished stream, ms; a client that was only restarted is back by then. */
+  sessionGraceMs: 5_000,
+  /** The same after the agent itself was started again, ms: its clients poll for the socket. */
+  adoptedSessionGraceMs: 15_000,
+  /** How long after its endpoint was withdrawn a workload still serves, ms: callers' proxies learn of it meanwhile. */
+  withdrawMs: 1_000,
+  /** How long open requests may take to end when a proxy is stopped, ms. After: it is stopped all the same. */
+  proxyDrainMs: 3_000,
+  /** From SIGTERM to SIGKILL of a proxy, ms. */
+  proxyTermMs: 3_000,
+  /** How long a proxy may take to be configured before its user is told what is missing, ms. */
+  proxyReadyWarnMs: 10_000,
+  /** Longest wait before a dead proxy is started again, ms; the first is agentRetryBaseMs. */
+  proxyRestartMaxMs: 5_000,
+  /** How long one answer of a proxy's admin page may take, ms, and how many bytes it may have. Above: no report this time. */
+  proxyAdminMs: 1_500,
+  proxyAdminBytes: 32 * 1024 * 1024,
+  /** Bytes of one request on the agent's local socket. Above: 413. */
+  localRequestBytes: 256 * 1024,
+  /** Bytes of a Unix socket's path: sun_path has 104 on macOS, 108 on Linux, one is the end mark. */
+  socketPathBytes: 103,
+  /** Lifetime of a trust domain's root, ms. Rotated long before. */
+  rootLifetimeMs: 10 * 365 * 24 * 60 * 60 * 1000,
+  /** How far back a certificate begins, ms: for verifiers whose clock is behind the issuer's. */
+  certificateSkewMs: 30_000,
+  /** Bytes of one CSR. Above: refused before a byte is parsed. One with our key and a dozen SANs has under 2 kB. */
+  csrBytes: 8 * 1024,
+  /** Bytes of one join token as text. Above: refused unread. */
+  joinTokenBytes: 8 * 1024,
+  /** How long a challenge's nonce is good, ms. */
+  attestNonceMs: 30_000,
+  /** Nonces spent and not yet expired that a node remembers; attestPerSecond keeps it below. Full: refused, later. */
+  attestNoncesSpent: 8_192,
+  /** CSRs in one message to a signing worker: ≈ 10 ms of work, so that a renewal never waits long behind a storm. */
+  signBatch: 64,
+  /** Messages waiting for a worker. Full: a retryable refusal. 256 × signBatch is over one second of both cores. */
+  workerQueue: 256,
+  /** An actor without a message for this long leaves memory, ms; the next message brings it back. */
+  actorIdleMs: 60_000,
+  /** How often a node looks for due timers and for actors that must always run, ms. The precision of durable timers. */
+  actorSweepMs: 500,
+  /** Wait before a failed renewal of a node's own certificates is tried again, ms; jittered. */
+  renewRetryMs: 2_000,
+  /** How long an answer waits until this node's own copy holds what was written, ms. After: it is answered anyway. */
+  readYourWriteMs: 1_000,
+  /** How often the topology is told to whoever listens, ms: it is made of 2 s heartbeats. */
+  topologyEventMs: 1_000,
+  /** How long an apply may take, its retries included, ms. After: 504, and the next call says what became of it. */
+  applyMs: 15_000,
+  /** Longest life of a join token, ms: a week. */
+  joinTokenLifetimeMs: 7 * 24 * 60 * 60 * 1000,
+  /** Bytes of one attestation request: a key, a CSR, a signature. Above: 413. */
+  attestBytes: 64 * 1024,
+  /** Connections to one node's agent listener, attested or not. Above: closed at once. */
+  agentConnections: 2_000,
+  /** How long a request on the agent listener may take to arrive, ms. After: 408. */
+  agentRequestTimeoutMs: 30_000,
+  /** Inbound ports, upstreams or gateway listeners of one workload. Above: refused. */
+  portsPerWorkload: 256,
+  /** Edges that one heartbeat may report of one proxy. Above: refused. */
+  edgesPerProxy: 10_000,
+  /** Roots of one trust domain at a time: prepared, active, retiring, and one to spare. Above: no new one is prepared. */
+  authoritySlots: 4,
+  /** Nodes whose intermediates the authority's record remembers; those that ended go first. A cluster has a handful. */
+  authorityIntermediates: 256,
+  /** Sources that may claim ports of one service, and ports one source may claim. Keeps the record far under recordBytes. */
+  serviceSources: 1_000,
+  servicePorts: 64,
+} as const;

@@ -1,0 +1,66 @@
+/**
+ * Logs are events with fields, one JSON object a line on stderr. A field that carries a secret is wrapped in `Secret`,
+ * which prints as [redacted] wherever it ends up.
+ */
+import { inspect } from "node:util";
+import { destination, pino } from "pino";
+
+export interface Logger {
+  debug(event: string, fields?: Record<string, unknown>): void;
+  info(event: string, fields?: Record<string, unknown>): void;
+  warn(event: string, fields?: Record<string, unknown>): void;
+  error(event: string, fields?: Record<string, unknown>): void;
+  /** A logger whose every event carries `fields`. */
+  with(fields: Record<string, unknown>): Logger;
+}
+
+/** A value that must be handed around but never printed. */
+export class Secret<T> {
+  readonly #value: T;
+  constructor(value: T) {
+    this.#value = value;
+  }
+  reveal(): T {
+    return this.#value;
+  }
+  toString(): string {
+    return "[redacted]";
+  }
+  toJSON(): string {
+    return "[redacted]";
+  }
+  [inspect.custom](): string {
+    return "[redacted]";
+  }
+}
+
+interface PinoLike {
+  debug(fields: object, event: string): void;
+  info(fields: object, event: string): void;
+  warn(fields: object, event: string): void;
+  error(fields: object, event: string): void;
+  child(fields: object): PinoLike;
+}
+
+function overPino(sink: PinoLike): Logger {
+  return {
+    debug: (event, fields = {}) => sink.debug(fields, event),
+    info: (event, fields = {}) => sink.info(fields, event),
+    warn: (event, fields = {}) => sink.warn(fields, event),
+    error: (event, fields = {}) => sink.error(fields, event),
+    with: (fields) => overPino(sink.child(fields)),
+  };
+}
+
+/** @param level debug | info | warn | error; from MESHCTL_LOG_LEVEL in the programs. */
+export function stderrLogger(program: string, level = "info"): Logger {
+  return overPino(pino({ level, base: { program, pid: process.pid }, messageKey: "event" }, destination(2)));
+}
+
+export const silentLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  with: () => silentLogger,
+};

@@ -1,0 +1,60 @@
+// The test driver: `npm test [-- PATTERN… [--name REGEX] [--update]]`. Each test file runs in a process of its own under Node's
+// test runner, so that a file that hangs or crashes is one failure and not the end. Light files run two at a time. Those that
+// start real meshes (test/mesh/, test/real/) run alone and last: they measure times, and would measure each other.
+//
+// PATTERN is part of a file's path; --name goes to the runner; --update sets WEFT_UPDATE=1, which golden tests read.
+// The last line is `N passed, N failed` (`, N skipped`). Exit 1 on any failure, and when nothing ran.
+
+import { globSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { describeFile } from "./driver/report.mjs";
+import { runFile, stopAll } from "./driver/run_file.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const heavy = /^test\/(mesh|real)\//;
+/** Two cores are what a small machine has; unit tests gain nothing from more. */
+const lightAtOnce = 2;
+const lightLimitMs = 120_000;
+const heavyLimitMs = 240_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { name: { type: "string" }, update: { type: "boolean", default: false } },
+});
+
+const files = globSync(["src/**/*.test.ts", "test/**/*.test.ts", "setup/**/*.test.mjs"], { cwd: root })
+  .filter((file) => positionals.length === 0 || positionals.some((pattern) => file.includes(pattern)))
+  .sort();
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+let stopped = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    stopped = true;
+    stopAll();
+  });
+}
+
+await runAll({ files: files.filter((file) => !heavy.test(file)), limitMs: lightLimitMs, atOnce: lightAtOnce });
+await runAll({ files: files.filter((file) => heavy.test(file)), limitMs: heavyLimitMs, atOnce: 1 });
+
+const ran = total.passed + total.failed > 0;
+if (!ran) console.log(positionals.length > 0 ? `no test file matches ${positionals.join(", ")}` : "there are no tests");
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exitCode = stopped ? 130 : ran && total.failed === 0 ? 0 : 1;
+
+async function runAll({ files, limitMs, atOnce }) {
+  const waiting = [...files];
+  const worker = async () => {
+    for (let file = waiting.shift(); file !== undefined && !stopped; file = waiting.shift()) {
+      const result = await runFile({ root, file, limitMs, name: values.name, update: values.update });
+      if (stopped) return;
+      for (const key of Object.keys(total)) total[key] += result[key];
+      console.log(describeFile(file, result));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
