@@ -1,0 +1,96 @@
+/**
+ * The authority's hands: they hold the key that seals root keys, make the first root, and sign intermediates with the
+ * active one. They run in the actor's turn before it decides, on the node that owns the actor, and change nothing.
+ */
+import { createIntermediate, createRoot } from "../../certificates/authority_certificates.ts";
+import { fromBase64, toBase64 } from "../../certificates/base64.ts";
+import { serialText } from "../../certificates/certificate.ts";
+import { type Issuer, issuerFrom } from "../../certificates/issuer.ts";
+import { exportPrivateKey, importPrivateKey, makeKeyPair } from "../../certificates/key_pair.ts";
+import { openKey, type SealingKey, sealKey } from "../../certificates/key_sealing.ts";
+import { type TrustDomain, trustDomainFrom } from "../../model/identity.ts";
+import { WeftError } from "../../platform/error.ts";
+import { type Random, shortId } from "../../platform/random.ts";
+import type { Hands, TurnContext } from "../runtime/kind.ts";
+import type {
+  AuthorityMessage,
+  AuthorityRequest,
+  AuthorityState,
+  AuthorityTypes,
+  NewIntermediate,
+  NewRoot,
+} from "./authority.ts";
+import { activeSlot, sealBinding } from "./authority_slots.ts";
+
+export interface AuthorityHandsOptions {
+  readonly sealingKey: SealingKey;
+  readonly random: Random;
+  /** Of intermediates. Default limits.intermediateLifetimeMs. */
+  readonly intermediateLifetimeMs?: number;
+}
+
+type Signing = Extract<AuthorityRequest, { readonly type: "signIntermediate" }>;
+
+export function authorityHands(options: AuthorityHandsOptions): Hands<AuthorityTypes> {
+  return {
+    prepare: async (state, request, context) => prepare(options, state, request, context),
+    perform: async (effect: never) => effect,
+  };
+}
+
+function prepare(
+  options: AuthorityHandsOptions,
+  state: AuthorityState,
+  request: AuthorityRequest,
+  context: TurnContext,
+): AuthorityMessage {
+  const domain = trustDomainOf(context.id);
+  const active = activeSlot(state.slots);
+  const firstRoot = active ? undefined : makeRoot(options, domain, context.nowMs);
+  const slot = active ?? firstRoot;
+  if (request.type !== "signIntermediate" || !slot) return { request, ...(firstRoot ? { firstRoot } : {}) };
+  const intermediate = makeIntermediate(options, domain, slot, request, context.nowMs);
+  return { request, intermediate, ...(firstRoot ? { firstRoot } : {}) };
+}
+
+function makeRoot({ sealingKey, random }: AuthorityHandsOptions, trustDomain: TrustDomain, nowMs: number): NewRoot {
+  const id = shortId(random, 8);
+  const keys = makeKeyPair();
+  const root = createRoot({ trustDomain, slot: id, keys, nowMs, random });
+  const sealedKey = sealKey(exportPrivateKey(keys.privateKey), sealBinding(trustDomain, id), sealingKey, random);
+  return { id, root: toBase64(root), sealedKey };
+}
+
+function makeIntermediate(
+  { sealingKey, random, intermediateLifetimeMs }: AuthorityHandsOptions,
+  trustDomain: TrustDomain,
+  slot: NewRoot,
+  { nodeName, publicKey }: Signing,
+  nowMs: number,
+): NewIntermediate | { readonly refused: string } {
+  const key = fromBase64(publicKey);
+  if (!key) return { refused: "the node's key is not base64" };
+  const lifetime = intermediateLifetimeMs === undefined ? {} : { lifetimeMs: intermediateLifetimeMs };
+  const root = openRoot(trustDomain, slot, sealingKey);
+  try {
+    const der = createIntermediate({ trustDomain, nodeName, publicKey: key, nowMs, random, ...lifetime }, root);
+    const { notAfterMs } = issuerFrom(der, root.key);
+    return { nodeName, slot: slot.id, serial: serialText(der), notAfterMs, chain: [toBase64(der)] };
+  } catch (cause) {
+    const failure = WeftError.from(cause, `sign an intermediate for node ${nodeName}`);
+    if (failure.code === "invalid") return { refused: failure.because };
+    throw failure;
+  }
+}
+
+function openRoot(trustDomain: TrustDomain, slot: NewRoot, sealingKey: SealingKey): Issuer {
+  const pkcs8 = openKey(slot.sealedKey, sealBinding(trustDomain, slot.id), sealingKey);
+  return issuerFrom(fromBase64(slot.root) ?? new Uint8Array(), importPrivateKey(pkcs8).privateKey);
+}
+
+function trustDomainOf(id: string): TrustDomain {
+  const trustDomain = trustDomainFrom(id);
+  if (trustDomain) return trustDomain;
+  const because = `${JSON.stringify(id)} is not a trust domain`;
+  throw new WeftError({ code: "invalid", retry: "never", attempted: "act as an authority", because });
+}

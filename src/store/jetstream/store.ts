@@ -1,0 +1,203 @@
+/**
+ * The Store over JetStream. Writes are published with the sequence their key must have; several go as one atomic batch
+ * whose headers are set here (the client's own batches drop the expectations). Reads and barriers are answered by the
+ * stream's leader. Every call ends within its limit, whatever the servers do.
+ */
+import { JetStreamApiError } from "@nats-io/jetstream";
+import type { Clock } from "../../platform/clock.ts";
+import { WeftError } from "../../platform/error.ts";
+import { limits } from "../../platform/limits.ts";
+import type { Logger } from "../../platform/log.ts";
+import { type Random, shortId, ulid } from "../../platform/random.ts";
+import { type Answer, carryOut, type PlannedMessage } from "../append.ts";
+import { appendEnd } from "../framing.ts";
+import { decodeRecord } from "../record.ts";
+import type {
+  Append,
+  Outcome,
+  RecordKey,
+  Sequence,
+  Store,
+  StoreRecord,
+  StreamName,
+  Tail,
+  TailHandler,
+} from "../store.ts";
+import { answerFrom, answerFromFailure } from "./answers.ts";
+import { type Connection, during, type Session } from "./connection.ts";
+import { deadline } from "./deadline.ts";
+import { batchHeaders, placeFrom, singleHeaders } from "./headers.ts";
+import { type StreamNames, subjectOf } from "./names.ts";
+import { readState, type StreamState } from "./streams.ts";
+import { JetStreamTail } from "./tail.ts";
+import { Turns } from "./turns.ts";
+
+export interface JetStreamStoreOptions {
+  readonly connection: Connection;
+  readonly names: Readonly<Record<StreamName, StreamNames>>;
+  /** As read when the streams were made or found. */
+  readonly states: Readonly<Record<StreamName, StreamState>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const streamNotFound = 10059;
+
+export class JetStreamStore implements Store {
+  readonly #options: JetStreamStoreOptions;
+  readonly #incarnations: Record<StreamName, string>;
+  readonly #batches = new Turns(limits.storeBatchesInFlight);
+  readonly #tails = new Set<Tail>();
+
+  constructor(options: JetStreamStoreOptions) {
+    this.#options = options;
+    const { records, endpoints } = options.states;
+    this.#incarnations = { records: records.incarnation, endpoints: endpoints.incarnation };
+  }
+
+  incarnation(stream: StreamName): string {
+    return this.#incarnations[stream];
+  }
+
+  async append(name: StreamName, append: Append, signal?: AbortSignal): Promise<Outcome> {
+    const { clock, random } = this.#options;
+    const incarnation = this.#incarnations[name];
+    const until = deadline(clock, limits.storeWriteMs, `write ${name}`, signal);
+    const attempt = (messages: readonly PlannedMessage[]): Promise<Answer> =>
+      this.#attempt(name, incarnation, messages, until.signal);
+    const read = (key: RecordKey): Promise<StoreRecord | undefined> => this.read(name, key, until.signal);
+    const logId = ulid(random, clock.nowMs());
+    try {
+      const outcome = await carryOut({ clock, random, incarnation, attempt, read }, append, logId, until.signal);
+      if (outcome.kind === "unknown") void this.#notice(name);
+      return outcome;
+    } finally {
+      until.clear();
+    }
+  }
+
+  async #attempt(
+    name: StreamName,
+    incarnation: string,
+    messages: readonly PlannedMessage[],
+    until: AbortSignal,
+  ): Promise<Answer> {
+    try {
+      const session = await this.#options.connection.session(until);
+      const subject = (key: RecordKey): string => subjectOf(this.#options.names[name], incarnation, key);
+      const [only] = messages;
+      if (messages.length === 1 && only) {
+        const { nats } = session;
+        until.throwIfAborted();
+        const options = { headers: singleHeaders(only), timeout: limits.storeWriteMs };
+        return answerFrom(await during(session, nats.request(subject(only.key), only.payload, options), until), 1);
+      }
+      return await this.#batches.take(() => this.#sendBatch(session, subject, messages, until));
+    } catch (cause) {
+      return answerFromFailure(cause);
+    }
+  }
+
+  /** All messages at once; only the last asks for an answer, and commits. */
+  async #sendBatch(
+    session: Session,
+    subject: (key: RecordKey) => string,
+    messages: readonly PlannedMessage[],
+    until: AbortSignal,
+  ): Promise<Answer> {
+    until.throwIfAborted();
+    const batch = shortId(this.#options.random, 26);
+    const count = messages.length;
+    for (const [at, message] of messages.entries()) {
+      const headers = batchHeaders(message, batch, at + 1, count);
+      if (at + 1 < count) {
+        session.nats.publish(subject(message.key), message.payload, { headers });
+        continue;
+      }
+      const options = { headers, timeout: limits.storeWriteMs };
+      const answered = session.nats.request(subject(message.key), message.payload, options);
+      return answerFrom(await during(session, answered, until), count);
+    }
+    return { kind: "unknown", because: "nothing was to be sent" };
+  }
+
+  async read(name: StreamName, key: RecordKey, signal?: AbortSignal): Promise<StoreRecord | undefined> {
+    const { names } = this.#options;
+    const incarnation = this.#incarnations[name];
+    const subject = subjectOf(names[name], incarnation, key);
+    const stored = await this.#ask(`read record ${key}`, signal, ({ manager }) =>
+      manager.streams.getMessage(names[name].stream, { last_by_subj: subject }),
+    );
+    if (!stored) return undefined;
+    const place = placeFrom(stored.header);
+    const message = { key, sequence: stored.seq, payload: stored.data, ...(place && { place }) };
+    const decoded = decodeRecord({ ...message, appendEnd: appendEnd(message) }, incarnation);
+    if (decoded.kind === "record") return decoded.record;
+    const { because } = decoded;
+    throw new WeftError({ code: "invalid", retry: "never", attempted: `read record ${key}`, because });
+  }
+
+  async lastSequence(name: StreamName, signal?: AbortSignal): Promise<Sequence> {
+    return (await this.#state(name, signal)).last;
+  }
+
+  tail(name: StreamName, handler: TailHandler): Tail {
+    const { connection, names, clock, random, logger } = this.#options;
+    const tail = new JetStreamTail({
+      connection,
+      names: names[name],
+      handler,
+      clock,
+      random,
+      logger: logger.with({ stream: names[name].stream }),
+      holds: name === "records",
+      onIncarnation: (incarnation) => {
+        this.#incarnations[name] = incarnation;
+      },
+      onStop: () => this.#tails.delete(tail),
+    });
+    this.#tails.add(tail);
+    return tail;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#tails].map((tail) => tail.stop()));
+    await this.#options.connection.close();
+  }
+
+  async #state(name: StreamName, signal?: AbortSignal): Promise<StreamState> {
+    const names = this.#options.names[name];
+    const state = await this.#ask(`read the last sequence of ${names.stream}`, signal, (session) =>
+      readState(session, names),
+    );
+    if (state) return state;
+    const attempted = `read the last sequence of ${names.stream}`;
+    throw new WeftError({ code: "unavailable", retry: "later", attempted, because: "the stream does not exist" });
+  }
+
+  /** After a write that nobody answered: the stream may be another one now. */
+  async #notice(name: StreamName): Promise<void> {
+    const state = await this.#state(name).catch(() => undefined);
+    if (state) this.#incarnations[name] = state.incarnation;
+  }
+
+  async #ask<T>(
+    attempted: string,
+    signal: AbortSignal | undefined,
+    question: (session: Session) => Promise<T>,
+  ): Promise<T> {
+    const until = deadline(this.#options.clock, limits.storeReadMs, attempted, signal);
+    try {
+      const session = await this.#options.connection.session(until.signal);
+      return await during(session, question(session), until.signal);
+    } catch (cause) {
+      if (signal?.aborted) throw WeftError.from(cause, attempted, { code: "cancelled" });
+      const gone = cause instanceof JetStreamApiError && cause.code === streamNotFound;
+      const because = gone ? "the stream does not exist" : cause instanceof Error ? cause.message : String(cause);
+      throw WeftError.from(cause, attempted, { code: "unavailable", retry: "later", because });
+    } finally {
+      until.clear();
+    }
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * One gRPC call: from its first request, through identification, to its end. Turns bytes into requests for the stream
+ * and the stream's responses into writes.
+ */
+import { type ServerDuplexStream, status } from "@grpc/grpc-js";
+import type { Node } from "#envoy/envoy/config/core/v3/base_pb.js";
+import type { LayerKey } from "../compile/layer.ts";
+import type { SpiffeId } from "../model/identity.ts";
+import type { WorkloadName } from "../model/names.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import { limits } from "../platform/limits.ts";
+import type { Random } from "../platform/random.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Connections } from "./listener.ts";
+import type { EndCode, XdsObserver } from "./observer.ts";
+import { peerOfCertificate } from "./peer.ts";
+import { type DeltaRequest, decodeDeltaRequest } from "./request.ts";
+import type { ProxyStream } from "./stream.ts";
+
+/** What the connection proved. `plaintext`: nothing. */
+export type Peer = { readonly spiffeId: SpiffeId; readonly certificateNotAfterMs: number } | "plaintext";
+
+/** What the proxy says of itself; over mTLS only `id` counts, as the name of its workload record. */
+export interface NodeClaim {
+  readonly id: string;
+  readonly cluster: string;
+  /** Node.metadata as JSON. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly locality: { readonly region: string; readonly zone: string };
+}
+
+export type Identified =
+  | { readonly kind: "proxy"; readonly proxy: WorkloadName; readonly layers: readonly LayerKey[] }
+  | {
+      readonly kind: "refused";
+      /** unavailable: not now, or not here; the proxy should try again. */
+      readonly code: "unauthenticated" | "permission-denied" | "unavailable";
+      readonly because: string;
+    };
+
+/** Given by meshd, which knows the workload records. */
+export interface Identities {
+  /** Answers a promise only if it has to wait, for example until the proxy's own layers are compiled. */
+  identify(peer: Peer, node: NodeClaim): Identified | Promise<Identified>;
+  /** Registers who wants to know that a proxy's answer from `identify` may be another now. Called once. */
+  onLayersChanged(listener: (proxy: WorkloadName) => void): void;
+}
+
+export interface CallContext {
+  readonly fleet: Fleet;
+  readonly identities: Identities;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: XdsObserver;
+  readonly kind: "mtls" | "plaintext";
+  readonly connections: Connections;
+  readonly ended: (call: AdsCall) => void;
+}
+
+const statuses: Readonly<Record<EndCode, status>> = {
+  unauthenticated: status.UNAUTHENTICATED,
+  "permission-denied": status.PERMISSION_DENIED,
+  "invalid-argument": status.INVALID_ARGUMENT,
+  "resource-exhausted": status.RESOURCE_EXHAUSTED,
+  unavailable: status.UNAVAILABLE,
+  internal: status.INTERNAL,
+};
+
+interface Known {
+  readonly peer: Peer;
+  readonly node: NodeClaim;
+  readonly stream: ProxyStream;
+}
+
+export class AdsCall {
+  readonly #call: ServerDuplexStream<Buffer, Buffer>;
+  readonly #context: CallContext;
+  #known: Known | undefined;
+  #timer: Timer;
+  #open = true;
+
+  constructor(call: ServerDuplexStream<Buffer, Buffer>, context: CallContext) {
+    this.#call = call;
+    this.#context = context;
+    const because = `no request within ${limits.xdsFirstRequestMs} ms`;
+    this.#timer = context.clock.after(limits.xdsFirstRequestMs, () => this.end("unauthenticated", because));
+    call.on("data", (bytes: Buffer) => this.#receive(bytes));
+    call.on("end", () => this.#leave(() => call.end()));
+    call.on("cancelled", () => this.#leave());
+    call.on("error", () => this.#leave());
+  }
+
+  get proxy(): string | undefined {
+    return this.#known?.stream.proxy;
+  }
+
+  /** Ends the stream with a status that says why. */
+  end(code: EndCode, because: string): void {
+    if (!this.#open) return;
+    this.#context.observer.ended(this.proxy ?? this.#call.getPeer(), code, because);
+    this.#leave(() => this.#call.emit("error", { code: statuses[code], details: because }));
+  }
+
+  /** The proxy's record or layers changed. */
+  identifyAgain(): void {
+    const known = this.#known;
+    if (!known) return;
+    this.#identify(known.peer, known.node, (identified) => {
+      if (identified.kind === "proxy" && identified.proxy === known.stream.proxy) {
+        this.#endWithCertificate(known.peer);
+        this.#context.fleet.restack(known.stream, identified.layers);
+        return;
+      }
+      const code = identified.kind === "refused" ? identified.code : "permission-denied";
+      const because = identified.kind === "refused" ? identified.because : "the node is another workload now";
+      this.#endWithin(limits.xdsEndSpreadMs, () => this.end(code, because));
+    });
+  }
+
+  #leave(last?: () => void): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#timer.cancel();
+    if (this.#known) this.#context.fleet.close(this.#known.stream);
+    this.#context.ended(this);
+    last?.();
+  }
+
+  #receive(bytes: Buffer): void {
+    if (!this.#open) return;
+    let request: DeltaRequest;
+    try {
+      request = decodeDeltaRequest(bytes);
+    } catch {
+      this.end("invalid-argument", "a request is not a DeltaDiscoveryRequest");
+      return;
+    }
+    if (this.#known) this.#handOn(this.#known.stream, request);
+    else this.#begin(request);
+  }
+
+  #handOn(stream: ProxyStream, request: DeltaRequest): void {
+    const violation = this.#context.fleet.receive(stream, request);
+    if (violation) this.end(violation.code, violation.because);
+  }
+
+  #begin(request: DeltaRequest): void {
+    if (!request.node) {
+      this.end("unauthenticated", "the first request of a stream must carry the node");
+      return;
+    }
+    if (!this.#context.fleet.ready) {
+      this.end("unavailable", "this node has not read the mesh's configuration yet");
+      return;
+    }
+    const peer = this.#peer();
+    if (!peer) return;
+    const node = claimOf(request.node);
+    // Nothing more is read until it is known whose words they are.
+    this.#call.pause();
+    this.#identify(peer, node, (identified) => {
+      if (identified.kind === "refused") {
+        this.end(identified.code, identified.because);
+        return;
+      }
+      this.#admit(peer, node, identified, request);
+      this.#call.resume();
+    });
+  }
+
+  #admit(peer: Peer, node: NodeClaim, { proxy, layers }: Identified & { kind: "proxy" }, request: DeltaRequest): void {
+    const write = (bytes: Buffer, flushed: () => void): void => {
+      this.#call.write(bytes, flushed);
+    };
+    const stream = this.#context.fleet.open({ proxy, layers, wire: { write } });
+    this.#known = { peer, node, stream };
+    this.#endWithCertificate(peer);
+    this.#handOn(stream, request);
+  }
+
+  #peer(): Peer | undefined {
+    const { kind, connections, clock } = this.#context;
+    if (kind === "plaintext") return "plaintext";
+    const der = connections.certificate(this.#call.getPeer());
+    const reading = der ? peerOfCertificate(der) : undefined;
+    if (reading?.kind !== "peer") {
+      this.#endConnection("unauthenticated", reading?.because ?? "no client certificate");
+      return undefined;
+    }
+    if (reading.peer.certificateNotAfterMs > clock.nowMs()) return reading.peer;
+    this.#endConnection("unauthenticated", "the client certificate has expired");
+    return undefined;
+  }
+
+  #identify(peer: Peer, node: NodeClaim, then: (identified: Identified) => void): void {
+    const answer = this.#context.identities.identify(peer, node);
+    if (!(answer instanceof Promise)) {
+      then(answer);
+      return;
+    }
+    const failed = (error: unknown): void => {
+      this.end("unavailable", `the node cannot be identified now: ${String(error)}`);
+    };
+    answer.then((identified) => {
+      if (this.#open) then(identified);
+    }, failed);
+  }
+
+  /** A connection outlives its certificate, and Envoy would open the next stream on it: the connection goes too. */
+  #endWithCertificate(peer: Peer): void {
+    this.#timer.cancel();
+    if (peer === "plaintext") return;
+    const leftMs = peer.certificateNotAfterMs - this.#context.clock.nowMs();
+    const spreadMs = Math.min(limits.xdsEndSpreadMs, leftMs / 10);
+    this.#timer = this.#context.clock.after(leftMs - spreadMs, () => {
+      this.#endWithin(spreadMs, () => this.#endConnection("unauthenticated", "the client certificate has expired"));
+    });
+  }
+
+  #endWithin(spreadMs: number, end: () => void): void {
+    this.#timer.cancel();
+    this.#timer = this.#context.clock.after(this.#context.random.unit() * spreadMs, end);
+  }
+
+  #endConnection(code: EndCode, because: string): void {
+    const peer = this.#call.getPeer();
+    this.end(code, because);
+    this.#context.clock.after(limits.xdsLastWordMs, () => this.#context.connections.end(peer));
+  }
+}
+
+function claimOf(node: Node): NodeClaim {
+  const { region = "", zone = "" } = node.locality ?? {};
+  return { id: node.id, cluster: node.cluster, metadata: node.metadata ?? {}, locality: { region, zone } };
+}

@@ -1,0 +1,135 @@
+/**
+ * All connected proxies and the layers they are served from. `apply` is the one way in for changes: it marks what each
+ * concerned stream owes, then sends in slices, so that the event loop stays free while a change goes to thousands.
+ * Called by meshd (apply, waitDistributed, statuses) and by server.ts (open, close).
+ */
+import type { LayerChange, LayerKey, Position } from "../compile/layer.ts";
+import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
+import type { Clock } from "../platform/clock.ts";
+import { limits } from "../platform/limits.ts";
+import { type Distributed, Distribution } from "./distribution.ts";
+import { FrameEncoder } from "./frame.ts";
+import type { Violation } from "./interest.ts";
+import { LayerStore } from "./layers.ts";
+import { silentObserver, type XdsObserver } from "./observer.ts";
+import type { DeltaRequest } from "./request.ts";
+import { Stack } from "./stack.ts";
+import { ProxyStream, type StreamStatus, type Wire } from "./stream.ts";
+import { SubscriptionIndex } from "./subscription.ts";
+
+export interface FleetOptions {
+  readonly clock: Clock;
+  readonly observer?: XdsObserver;
+}
+
+export class Fleet {
+  readonly #clock: Clock;
+  readonly #observer: XdsObserver;
+  readonly #store = new LayerStore();
+  readonly #index = new SubscriptionIndex<ProxyStream>();
+  readonly #encoder = new FrameEncoder();
+  readonly #streams = new Set<ProxyStream>();
+  readonly #distribution = new Distribution(this.#store.step.position);
+  /** Streams that owe something and have not had their turn. */
+  readonly #due = new Set<ProxyStream>();
+  #draining = false;
+
+  constructor(options: FleetOptions) {
+    this.#clock = options.clock;
+    this.#observer = options.observer ?? silentObserver;
+  }
+
+  /** False until the first `apply`: an empty configuration must reach nobody. */
+  get ready(): boolean {
+    return this.#store.step.number > 0;
+  }
+
+  get position(): Position {
+    return this.#store.step.position;
+  }
+
+  size(): { readonly streams: number; readonly layers: number; readonly resources: number; readonly bytes: number } {
+    return { streams: this.#streams.size, ...this.#store.size() };
+  }
+
+  /** All changes up to `position`, in one step. A position may pass without a change. */
+  apply(changes: readonly LayerChange<EncodedResource>[], position: Position): void {
+    const step = this.#store.apply(changes, position, (layer, type, name) => {
+      this.#index.concerned(layer, type, name, (stream) => {
+        stream.touch(type, name);
+        this.#due.add(stream);
+      });
+    });
+    this.#distribution.applied(step.position);
+    if (!this.#draining) this.#drain();
+  }
+
+  open(options: { readonly proxy: string; readonly layers: readonly LayerKey[]; readonly wire: Wire }): ProxyStream {
+    const stream = new ProxyStream({
+      ...options,
+      store: this.#store,
+      index: this.#index,
+      encoder: this.#encoder,
+      clock: this.#clock,
+      observer: this.#observer,
+    });
+    this.#streams.add(stream);
+    this.#distribution.opened(stream);
+    this.#observer.streams(1);
+    return stream;
+  }
+
+  receive(stream: ProxyStream, request: DeltaRequest): Violation | undefined {
+    const violation = stream.receive(request);
+    this.#distribution.moved(stream);
+    return violation;
+  }
+
+  close(stream: ProxyStream): void {
+    if (!this.#streams.delete(stream)) return;
+    stream.close();
+    this.#due.delete(stream);
+    this.#distribution.closed(stream);
+    this.#observer.streams(-1);
+  }
+
+  /** The proxy's layers are others now. */
+  restack(stream: ProxyStream, layers: readonly LayerKey[]): void {
+    stream.restack(layers);
+    this.#due.add(stream);
+    if (!this.#draining) this.#drain();
+  }
+
+  /** Resolves when every connected proxy holds the position, or as soon as one has refused something of it. */
+  waitDistributed(position: Position, signal?: AbortSignal): Promise<Distributed> {
+    return this.#distribution.wait(position, signal);
+  }
+
+  /** Names of the connected proxies that do not hold the position. */
+  lacking(position: Position): string[] {
+    return this.#distribution.lacking(position);
+  }
+
+  statuses(): StreamStatus[] {
+    return [...this.#streams].map((stream) => stream.status());
+  }
+
+  /** What a proxy with these layers is to hold of a type: what it is served, short of what it refuses. */
+  resources(layers: readonly LayerKey[], type: ResourceType): EncodedResource[] {
+    const stack = new Stack(this.#store, layers);
+    const found = [...stack.names(type)].map((name) => stack.resolve(type, name)?.resource);
+    return found.filter((resource) => resource !== undefined);
+  }
+
+  #drain(): void {
+    const untilMs = this.#clock.monotonicMs() + limits.xdsSliceMs;
+    for (const stream of this.#due) {
+      this.#due.delete(stream);
+      stream.advance();
+      this.#distribution.moved(stream);
+      if (this.#clock.monotonicMs() >= untilMs) break;
+    }
+    this.#draining = this.#due.size > 0;
+    if (this.#draining) setImmediate(() => this.#drain());
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The layers that every proxy's configuration is a stack of. Owns the newest resources of each; proxies hold no copy.
+ * `apply` is the only writer. It announces each name before it changes, so that whoever needs to know what a proxy
+ * holds until now can still read it.
+ *
+ * What a cluster or listener asks for is always there: endpoints or routes that nobody made are an empty assignment or
+ * an empty route table, because Envoy warms a cluster or a listener until it is answered, and ignores for routes the
+ * answer that there are none.
+ */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { ClusterLoadAssignmentSchema } from "#envoy/envoy/config/endpoint/v3/endpoint_pb.js";
+import { RouteConfigurationSchema } from "#envoy/envoy/config/route/v3/route_pb.js";
+import type { LayerChange, LayerKey, Position } from "../compile/layer.ts";
+import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
+import { firstStep, nextStep, type Step } from "./step.ts";
+
+/** A resource in its layer. */
+export interface Item {
+  readonly resource: EncodedResource;
+  /** When it became what it is. */
+  readonly step: Step;
+  /** Its `Resource` field of a delta response, made when first sent (frame.ts). */
+  slice: Buffer | undefined;
+}
+
+interface Layer {
+  readonly items: Readonly<Record<ResourceType, Map<string, Item>>>;
+  /** How many resources of the layer ask for a name. */
+  readonly asks: Readonly<Record<ResourceType, Map<string, number>>>;
+}
+
+export type BeforeChange = (layer: LayerKey, type: ResourceType, name: string) => void;
+
+function perType<V>(): Record<ResourceType, Map<string, V>> {
+  return { cluster: new Map(), endpoints: new Map(), listener: new Map(), route: new Map() };
+}
+
+export class LayerStore {
+  readonly #layers = new Map<LayerKey, Layer>();
+  #step: Step = firstStep;
+
+  get step(): Step {
+    return this.#step;
+  }
+
+  /** Layers and bytes held, for the metrics. */
+  size(): { readonly layers: number; readonly resources: number; readonly bytes: number } {
+    let resources = 0;
+    let bytes = 0;
+    for (const layer of this.#layers.values()) {
+      for (const items of Object.values(layer.items)) {
+        resources += items.size;
+        for (const item of items.values()) bytes += item.resource.value.length + (item.slice?.length ?? 0);
+      }
+    }
+    return { layers: this.#layers.size, resources, bytes };
+  }
+
+  /** A resource whose bytes are the same is no change: nobody hears of it. */
+  apply(changes: readonly LayerChange<EncodedResource>[], position: Position, before: BeforeChange): Step {
+    const step = nextStep(this.#step, position);
+    this.#step = step;
+    for (const change of changes) {
+      const layer = this.#layers.get(change.layer) ?? { items: perType<Item>(), asks: perType<number>() };
+      this.#layers.set(change.layer, layer);
+      const announce = (type: ResourceType, name: string): void => before(change.layer, type, name);
+      for (const { type, name } of change.removed) remove(layer, type, name, announce);
+      for (const resource of change.set) set(layer, resource, step, announce);
+      if (Object.values(layer.items).every((items) => items.size === 0)) this.#layers.delete(change.layer);
+    }
+    return step;
+  }
+
+  item(layer: LayerKey, type: ResourceType, name: string): Item | undefined {
+    return this.#layers.get(layer)?.items[type].get(name);
+  }
+
+  asks(layer: LayerKey, type: ResourceType, name: string): boolean {
+    return this.#layers.get(layer)?.asks[type].has(name) ?? false;
+  }
+
+  names(layer: LayerKey, type: ResourceType): Iterable<string> {
+    return this.#layers.get(layer)?.items[type].keys() ?? [];
+  }
+
+  count(layer: LayerKey, type: ResourceType): number {
+    return this.#layers.get(layer)?.items[type].size ?? 0;
+  }
+}
+
+type Announce = (type: ResourceType, name: string) => void;
+
+function set(layer: Layer, resource: EncodedResource, step: Step, announce: Announce): void {
+  const old = layer.items[resource.type].get(resource.name);
+  if (old?.resource.version === resource.version) return;
+  announce(resource.type, resource.name);
+  // First what is new, then what is old: a name that both ask for is asked for throughout.
+  for (const asked of resource.asksFor) countAsk(layer, asked, 1, announce);
+  for (const asked of old?.resource.asksFor ?? []) countAsk(layer, asked, -1, announce);
+  layer.items[resource.type].set(resource.name, { resource, step, slice: undefined });
+}
+
+function remove(layer: Layer, type: ResourceType, name: string, announce: Announce): void {
+  const old = layer.items[type].get(name);
+  if (!old) return;
+  announce(type, name);
+  for (const asked of old.resource.asksFor) countAsk(layer, asked, -1, announce);
+  layer.items[type].delete(name);
+}
+
+function countAsk(layer: Layer, asked: EncodedResource["asksFor"][number], by: 1 | -1, announce: Announce): void {
+  const counts = layer.asks[asked.type];
+  const count = (counts.get(asked.name) ?? 0) + by;
+  const begins = by === 1 && count === 1;
+  if (begins || count === 0) announce(asked.type, asked.name);
+  if (count === 0) counts.delete(asked.name);
+  else counts.set(asked.name, count);
+}
+
+/** What stands in for a resource that is asked for and that no layer has. */
+export function emptyItem(type: ResourceType, name: string): Item | undefined {
+  if (type !== "endpoints" && type !== "route") return undefined;
+  const value =
+    type === "endpoints"
+      ? toBinary(ClusterLoadAssignmentSchema, create(ClusterLoadAssignmentSchema, { clusterName: name }))
+      : toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { name }));
+  const resource: EncodedResource = { type, name, version: "empty", value, asksFor: [] };
+  return { resource, step: firstStep, slice: undefined };
+}

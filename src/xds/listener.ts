@@ -1,0 +1,111 @@
+/**
+ * The sockets under the gRPC server. Weft accepts and handshakes itself and hands finished connections to gRPC, so that
+ * it can count them, replace its own certificate while running, and end a connection whose certificate has run out (a
+ * new stream on the old connection would still show the old certificate).
+ */
+import { createServer, isIPv6, type Socket, type Server as TcpServer } from "node:net";
+import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from "node:tls";
+import { WeftError } from "../platform/error.ts";
+import { limits } from "../platform/limits.ts";
+import type { Secret } from "../platform/log.ts";
+
+export interface TlsMaterial {
+  /** Leaf first, then its intermediates. */
+  readonly certificateChainPem: string;
+  readonly privateKeyPem: Secret<string>;
+  /** What proxies' certificates must chain to. */
+  readonly trustedRootsPem: readonly string[];
+}
+
+export interface Address {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+/** Connections by what gRPC calls their peer: remoteAddress:remotePort. */
+export class Connections {
+  readonly #sockets = new Map<string, Socket>();
+
+  add(socket: Socket): void {
+    const name = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.#sockets.set(name, socket);
+    socket.once("close", () => {
+      if (this.#sockets.get(name) === socket) this.#sockets.delete(name);
+    });
+  }
+
+  /** The DER of the certificate that the peer showed; undefined: no such connection, or not over TLS. */
+  certificate(peer: string): Uint8Array | undefined {
+    const socket = this.#sockets.get(peer);
+    return socket instanceof TLSSocket && socket.authorized ? socket.getPeerX509Certificate()?.raw : undefined;
+  }
+
+  end(peer: string): void {
+    this.#sockets.get(peer)?.destroy();
+  }
+
+  endAll(): void {
+    for (const socket of this.#sockets.values()) socket.destroy();
+  }
+}
+
+/** Mutual TLS: without a certificate that chains to the roots there is no connection. */
+export function tlsServer(material: TlsMaterial, accept: (socket: TLSSocket) => void): TlsServer {
+  const server = createTlsServer({
+    ...contextOf(material),
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion: "TLSv1.2",
+    ALPNProtocols: ["h2"],
+    handshakeTimeout: limits.xdsFirstRequestMs,
+  });
+  server.maxConnections = limits.xdsConnections;
+  server.on("secureConnection", (socket) => {
+    socket.on("error", () => socket.destroy());
+    accept(socket);
+  });
+  // A handshake that failed is the other side's affair; its socket is gone already.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  return server;
+}
+
+/** For new connections; those that stand keep what they were made with. */
+export function replaceTls(server: TlsServer, material: TlsMaterial): void {
+  server.setSecureContext(contextOf(material));
+}
+
+function contextOf(material: TlsMaterial): { readonly cert: string; readonly key: string; readonly ca: string[] } {
+  return {
+    cert: material.certificateChainPem,
+    key: material.privateKeyPem.reveal(),
+    ca: [...material.trustedRootsPem],
+  };
+}
+
+/** Plaintext proves nothing about who calls, so it is for this machine only. */
+export function plaintextServer(accept: (socket: Socket) => void): TcpServer {
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.on("error", () => socket.destroy());
+    accept(socket);
+  });
+  server.maxConnections = limits.xdsConnections;
+  return server;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/** Answers the address it really listens on, host:port. */
+export function listen(server: TcpServer, address: Address): Promise<string> {
+  const attempted = `listen for xDS on ${address.host}:${address.port}`;
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => reject(WeftError.from(cause, attempted, { code: "unavailable", retry: "later" })));
+    server.listen({ host: address.host, port: address.port, backlog: 4_096 }, () => {
+      const bound = server.address();
+      const port = typeof bound === "object" && bound ? bound.port : address.port;
+      resolve(isIPv6(address.host) ? `[${address.host}]:${port}` : `${address.host}:${port}`);
+    });
+  });
+}

@@ -1,0 +1,165 @@
+/**
+ * ADS over gRPC: who may connect, as what, and the wire. All that is decided about resources is in session.ts.
+ *
+ * A stream's life: the first request names the node → `identify` says which proxy it is and which layers it reads, or
+ * refuses → requests and responses → it ends with its workload record or its certificate, spread over
+ * limits.xdsEndSpreadMs, or when the other side goes. Over mTLS, `node.id` names the workload record and the certificate
+ * must be that workload's: `identify` compares them, this module hands it what the handshake proved.
+ */
+import type { Server as TcpServer } from "node:net";
+import type { Server as TlsServer } from "node:tls";
+import { Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { AggregatedDiscoveryService } from "#envoy/envoy/service/discovery/v3/ads_pb.js";
+import type { Clock } from "../platform/clock.ts";
+import { WeftError } from "../platform/error.ts";
+import { limits } from "../platform/limits.ts";
+import type { Random } from "../platform/random.ts";
+import { AdsCall, type CallContext, type Identities } from "./call.ts";
+import type { Fleet } from "./fleet.ts";
+import {
+  type Address,
+  Connections,
+  isLoopback,
+  listen,
+  plaintextServer,
+  replaceTls,
+  type TlsMaterial,
+  tlsServer,
+} from "./listener.ts";
+import { silentObserver, type XdsObserver } from "./observer.ts";
+
+export interface XdsServerOptions {
+  readonly fleet: Fleet;
+  readonly identities: Identities;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer?: XdsObserver;
+  readonly mtls?: { readonly address: Address; readonly material: TlsMaterial };
+  /** Loopback only. */
+  readonly plaintext?: Address;
+}
+
+/** host:port of what listens. */
+export interface XdsAddresses {
+  readonly mtls?: string;
+  readonly plaintext?: string;
+}
+
+type Call = ServerDuplexStream<Buffer, Buffer>;
+
+const passThrough = (bytes: Buffer): Buffer => bytes;
+
+export class XdsServer {
+  readonly #options: XdsServerOptions;
+  readonly #calls = new Set<AdsCall>();
+  readonly #grpc: Server[] = [];
+  readonly #sockets: { readonly server: TcpServer; readonly connections: Connections }[] = [];
+  #tls: TlsServer | undefined;
+  #stopping = false;
+
+  constructor(options: XdsServerOptions) {
+    if (options.plaintext && !isLoopback(options.plaintext.host)) {
+      throw new WeftError({
+        code: "invalid",
+        retry: "never",
+        attempted: `serve xDS in plaintext on ${options.plaintext.host}`,
+        because: "without TLS a proxy cannot prove who it is",
+        next: "use a loopback address",
+      });
+    }
+    this.#options = options;
+    options.identities.onLayersChanged((proxy) => {
+      for (const call of this.#calls) if (call.proxy === proxy) call.identifyAgain();
+    });
+  }
+
+  async start(): Promise<XdsAddresses> {
+    const { mtls, plaintext } = this.#options;
+    const addresses: { mtls?: string; plaintext?: string } = {};
+    if (mtls) {
+      const { connections, inject } = this.#grpcServer("mtls");
+      const server = tlsServer(mtls.material, inject);
+      this.#tls = server;
+      addresses.mtls = await this.#listen(server, connections, mtls.address);
+    }
+    if (plaintext) {
+      const { connections, inject } = this.#grpcServer("plaintext");
+      addresses.plaintext = await this.#listen(plaintextServer(inject), connections, plaintext);
+    }
+    return addresses;
+  }
+
+  /** The node's certificate or the mesh's roots are others now. */
+  replaceTls(material: TlsMaterial): void {
+    if (this.#tls) replaceTls(this.#tls, material);
+  }
+
+  /** Ends every stream with UNAVAILABLE, so that proxies turn to another node. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const call of this.#calls) call.end("unavailable", "this node is stopping");
+    const closed = this.#sockets.map(({ server }) => new Promise<void>((resolve) => server.close(() => resolve())));
+    // One turn for the statuses to leave, then the connections.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    for (const server of this.#grpc) server.forceShutdown();
+    for (const { connections } of this.#sockets) connections.endAll();
+    await Promise.all(closed);
+  }
+
+  #listen(server: TcpServer, connections: Connections, address: Address): Promise<string> {
+    this.#sockets.push({ server, connections });
+    return listen(server, address);
+  }
+
+  #grpcServer(kind: "mtls" | "plaintext"): {
+    connections: Connections;
+    inject: (socket: Parameters<Connections["add"]>[0]) => void;
+  } {
+    const connections = new Connections();
+    const grpc = new Server({
+      "grpc.max_receive_message_length": limits.xdsRequestBytes,
+      "grpc.max_send_message_length": -1,
+      "grpc.max_concurrent_streams": limits.xdsStreamsPerConnection,
+      "grpc.keepalive_time_ms": limits.xdsKeepaliveMs,
+      "grpc.keepalive_timeout_ms": limits.xdsKeepaliveTimeoutMs,
+      "grpc.enable_channelz": 0,
+    });
+    const context: CallContext = {
+      ...this.#options,
+      observer: this.#options.observer ?? silentObserver,
+      kind,
+      connections,
+      ended: (call) => this.#calls.delete(call),
+    };
+    const { deltaAggregatedResources, streamAggregatedResources } = AggregatedDiscoveryService.method;
+    const path = (method: { readonly name: string }): string =>
+      `/${AggregatedDiscoveryService.typeName}/${method.name}`;
+    const open = (call: Call): void => this.#open(call, context);
+    grpc.register(path(deltaAggregatedResources), open, passThrough, passThrough, "bidi");
+    grpc.register(path(streamAggregatedResources), refuseStateOfTheWorld, passThrough, passThrough, "bidi");
+    this.#grpc.push(grpc);
+    const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    return {
+      connections,
+      inject: (socket) => {
+        connections.add(socket);
+        injector.injectConnection(socket);
+      },
+    };
+  }
+
+  #open(call: Call, context: CallContext): void {
+    const full = this.#calls.size >= limits.xdsStreams;
+    if (full || this.#stopping) {
+      const details = full ? `this node serves ${limits.xdsStreams} streams already` : "this node is stopping";
+      call.emit("error", { code: status.UNAVAILABLE, details });
+      return;
+    }
+    this.#calls.add(new AdsCall(call, context));
+  }
+}
+
+function refuseStateOfTheWorld(call: Call): void {
+  const details = "state-of-the-world xDS is not served; use delta (api_type DELTA_GRPC)";
+  call.emit("error", { code: status.UNIMPLEMENTED, details });
+}

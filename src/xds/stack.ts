@@ -1,0 +1,45 @@
+/**
+ * One proxy's configuration: its layers, read together, from the widest to its own. Holds no resource; what it answers
+ * is the store's newest.
+ */
+import type { LayerKey } from "../compile/layer.ts";
+import type { ResourceType } from "../envoy/resource.ts";
+import { emptyItem, type Item, type LayerStore } from "./layers.ts";
+
+export class Stack {
+  readonly #store: LayerStore;
+  readonly keys: readonly LayerKey[];
+  readonly #members: ReadonlySet<LayerKey>;
+
+  constructor(store: LayerStore, keys: readonly LayerKey[]) {
+    this.#store = store;
+    this.keys = keys;
+    this.#members = new Set(keys);
+  }
+
+  has(layer: LayerKey): boolean {
+    return this.#members.has(layer);
+  }
+
+  /** The last layer that has the name wins; what is asked for and missing is empty, not absent. */
+  resolve(type: ResourceType, name: string): Item | undefined {
+    for (let i = this.keys.length - 1; i >= 0; i--) {
+      const key = this.keys[i];
+      const item = key && this.#store.item(key, type, name);
+      if (item) return item;
+    }
+    if (type === "cluster" || type === "listener") return undefined;
+    return this.keys.some((key) => this.#store.asks(key, type, name)) ? emptyItem(type, name) : undefined;
+  }
+
+  /** Every name that some layer has, once. */
+  names(type: ResourceType): Set<string> {
+    const names = new Set<string>();
+    for (const key of this.keys) for (const name of this.#store.names(key, type)) names.add(name);
+    return names;
+  }
+
+  isEmpty(type: ResourceType): boolean {
+    return this.keys.every((key) => this.#store.count(key, type) === 0);
+  }
+}

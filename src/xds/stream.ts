@@ -1,0 +1,176 @@
+/**
+ * One proxy's stream: a Session with its timers, its flow control and its place in the subscription index. Made by
+ * fleet.ts when the proxy is known; speaks to the wire through `Wire`.
+ */
+import type { LayerKey, Position } from "../compile/layer.ts";
+import type { ResourceType } from "../envoy/resource.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import { limits } from "../platform/limits.ts";
+import type { Holder } from "./distribution.ts";
+import type { FrameEncoder } from "./frame.ts";
+import type { Generation } from "./generation.ts";
+import type { Violation } from "./interest.ts";
+import type { LayerStore } from "./layers.ts";
+import type { XdsObserver } from "./observer.ts";
+import type { DeltaRequest } from "./request.ts";
+import { type Received, Session, type TypeStatus } from "./session.ts";
+import { Stack } from "./stack.ts";
+import { reaches } from "./step.ts";
+import type { SubscriptionIndex } from "./subscription.ts";
+import type { Refusal } from "./type_state.ts";
+import { typeOfUrl } from "./type_url.ts";
+
+export interface Wire {
+  /** Hands on one response; `flushed` is called when the peer's windows have taken it. */
+  write(bytes: Buffer, flushed: () => void): void;
+}
+
+export interface StreamOptions {
+  readonly proxy: string;
+  readonly layers: readonly LayerKey[];
+  readonly wire: Wire;
+  readonly store: LayerStore;
+  readonly index: SubscriptionIndex<ProxyStream>;
+  readonly encoder: FrameEncoder;
+  readonly clock: Clock;
+  readonly observer: XdsObserver;
+}
+
+/** Which of a proxy's four types; the API's words for them. */
+const apiNames = { cluster: "cds", endpoints: "eds", listener: "lds", route: "rds" } as const;
+type ApiName = (typeof apiNames)[ResourceType];
+
+export interface StreamStatus {
+  readonly proxy: string;
+  readonly types: Readonly<Record<ApiName, TypeStatus>>;
+  /** What it holds whole. records -1: not yet anything. */
+  readonly position: Position;
+}
+
+export class ProxyStream implements Holder {
+  readonly proxy: string;
+  readonly #session: Session;
+  readonly #options: StreamOptions;
+  /** nonce → when it was handed to the wire; at most one per type. */
+  readonly #sentAtMs = new Map<string, number>();
+  #unflushedBytes = 0;
+  #expiry: { readonly generation: Generation; readonly timer: Timer } | undefined;
+  #closed = false;
+
+  constructor(options: StreamOptions) {
+    this.proxy = options.proxy;
+    this.#options = options;
+    const { store, index } = options;
+    this.#session = new Session({
+      stack: new Stack(store, options.layers),
+      currentStep: () => store.step,
+      port: {
+        addName: (type, name) => index.addName(type, name, this),
+        removeName: (type, name) => index.removeName(type, name, this),
+        addWildcard: (type) => index.addWildcard(type, this.#session.stack.keys, this),
+        removeWildcard: (type) => index.removeWildcard(type, this.#session.stack.keys, this),
+      },
+    });
+  }
+
+  sees(layer: LayerKey): boolean {
+    return this.#session.stack.has(layer);
+  }
+
+  touch(type: ResourceType, name: string): void {
+    this.#session.touch(type, name);
+  }
+
+  receive(request: DeltaRequest): Violation | undefined {
+    const received = this.#session.receive(request);
+    this.#report(received);
+    if (received.kind === "violation") return received.violation;
+    this.advance();
+    return undefined;
+  }
+
+  /** Sends what can be sent, unless the peer has not taken what was sent before. */
+  advance(): void {
+    if (this.#closed || this.#unflushedBytes > limits.xdsUnflushedBytes) return;
+    for (const response of this.#session.advance()) {
+      const bytes = this.#options.encoder.encode(response);
+      const { length } = bytes;
+      this.#unflushedBytes += length;
+      const type = typeOfUrl(response.typeUrl);
+      if (type) this.#sentAtMs.set(response.nonce, this.#options.clock.monotonicMs());
+      this.#options.observer.pushed(type ?? "other", length);
+      this.#options.wire.write(bytes, () => this.#flushed(length));
+    }
+    this.#watchGeneration();
+  }
+
+  restack(layers: readonly LayerKey[]): void {
+    const { index, store } = this.#options;
+    const wildcards = [...this.#session.subscriptions()].filter(({ wildcard }) => wildcard);
+    for (const { type } of wildcards) index.removeWildcard(type, this.#session.stack.keys, this);
+    this.#session.restack(new Stack(store, layers));
+    for (const { type } of wildcards) index.addWildcard(type, this.#session.stack.keys, this);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#expiry?.timer.cancel();
+    const { index } = this.#options;
+    for (const { type, wildcard, named } of this.#session.subscriptions()) {
+      if (wildcard) index.removeWildcard(type, this.#session.stack.keys, this);
+      for (const name of named) index.removeName(type, name, this);
+    }
+  }
+
+  holds(position: Position): boolean {
+    return reaches(this.#held(), position);
+  }
+
+  refusals(position: Position): Refusal[] {
+    // A refusal of a later step says nothing about this position.
+    return this.#session.refusals().filter((refusal) => !reaches(refusal.step.before, position));
+  }
+
+  status(): StreamStatus {
+    const type = (name: ResourceType): TypeStatus => this.#session.status(name);
+    const types = { cds: type("cluster"), eds: type("endpoints"), lds: type("listener"), rds: type("route") };
+    return { proxy: this.proxy, types, position: this.#held() };
+  }
+
+  #held(): Position {
+    return this.#session.owed()?.before ?? this.#options.store.step.position;
+  }
+
+  #flushed(bytes: number): void {
+    const held = this.#unflushedBytes > limits.xdsUnflushedBytes;
+    this.#unflushedBytes -= bytes;
+    if (held) this.advance();
+  }
+
+  #report(received: Received): void {
+    if (received.kind !== "acknowledged" && received.kind !== "refused") return;
+    const { observer, clock } = this.#options;
+    const sentAtMs = this.#sentAtMs.get(received.nonce);
+    this.#sentAtMs.delete(received.nonce);
+    if (received.kind === "acknowledged") {
+      if (sentAtMs !== undefined) observer.acknowledged(received.type, clock.monotonicMs() - sentAtMs);
+      return;
+    }
+    const { type, names, because, withheld } = received;
+    observer.refused({ proxy: this.proxy, type, names, because, withheld: withheld !== undefined });
+  }
+
+  #watchGeneration(): void {
+    const { generation } = this.#session;
+    if (generation === this.#expiry?.generation) return;
+    this.#expiry?.timer.cancel();
+    this.#expiry = undefined;
+    if (!generation) return;
+    const timer = this.#options.clock.after(limits.xdsGenerationMs, () => {
+      this.#session.expire(generation);
+      this.advance();
+    });
+    this.#expiry = { generation, timer };
+  }
+}

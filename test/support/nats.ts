@@ -1,0 +1,129 @@
+/**
+ * A real nats-server for one test: JetStream on a directory of its own, synced before it acknowledges, on a port that the
+ * system chooses and a restart keeps. Found where set-up put it; stopped by its pid.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Credentials } from "../../src/store/jetstream/connection.ts";
+
+const toolsFile = new URL("../../node_modules/.weft/tools.json", import.meta.url);
+
+/** The account that Weft uses, and the system account. */
+export const weftAccount: Credentials = { user: "weft", pass: "weft-test" };
+export const systemAccount: Credentials = { user: "system", pass: "system-test" };
+
+export interface NatsOptions {
+  /** false: JetStream's default, which acknowledges before it syncs. */
+  readonly syncAlways?: boolean;
+}
+
+export class Nats {
+  readonly directory = mkdtempSync(join(tmpdir(), "weft-nats-"));
+  readonly #options: NatsOptions;
+  #child: ChildProcess | undefined;
+  #port = -1;
+
+  private constructor(options: NatsOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: NatsOptions = {}): Promise<Nats> {
+    const nats = new Nats(options);
+    await nats.start();
+    return nats;
+  }
+
+  get servers(): string[] {
+    return [`nats://127.0.0.1:${this.#port}`];
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error("nats-server does not run");
+    return this.#child.pid;
+  }
+
+  /** Starts it, or starts it again: same directory, same port. Resolves when it listens. */
+  async start(): Promise<void> {
+    const file = join(this.directory, "nats.conf");
+    writeFileSync(file, this.#configuration());
+    const child = spawn(binary(), ["-c", file], { stdio: ["ignore", "ignore", "pipe"] });
+    let log = "";
+    child.stderr.on("data", (data: Buffer) => {
+      log += data;
+    });
+    this.#child = child;
+    while (this.#portFile() === undefined || !log.includes("Server is ready")) {
+      if (child.exitCode !== null) throw new Error(`nats-server ended: ${log}`);
+      await wait(5);
+    }
+    this.#port = portFrom(this.#portFile() ?? "");
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+    const left = this.#portFile();
+    if (left) rmSync(left, { force: true });
+  }
+
+  /** SIGSTOP: sockets stay open, nothing is answered. */
+  freeze(): void {
+    process.kill(this.pid, "SIGSTOP");
+  }
+
+  thaw(): void {
+    process.kill(this.pid, "SIGCONT");
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #portFile(): string | undefined {
+    const name = readdirSync(this.directory).find((each) => each.endsWith(`_${this.#child?.pid}.ports`));
+    return name && join(this.directory, name);
+  }
+
+  #configuration(): string {
+    const sync = this.#options.syncAlways === false ? "" : ", sync_interval: always";
+    return [
+      `listen: "127.0.0.1:${this.#port}"`,
+      `ports_file_dir: "${this.directory}"`,
+      `jetstream { store_dir: "${join(this.directory, "jetstream")}"${sync} }`,
+      "accounts {",
+      `  SYSTEM { users: [{ user: ${systemAccount.user}, password: "${systemAccount.pass}" }] }`,
+      `  WEFT { jetstream: enabled, users: [{ user: ${weftAccount.user}, password: "${weftAccount.pass}" }] }`,
+      "}",
+      "system_account: SYSTEM",
+      "",
+    ].join("\n");
+  }
+}
+
+function binary(): string {
+  const tools: { readonly natsServer?: { readonly path?: string } } = JSON.parse(readFileSync(toolsFile, "utf8"));
+  if (!tools.natsServer?.path) throw new Error("no nats-server: run set-up (npm run setup)");
+  return tools.natsServer.path;
+}
+
+function portFrom(file: string): number {
+  const ports: { readonly nats?: readonly string[] } = JSON.parse(readFileSync(file, "utf8"));
+  return Number(/:(\d+)$/.exec(ports.nats?.[0] ?? "")?.[1]);
+}
