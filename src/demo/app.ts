@@ -1,4 +1,4 @@
-/** One demo app: `node app.ts NAME`, with PORT and VERSION in its environment. */
+/** One demo app: `node app.ts NAME [--end-with-input]`, with PORT and VERSION in its environment. */
 import { type AppName, appHandler } from "./bookinfo.ts";
 import { serve, stopOnSignal } from "./server.ts";
 
@@ -6,7 +6,9 @@ const names: readonly string[] = ["productpage", "details", "reviews", "ratings"
 const name = process.argv[2] ?? "";
 const port = Number(process.env.PORT);
 if (!names.includes(name) || !Number.isInteger(port) || port < 1 || port > 65_535) {
-  process.stderr.write(`usage: PORT=9080 VERSION=v1 node app.ts ${names.join("|")}\n`);
+  process.stderr.write(`usage: PORT=9080 VERSION=v1 node app.ts ${names.join("|")} [--end-with-input]\n`);
   process.exit(64);
 }
-stopOnSignal(await serve(port, appHandler(name as AppName, process.env.VERSION ?? "v1")));
+stopOnSignal(await serve(port, appHandler(name as AppName, process.env.VERSION ?? "v1")), {
+  endWithInput: process.argv.includes("--end-with-input"),
+});

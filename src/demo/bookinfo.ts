@@ -12,7 +12,8 @@ const book = { id: 0, title: "The Comedy of Errors" };
 
 const details: Handler = (_request, url) => {
   const id = idOf(url, "details");
-  if (id === undefined) return url.pathname === "/health" ? json({ status: "details is healthy" }) : text("not found", 404);
+  if (id === undefined)
+    return url.pathname === "/health" ? json({ status: "details is healthy" }) : text("not found", 404);
   return json({
     id,
     author: "William Shakespeare",
@@ -26,7 +27,8 @@ const details: Handler = (_request, url) => {
 
 const ratings: Handler = (_request, url) => {
   const id = idOf(url, "ratings");
-  if (id === undefined) return url.pathname === "/health" ? json({ status: "ratings is healthy" }) : text("not found", 404);
+  if (id === undefined)
+    return url.pathname === "/health" ? json({ status: "ratings is healthy" }) : text("not found", 404);
   return json({ id, ratings: { Reviewer1: 5, Reviewer2: 4 } });
 };
 
@@ -51,14 +53,19 @@ async function starsFor(version: string, id: number, request: IncomingMessage): 
 function reviewsOf(version: string): Handler {
   return async (request, url) => {
     const id = idOf(url, "reviews");
-    if (id === undefined) return url.pathname === "/health" ? json({ status: "reviews is healthy" }) : text("not found", 404);
+    if (id === undefined)
+      return url.pathname === "/health" ? json({ status: "reviews is healthy" }) : text("not found", 404);
     const stars = await starsFor(version, id, request);
     return json({
       id,
       version,
       reviews: [
         { reviewer: "Reviewer1", text: "Twins, twice over, and I laughed at both.", rating: stars.Reviewer1 },
-        { reviewer: "Reviewer2", text: "Short, fast, and every mistake is in the right place.", rating: stars.Reviewer2 },
+        {
+          reviewer: "Reviewer2",
+          text: "Short, fast, and every mistake is in the right place.",
+          rating: stars.Reviewer2,
+        },
       ],
     });
   };
@@ -109,7 +116,9 @@ function aboutHtml(reply: Reply): string {
 
 function opinionsHtml(reply: Reply): string {
   if (reply.status !== 200) return `<p class="error">reviews answered ${reply.status}</p>`;
-  const found: { version: string; reviews: { reviewer: string; text: string; rating?: Stars }[] } = JSON.parse(reply.body);
+  const found: { version: string; reviews: { reviewer: string; text: string; rating?: Stars }[] } = JSON.parse(
+    reply.body,
+  );
   const one = (review: (typeof found.reviews)[number]): string =>
     `<blockquote>${review.text}<footer>${review.reviewer} ${starsHtml(review.rating)}</footer></blockquote>`;
   return `<p class="served">served by reviews ${found.version}</p>${found.reviews.map(one).join("")}`;

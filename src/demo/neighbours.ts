@@ -3,7 +3,7 @@
  * write it (`reviews:9080`). Trace headers are handed on, because only the application knows which call belongs to
  * which request.
  */
-import { Agent, type IncomingHttpHeaders, request as httpRequest } from "node:http";
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 
 const traceHeaders = ["x-request-id", "traceparent", "tracestate", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled"];
 const callTimeoutMs = 5_000;

@@ -8,12 +8,15 @@ import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
 import type { VirtualService } from "./route.ts";
 import type { DestinationRule } from "./traffic.ts";
 
-export type ObjectKind =
-  | "VirtualService"
-  | "DestinationRule"
-  | "PeerAuthentication"
-  | "AuthorizationPolicy"
-  | "Gateway";
+export const objectKinds = [
+  "VirtualService",
+  "DestinationRule",
+  "PeerAuthentication",
+  "AuthorizationPolicy",
+  "Gateway",
+] as const;
+
+export type ObjectKind = (typeof objectKinds)[number];
 
 export type MeshObject =
   | ({ readonly kind: "VirtualService" } & VirtualService)

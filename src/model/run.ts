@@ -5,6 +5,8 @@
  * stays open as long as the workload is to live. The client ends a session with `DELETE /v1/run/SESSION` (the agent
  * withdraws the endpoint, drains, stops the Envoy) or by vanishing: the agent waits a grace for the same `session` to
  * come back (an agent that was started again adopts its Envoys and waits likewise), then does the same.
+ *
+ * `GET /v1/workloads` answers a HostStatus: what the agent runs now, with process ids.
  */
 import type { LocalAddress } from "./workload.ts";
 
@@ -64,3 +66,26 @@ export type RunEvent =
   | { readonly event: "warning"; readonly message: string }
   /** The session cannot go on. `exit` is what meshctl should exit with. */
   | { readonly event: "failed"; readonly message: string; readonly exit: number };
+
+/** One workload as its agent sees it. */
+export interface HostedWorkload {
+  /** NAME.NS */
+  readonly workload: string;
+  readonly role: "sidecar" | "gateway";
+  readonly state: "starting" | "serving" | "restarting" | "ending";
+  /** Whether a client's stream is open; without one the workload ends after a grace. */
+  readonly attended: boolean;
+  readonly admin: string;
+  readonly envoyPid: number | null;
+  readonly envoyStarts: number;
+  /** Of the certificate that the Envoy acknowledged last over SDS: lower-case hex. */
+  readonly svidSerial: string | null;
+}
+
+export interface HostStatus {
+  readonly host: string;
+  readonly pid: number;
+  /** Whether a node has attested this host since the agent started. */
+  readonly attested: boolean;
+  readonly workloads: readonly HostedWorkload[];
+}

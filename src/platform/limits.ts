@@ -21,8 +21,16 @@ export const limits = {
   yamlDepth: 64,
   /** Aliases expanded in one YAML document. Above: refused; stops the alias bomb. */
   yamlAliases: 100,
+  /** Words and signs of one YAML or JSON text. Above: refused; bounds the parser's time to well under a second. */
+  yamlTokens: 400_000,
+  /** Values of one text after aliases are expanded. Above: refused. */
+  yamlNodes: 200_000,
+  /** Errors, and as many warnings, told of one input. What is above is counted. */
+  problemsTold: 50,
   /** Characters of a user's regular expression. Above: refused. */
   regexCharacters: 1_024,
+  /** Instructions of the program RE2 makes of it, estimated from above. Above: refused; Envoys are told to take twice it. */
+  regexProgram: 16_000,
   /** Messages waiting for one actor. Full: the sender gets a retryable refusal. */
   mailboxMessages: 1_024,
   /** How long one actor request may take, in ms. After: unknown outcome. */
@@ -69,8 +77,15 @@ export const limits = {
   xdsUnflushedBytes: 64 * 1024,
   /** How long a stream may stay open without saying who it is, in ms; also the TLS handshake's time. After: ended. */
   xdsFirstRequestMs: 10_000,
+  /** How often a silent xDS connection is pinged, and how long its answer may take, in ms. After: closed. */
+  xdsKeepaliveMs: 30_000,
+  xdsKeepaliveTimeoutMs: 10_000,
   /** Streams whose record or certificate goes end spread over this time, in ms, so that they do not return in step. */
   xdsEndSpreadMs: 2_000,
+  /** Large responses kept as bytes, because proxies that connect together are sent the same. Above: the oldest goes. */
+  xdsSharedResponses: 4,
+  /** How long a connection that is to end may still carry the status that says why, in ms. */
+  xdsLastWordMs: 1_000,
   /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */
   xdsSliceMs: 5,
   /** Longest SVID lifetime, ms: the SPIFFE profile's advice and ours. */
@@ -159,8 +174,8 @@ export const limits = {
   actorIdleMs: 60_000,
   /** How often a node looks for due timers and for actors that must always run, ms. The precision of durable timers. */
   actorSweepMs: 500,
-  /** Wait before a failed renewal of a node's own certificates is tried again, ms; jittered. */
-  renewRetryMs: 2_000,
+  /** Wait before a failed renewal of a node's intermediate is tried again, ms; jittered. It has half of its life left. */
+  renewRetryMs: 30_000,
   /** How long an answer waits until this node's own copy holds what was written, ms. After: it is answered anyway. */
   readYourWriteMs: 1_000,
   /** How often the topology is told to whoever listens, ms: it is made of 2 s heartbeats. */
@@ -186,4 +201,26 @@ export const limits = {
   /** Sources that may claim ports of one service, and ports one source may claim. Keeps the record far under recordBytes. */
   serviceSources: 1_000,
   servicePorts: 64,
+  /** dev: how long a part may take to be ready, ms. After: the start fails, or the part is started again. */
+  devReadyMs: 30_000,
+  /** dev: how long the demo's page may take to answer once everything runs, ms. After: said, and waited on. */
+  devIngressMs: 60_000,
+  /** dev: from SIGTERM to SIGKILL of a part, ms; a node hands over and an agent drains in less. */
+  devStopMs: 15_000,
+  /** dev: how long a process may take to be gone after SIGKILL, ms. */
+  devKillMs: 5_000,
+  /** dev: between two looks at what has no event to wait for, ms. */
+  devPollMs: 20,
+  /** dev: first wait before what died again is started again, ms, doubled each time; and the longest. */
+  devRestartFirstMs: 100,
+  devRestartLongestMs: 5_000,
+  /** dev: what ran this long, ms, has not died "again": its next restart is at once. */
+  devSteadyMs: 10_000,
+  /** dev: a signal repeated within this time, ms, is the same one: npm and a terminal both send it. */
+  devSameSignalMs: 1_000,
+  /** dev: lines of a part's log that are shown when it fails, and bytes read of its end. */
+  devLogLines: 12,
+  devLogBytes: 16 * 1024,
+  /** Files named in one apply. Above: refused; documents have their own limit. */
+  applyFiles: 1_000,
 } as const;

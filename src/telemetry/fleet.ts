@@ -152,8 +152,7 @@ export class Fleet {
   #expire(nowMs: number): void {
     for (const [name, proxy] of this.#proxies) {
       if (nowMs - proxy.seenAtMs > forgottenAfterMs) this.#proxies.delete(name);
-      for (const [key, edge] of proxy.edges)
-        if (nowMs - edge.seenAtMs > forgottenAfterMs) proxy.edges.delete(key);
+      for (const [key, edge] of proxy.edges) if (nowMs - edge.seenAtMs > forgottenAfterMs) proxy.edges.delete(key);
     }
   }
 }

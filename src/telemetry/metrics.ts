@@ -2,7 +2,7 @@
  * The control plane's own metrics, for Prometheus, in the field's words. Other rooms know none of this: the wiring hands
  * them small functions. Gauges are read when they are scraped.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 /** Read at each scrape. */
 export interface Readings {

@@ -33,7 +33,9 @@ export class CounterSeries {
   get window(): { readonly count: number; readonly overMs: number } {
     const first = this.#samples[0];
     const last = this.#samples.at(-1);
-    return first && last ? { count: last.value - first.value, overMs: last.atMs - first.atMs } : { count: 0, overMs: 0 };
+    return first && last
+      ? { count: last.value - first.value, overMs: last.atMs - first.atMs }
+      : { count: 0, overMs: 0 };
   }
 
   get perSecond(): number {

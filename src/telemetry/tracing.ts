@@ -20,7 +20,11 @@ export async function startTracing(serviceName: string, environment = process.en
 }
 
 /** Runs `work` within a span; its failure is the span's. */
-export async function traced<T>(name: string, fields: Record<string, string | number>, work: () => Promise<T>): Promise<T> {
+export async function traced<T>(
+  name: string,
+  fields: Record<string, string | number>,
+  work: () => Promise<T>,
+): Promise<T> {
   return trace.getTracer("weft").startActiveSpan(name, { attributes: fields }, async (span: Span) => {
     try {
       return await work();

@@ -21,33 +21,45 @@ export function deliver(stream: StreamState, current: Step): DeltaResponse[] {
     stream.generation ??= begin(stream, current);
     if (!stream.generation || !progress(stream, stream.generation, out)) break;
     stream.generation = undefined;
+    forgetUnasked(stream);
   }
   sendEndpoints(stream, current, out);
   return out;
 }
 
+/** Nothing warms any more for a name whose asker is gone, though the proxy never subscribed to it. */
+function forgetUnasked(stream: StreamState): void {
+  for (const type of resourceTypes) {
+    const { awaited } = stream.types[type];
+    for (const name of awaited.keys()) if (!stream.stack.asks(type, name)) awaited.delete(name);
+  }
+}
+
 /** Pins what is owed into a new generation; undefined: nothing is, but for endpoints that overtake. */
 function begin(stream: StreamState, current: Step): Generation | undefined {
-  const owing = resourceTypes.filter((type) => stream.types[type].dirty.size > 0 && !isStuck(stream, type));
-  if (owing.length === 0) return undefined;
-  const excused = new Set([...stream.stuck].filter((type) => isStuck(stream, type)));
-  const generation = new Generation(stream.generations + 1, current, excused);
-  for (const type of owing) {
+  let generation: Generation | undefined;
+  for (const type of resourceTypes) {
     const state = stream.types[type];
+    if (state.dirty.size === 0 || isStuck(stream, type)) continue;
     for (const [name, debt] of state.dirty) {
       if (type === "endpoints" && debt.answer) continue;
       const item = stream.stack.resolve(type, name);
       const due = dueFor(debt, item, state.withheld.get(name));
-      if (type === "endpoints" && due.kind !== "remove" && due.kind !== "settled") continue;
+      if (type === "endpoints" && due.kind === "set") continue;
       state.dirty.delete(name);
+      if (due.kind === "settled") continue;
+      // Most changes are of endpoints and need none.
+      generation ??= newGeneration(stream, current);
       if (due.kind === "remove") generation.removals[type].set(name, debt);
-      else if (due.kind !== "settled") generation.sets[type].set(name, { item, debt });
+      else generation.sets[type].set(name, { item, debt });
     }
   }
-  if (generation.isEmpty) return undefined;
-  stream.generations = generation.number;
-  stream.stuck = excused;
   return generation;
+}
+
+function newGeneration(stream: StreamState, current: Step): Generation {
+  stream.stuck = new Set([...stream.stuck].filter((type) => isStuck(stream, type)));
+  return new Generation(++stream.generations, current, stream.stuck);
 }
 
 /** It held up a generation that was abandoned, and has not moved since. */
@@ -135,7 +147,8 @@ function overtaken(stream: StreamState, state: TypeState, name: string): false {
   const later = state.dirty.get(name);
   // The later debt took the refused version for held.
   if (later) state.dirty.set(name, { held: undefined, answer: true, step: later.step });
-  if (later && follows?.has(name)) follows.set(name, "owed");
+  // Newer endpoints overtake and end the wait; anything else comes with the next generation, which must not be waited for.
+  if (later && state.type === "endpoints" && follows?.has(name)) follows.set(name, "owed");
   else follows?.delete(name);
   return false;
 }

@@ -59,10 +59,6 @@ export class Generation {
     return this.phase <= phases.findIndex((phase) => phase.kind === "set" && phase.type === type);
   }
 
-  get isEmpty(): boolean {
-    return [...Object.values(this.sets), ...Object.values(this.removals)].every((names) => names.size === 0);
-  }
-
   oldest(): Step | undefined {
     let step: Step | undefined;
     for (const names of Object.values(this.sets))

@@ -101,11 +101,13 @@ function drop({ stream, state, port, step }: Context, name: string): void {
     return;
   }
   forget(stream, state, name);
+  const follows = stream.generation?.follows[state.type];
+  if (!follows?.has(name)) return;
+  follows.delete(name);
   // Envoy may drop and ask again in two messages; what asked for the name goes on warming until it does.
-  if (stream.generation?.follows[state.type].has(name)) {
-    stream.generation.follows[state.type].set(name, "awaited");
-    state.awaited.set(name, step);
-  }
+  if (!stream.stack.asks(state.type, name)) return;
+  follows.set(name, "awaited");
+  state.awaited.set(name, step);
 }
 
 function dropAll({ stream, state, port }: Context): void {

@@ -29,7 +29,12 @@ export class Stack {
       if (item) return item;
     }
     if (type === "cluster" || type === "listener") return undefined;
-    return this.keys.some((key) => this.#store.asks(key, type, name)) ? emptyItem(type, name) : undefined;
+    return this.asks(type, name) ? emptyItem(type, name) : undefined;
+  }
+
+  /** Whether some resource of the stack names it. */
+  asks(type: ResourceType, name: string): boolean {
+    return this.keys.some((key) => this.#store.asks(key, type, name));
   }
 
   /** Every name that some layer has, once. */

@@ -137,6 +137,8 @@ export class RunClient {
       lines.on("line", (line) => this.#take(() => this.events.push(JSON.parse(line))));
       lines.on("close", () => this.#take(() => this.close()));
       response.on("error", () => this.#take(() => this.close()));
+      // readline passes its input's errors on.
+      lines.on("error", () => this.#take(() => this.close()));
     });
     this.#request.on("error", () => this.#take(() => this.close()));
     this.#request.end(JSON.stringify(wanted));

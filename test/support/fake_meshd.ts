@@ -47,7 +47,7 @@ export interface FakeMeshdOptions {
 }
 
 export class FakeMeshd {
-  readonly chain: TrustChain = trustChain(Date.now());
+  readonly chain: TrustChain;
   readonly heartbeats: Heartbeat[] = [];
   readonly sets: WorkloadSet[] = [];
   readonly issued: { readonly workload: string; readonly svid: IssuedSvid; readonly publicKey: string }[] = [];
@@ -65,13 +65,14 @@ export class FakeMeshd {
   readonly #changed = new EventTarget();
   #server: Server | undefined;
 
-  private constructor(options: FakeMeshdOptions) {
+  private constructor(chain: TrustChain, options: FakeMeshdOptions) {
+    this.chain = chain;
     this.svidLifetimeMs = options.svidLifetimeMs ?? 60 * 60 * 1000;
   }
 
   static async start(options: FakeMeshdOptions = {}): Promise<FakeMeshd> {
-    const meshd = new FakeMeshd(options);
-    const tls = meshd.#serverTls();
+    const meshd = new FakeMeshd(await trustChain(Date.now()), options);
+    const tls = await meshd.#serverTls();
     meshd.#server = createServer({ ...tls, requestCert: true, rejectUnauthorized: false }, (request, response) => {
       void meshd.#handle(request, response);
     });
@@ -120,11 +121,11 @@ export class FakeMeshd {
     this.#server?.close();
   }
 
-  #serverTls(): { readonly key: string; readonly cert: string; readonly ca: string } {
+  async #serverTls(): Promise<{ readonly key: string; readonly cert: string; readonly ca: string }> {
     const keys = makeKeyPair();
     const id = meshdId(trustDomain);
     const order = { spiffeId: id, publicKey: keys.publicKey, lifetimeMs: 60 * 60 * 1000 };
-    const { chain } = issueSvid(order, this.chain.issuer, Date.now(), systemRandom);
+    const { chain } = await issueSvid(order, this.chain.issuer, Date.now(), systemRandom);
     return {
       key: toPem("PRIVATE KEY", exportPrivateKey(keys.privateKey)),
       cert: chainToPem([...chain, this.chain.root]),
@@ -135,12 +136,12 @@ export class FakeMeshd {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = "";
     for await (const part of request) text += String(part);
-    const answer = this.#answer(`${request.method} ${request.url}`, JSON.parse(text), agentOn(request));
+    const answer = await this.#answer(`${request.method} ${request.url}`, JSON.parse(text), agentOn(request));
     response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.body));
     this.#changed.dispatchEvent(new Event("change"));
   }
 
-  #answer(what: string, body: unknown, agent: string | undefined): Answer {
+  async #answer(what: string, body: unknown, agent: string | undefined): Promise<Answer> {
     switch (what) {
       case "POST /v1/attest/join":
         return this.#join(body as JoinRequest);
@@ -162,13 +163,13 @@ export class FakeMeshd {
     }
   }
 
-  #join(body: JoinRequest): Answer {
+  async #join(body: JoinRequest): Promise<Answer> {
     const { tokenId, tokenSecret, hostName, hostKey, csr, signature } = body;
     if (tokenSecret !== "secret" || !this.#tokens.delete(tokenId)) return refusal(403, "token-refused");
     if (!hostSignatureHolds(hostKey, joinSigned(body), signature)) return refusal(403, "bad-signature");
     this.hosts.set(hostName, hostKey);
     this.joins.push(hostName);
-    return good(this.#attested(hostName, csr));
+    return good(await this.#attested(hostName, csr));
   }
 
   #challenge({ hostName }: ChallengeRequest): Answer {
@@ -178,16 +179,16 @@ export class FakeMeshd {
     return good({ nonce });
   }
 
-  #host(body: HostRequest): Answer {
+  async #host(body: HostRequest): Promise<Answer> {
     const key = this.hosts.get(body.hostName);
     const fresh = this.#nonces.delete(body.nonce);
     if (!key || !fresh || !hostSignatureHolds(key, hostSigned(body), body.signature)) return refusal(403, "denied");
     this.hostAttestations.push(body.hostName);
-    return good(this.#attested(body.hostName, body.csr));
+    return good(await this.#attested(body.hostName, body.csr));
   }
 
-  #attested(hostName: string, csr: string): AttestReply {
-    const { svid } = this.#issue(agentId(trustDomain, hostName), csr);
+  async #attested(hostName: string, csr: string): Promise<AttestReply> {
+    const { svid } = await this.#issue(agentId(trustDomain, hostName), csr);
     return { svid, bundle: this.chain.bundle, nodes: this.#nodes() };
   }
 
@@ -207,7 +208,7 @@ export class FakeMeshd {
     return good(reply);
   }
 
-  #svids({ requests }: SvidRequest): Answer {
+  async #svids({ requests }: SvidRequest): Promise<Answer> {
     const issued: SvidReply["issued"][number][] = [];
     const refused: SvidReply["refused"][number][] = [];
     for (const { workload, csr } of requests) {
@@ -216,7 +217,7 @@ export class FakeMeshd {
         refused.push({ workload, code: "not-registered", message: "not registered" });
         continue;
       }
-      const { svid, publicKey } = this.#issue(serviceAccountId(trustDomain, record), csr);
+      const { svid, publicKey } = await this.#issue(serviceAccountId(trustDomain, record), csr);
       this.issued.push({ workload, svid, publicKey });
       issued.push({ workload, svid });
     }
@@ -224,11 +225,11 @@ export class FakeMeshd {
     return good(reply);
   }
 
-  #issue(spiffeId: SpiffeId, csr: string): { readonly svid: IssuedSvid; readonly publicKey: string } {
+  async #issue(spiffeId: SpiffeId, csr: string): Promise<{ readonly svid: IssuedSvid; readonly publicKey: string }> {
     const read = readSigningRequest(Buffer.from(csr, "base64"));
     if (read.kind === "refused") throw new Error(read.message);
     const order = { spiffeId, publicKey: read.publicKey, lifetimeMs: this.svidLifetimeMs };
-    const svid = issuedForm(issueSvid(order, this.chain.issuer, Date.now(), systemRandom));
+    const svid = issuedForm(await issueSvid(order, this.chain.issuer, Date.now(), systemRandom));
     return { svid, publicKey: Buffer.from(read.publicKey).toString("base64") };
   }
 

@@ -20,7 +20,12 @@ function counts(edges: readonly [endpoint: string, requests: number, errors: num
     workload: "productpage.default",
     envoyStarts: 1,
     warming: 0,
-    edges: edges.map(([endpoint, requests, errors]) => ({ cluster: "outbound|9080||reviews", endpoint, requests, errors })),
+    edges: edges.map(([endpoint, requests, errors]) => ({
+      cluster: "outbound|9080||reviews",
+      endpoint,
+      requests,
+      errors,
+    })),
     handshakes: { "outbound|9080||reviews": { tls: 2, connections: 2 } },
     inbound: { requests: 0, errors5xx: 0, denied: 0 },
     ...more,
@@ -30,9 +35,19 @@ function counts(edges: readonly [endpoint: string, requests: number, errors: num
 test("an edge has the rate, the success and the split over versions of its window", async () => {
   const clock = new ManualClock();
   const fleet = new Fleet(clock, directory);
-  fleet.report(counts([["a:1", 100, 0], ["a:2", 0, 0]]));
+  fleet.report(
+    counts([
+      ["a:1", 100, 0],
+      ["a:2", 0, 0],
+    ]),
+  );
   await clock.advance(2_000);
-  fleet.report(counts([["a:1", 120, 5], ["a:2", 10, 0]]));
+  fleet.report(
+    counts([
+      ["a:1", 120, 5],
+      ["a:2", 10, 0],
+    ]),
+  );
   const edges = fleet.topology().edges.map((edge) => [edge.toVersion, edge.requestsPerSecond, edge.successRate]);
   assert.deepEqual(edges, [
     ["v1", 10, 0.75],

@@ -21,9 +21,10 @@ import { systemRandom } from "./platform/random.js";
 
 const keys = makeKeyPair();
 const nowMs = Date.now();
-const issuer = issuerFrom(createRoot({ trustDomain: "td", slot: "s", keys, nowMs, random: systemRandom }), keys.privateKey);
+const root = await createRoot({ trustDomain: "td", slot: "s", keys, nowMs, random: systemRandom });
+const issuer = await issuerFrom(root, keys.privateKey);
 const pool = new WorkerPool({ log: silentLogger, threads: 1 });
-const requests = [{ spiffeId: "spiffe://td/x", csr: createSigningRequest(makeKeyPair()) }];
+const requests = [{ spiffeId: "spiffe://td/x", csr: await createSigningRequest(makeKeyPair()) }];
 const { answers } = await pool.run({ kind: "sign", issuer, requests, lifetimeMs: 60000, nowMs });
 console.log(answers[0].kind, answers[0].svid.spiffeId);
 await pool.close();

@@ -16,11 +16,11 @@ import { spiffeId, trustChain } from "../certificates/fixtures.ts";
 const entryOf = (name: string): URL => new URL(name, import.meta.url);
 
 test("a batch longer than one message comes back signed, in the order it was asked for", async () => {
-  const { issuer, bundle } = trustChain(systemClock.nowMs());
+  const { issuer, bundle } = await trustChain(systemClock.nowMs());
   const pool = new WorkerPool({ log: silentLogger, threads: 2 });
   const signer = new PoolSigner(pool, systemClock);
   const keys = makeKeyPair();
-  const csr = createSigningRequest(keys);
+  const csr = await createSigningRequest(keys);
   const names = Array.from({ length: limits.signBatch + 3 }, (_, index) => spiffeId(`workload-${index}`));
 
   const requests = names.map((name) => ({ spiffeId: name, csr }));
@@ -32,17 +32,17 @@ test("a batch longer than one message comes back signed, in the order it was ask
     names,
   );
   const chain = (issued[0]?.chain ?? []).map((der) => fromBase64(der) ?? assert.fail("not base64"));
-  assert.deepEqual(verifySvidProfile(chain, bundle, systemClock.nowMs()), []);
+  assert.deepEqual(await verifySvidProfile(chain, bundle, systemClock.nowMs()), []);
   const spki = new X509Certificate(chain[0] ?? "").publicKey.export({ type: "spki", format: "der" });
   assert.deepEqual(new Uint8Array(spki), new Uint8Array(keys.publicKey));
   await pool.close();
 });
 
 test("one bad CSR is refused in its place, the others are signed", async () => {
-  const { issuer } = trustChain(systemClock.nowMs());
+  const { issuer } = await trustChain(systemClock.nowMs());
   const pool = new WorkerPool({ log: silentLogger, threads: 1 });
   const signer = new PoolSigner(pool, systemClock);
-  const good = createSigningRequest(makeKeyPair());
+  const good = await createSigningRequest(makeKeyPair());
 
   const requests = [good, new Uint8Array([1, 2, 3]), good].map((csr) => ({ spiffeId: spiffeId("x"), csr }));
   const answers = await signer.signSvids(issuer, requests, 60_000);
@@ -55,7 +55,7 @@ test("one bad CSR is refused in its place, the others are signed", async () => {
 });
 
 test("when a worker dies its task is rejected as worth another try, and none is left waiting", async () => {
-  const { issuer } = trustChain(systemClock.nowMs());
+  const { issuer } = await trustChain(systemClock.nowMs());
   const pool = new WorkerPool({ log: silentLogger, threads: 1, entry: entryOf("./dying_worker.ts") });
   const task = { kind: "sign", issuer, requests: [], lifetimeMs: 60_000, nowMs: 0 } as const;
 
@@ -70,7 +70,7 @@ test("when a worker dies its task is rejected as worth another try, and none is 
 });
 
 test("a worker that cannot even load rejects what waits instead of keeping it for ever", async () => {
-  const { issuer } = trustChain(systemClock.nowMs());
+  const { issuer } = await trustChain(systemClock.nowMs());
   const pool = new WorkerPool({ log: silentLogger, threads: 1, entry: entryOf("./no_such_worker.ts") });
   const task = { kind: "sign", issuer, requests: [], lifetimeMs: 60_000, nowMs: 0 } as const;
 
@@ -85,9 +85,9 @@ test("a worker that cannot even load rejects what waits instead of keeping it fo
 });
 
 test("a full queue refuses at once, retryably, and counts it", async () => {
-  const { issuer } = trustChain(systemClock.nowMs());
+  const { issuer } = await trustChain(systemClock.nowMs());
   const pool = new WorkerPool({ log: silentLogger, threads: 1, queue: 2 });
-  const csr = createSigningRequest(makeKeyPair());
+  const csr = await createSigningRequest(makeKeyPair());
   const requests = [{ spiffeId: spiffeId("x"), csr }];
   const task = { kind: "sign", issuer, requests, lifetimeMs: 60_000, nowMs: systemClock.nowMs() } as const;
 

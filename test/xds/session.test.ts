@@ -266,6 +266,45 @@ describe("a refusal", () => {
     assert.equal(proxy.session.generation, undefined);
   });
 
+  test("of a table that was repaired meanwhile brings the repair, and its listener waits for nothing older", () => {
+    const world = new World();
+    world.change(mesh, [
+      resource("listener", "one", "l1", ["a"]),
+      resource("listener", "two", "l1", ["b"]),
+      resource("route", "a", "bad"),
+    ]);
+    const proxy = new ModelProxy(world);
+    proxy.connect();
+    proxy.answer();
+    world.change(mesh, [resource("route", "a", "good")]);
+    proxy.poll();
+    proxy.answerAll();
+    assert.deepEqual(proxy.holdings("route"), ["route/a@good", "route/b@empty"]);
+  });
+
+  test("of company that held word of an absence does not lose that word", () => {
+    const world = shop();
+    world.change(mesh, [resource("cluster", "other", "bad")]);
+    const proxy = new ModelProxy(world);
+    proxy.ask("cluster", { subscribe: ["other", "ghost"] });
+    proxy.log.length = 0;
+    proxy.answerAll();
+    assert.deepEqual(proxy.log.map(words), ["cluster -ghost"]);
+  });
+
+  test("of endpoints is not the last word when their cluster is made anew and waits for them", () => {
+    const world = shop();
+    const proxy = settledProxy(world);
+    world.change(mesh, [resource("endpoints", "cart", "bad")]);
+    proxy.poll();
+    proxy.answerAll();
+    world.change(mesh, [resource("cluster", "cart", "c2")]);
+    proxy.poll();
+    proxy.answerAll();
+    assert.deepEqual([...proxy.warming], []);
+    assert.equal(proxy.session.generation, undefined);
+  });
+
   test("with an old nonce says nothing", () => {
     const world = shop();
     const proxy = settledProxy(world);

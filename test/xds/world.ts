@@ -192,7 +192,10 @@ export class ModelProxy {
   #take(type: ResourceType, response: DeltaResponse) {
     const names = type === "cluster" ? "endpoints" : "route";
     const before = this.#wanted(names);
+    const subscribed = type === "endpoints" || type === "route" ? this.#wanted(type) : undefined;
     for (const { resource: taken } of response.items) {
+      // What came too late, after it had dropped the name, it does not take.
+      if (subscribed && !subscribed.has(taken.name)) continue;
       const known = this.held[type].get(taken.name);
       this.held[type].set(taken.name, { version: taken.version, resource: taken });
       if (type === "cluster" && known?.version !== taken.version) this.warming.add(taken.name);

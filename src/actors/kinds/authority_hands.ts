@@ -4,7 +4,7 @@
  */
 import { createIntermediate, createRoot } from "../../certificates/authority_certificates.ts";
 import { fromBase64, toBase64 } from "../../certificates/base64.ts";
-import { serialText } from "../../certificates/certificate.ts";
+import { readCertificate } from "../../certificates/certificate.ts";
 import { type Issuer, issuerFrom } from "../../certificates/issuer.ts";
 import { exportPrivateKey, importPrivateKey, makeKeyPair } from "../../certificates/key_pair.ts";
 import { openKey, type SealingKey, sealKey } from "../../certificates/key_sealing.ts";
@@ -33,49 +33,53 @@ type Signing = Extract<AuthorityRequest, { readonly type: "signIntermediate" }>;
 
 export function authorityHands(options: AuthorityHandsOptions): Hands<AuthorityTypes> {
   return {
-    prepare: async (state, request, context) => prepare(options, state, request, context),
+    prepare: (state, request, context) => prepare(options, state, request, context),
     perform: async (effect: never) => effect,
   };
 }
 
-function prepare(
+async function prepare(
   options: AuthorityHandsOptions,
   state: AuthorityState,
   request: AuthorityRequest,
   context: TurnContext,
-): AuthorityMessage {
+): Promise<AuthorityMessage> {
   const domain = trustDomainOf(context.id);
   const active = activeSlot(state.slots);
-  const firstRoot = active ? undefined : makeRoot(options, domain, context.nowMs);
+  const firstRoot = active ? undefined : await makeRoot(options, domain, context.nowMs);
   const slot = active ?? firstRoot;
   if (request.type !== "signIntermediate" || !slot) return { request, ...(firstRoot ? { firstRoot } : {}) };
-  const intermediate = makeIntermediate(options, domain, slot, request, context.nowMs);
+  const intermediate = await makeIntermediate(options, domain, slot, request, context.nowMs);
   return { request, intermediate, ...(firstRoot ? { firstRoot } : {}) };
 }
 
-function makeRoot({ sealingKey, random }: AuthorityHandsOptions, trustDomain: TrustDomain, nowMs: number): NewRoot {
+async function makeRoot(
+  { sealingKey, random }: AuthorityHandsOptions,
+  trustDomain: TrustDomain,
+  nowMs: number,
+): Promise<NewRoot> {
   const id = shortId(random, 8);
   const keys = makeKeyPair();
-  const root = createRoot({ trustDomain, slot: id, keys, nowMs, random });
+  const root = await createRoot({ trustDomain, slot: id, keys, nowMs, random });
   const sealedKey = sealKey(exportPrivateKey(keys.privateKey), sealBinding(trustDomain, id), sealingKey, random);
   return { id, root: toBase64(root), sealedKey };
 }
 
-function makeIntermediate(
+async function makeIntermediate(
   { sealingKey, random, intermediateLifetimeMs }: AuthorityHandsOptions,
   trustDomain: TrustDomain,
   slot: NewRoot,
   { nodeName, publicKey }: Signing,
   nowMs: number,
-): NewIntermediate | { readonly refused: string } {
+): Promise<NewIntermediate | { readonly refused: string }> {
   const key = fromBase64(publicKey);
   if (!key) return { refused: "the node's key is not base64" };
   const lifetime = intermediateLifetimeMs === undefined ? {} : { lifetimeMs: intermediateLifetimeMs };
-  const root = openRoot(trustDomain, slot, sealingKey);
+  const root = await openRoot(trustDomain, slot, sealingKey);
   try {
-    const der = createIntermediate({ trustDomain, nodeName, publicKey: key, nowMs, random, ...lifetime }, root);
-    const { notAfterMs } = issuerFrom(der, root.key);
-    return { nodeName, slot: slot.id, serial: serialText(der), notAfterMs, chain: [toBase64(der)] };
+    const der = await createIntermediate({ trustDomain, nodeName, publicKey: key, nowMs, random, ...lifetime }, root);
+    const { serial, notAfterMs } = readCertificate(der);
+    return { nodeName, slot: slot.id, serial, notAfterMs, chain: [toBase64(der)] };
   } catch (cause) {
     const failure = WeftError.from(cause, `sign an intermediate for node ${nodeName}`);
     if (failure.code === "invalid") return { refused: failure.because };
@@ -83,7 +87,7 @@ function makeIntermediate(
   }
 }
 
-function openRoot(trustDomain: TrustDomain, slot: NewRoot, sealingKey: SealingKey): Issuer {
+async function openRoot(trustDomain: TrustDomain, slot: NewRoot, sealingKey: SealingKey): Promise<Issuer> {
   const pkcs8 = openKey(slot.sealedKey, sealBinding(trustDomain, slot.id), sealingKey);
   return issuerFrom(fromBase64(slot.root) ?? new Uint8Array(), importPrivateKey(pkcs8).privateKey);
 }

@@ -1,0 +1,163 @@
+/**
+ * All the runs of this host, and the rules between them: one run per session, one live workload per name, and what is
+ * told to all of them at once. Called by the local API, the heartbeat and main.
+ */
+import type { WorkloadSet } from "../certificates/attestation/protocol.ts";
+import type { Namespace, WorkloadName } from "../model/names.ts";
+import { workloadName } from "../model/names.ts";
+import type { HostedWorkload, RunRequest } from "../model/run.ts";
+import { limits } from "../platform/limits.ts";
+import type { Identity } from "./identities.ts";
+import { firstFree } from "./naming.ts";
+import { Run, type RunParts } from "./run.ts";
+import type { RunRecord } from "./run_record.ts";
+import type { Client } from "./session.ts";
+import { addressesOf, mistakeIn, wantedName, workloadFrom } from "./workloads.ts";
+
+export interface HostParts extends Omit<RunParts, "nextName" | "gone"> {
+  readonly hostName: string;
+}
+
+export class Host {
+  readonly #parts: RunParts & HostParts;
+  readonly #runs = new Map<string, Run>();
+  /** Names promised to runs whose ports are still being chosen, and names that other hosts turned out to have. */
+  readonly #reserved = new Set<WorkloadName>();
+  readonly #elsewhere = new Set<WorkloadName>();
+
+  constructor(parts: HostParts) {
+    this.#parts = {
+      ...parts,
+      nextName: (run) => this.#nextName(run),
+      gone: (run) => {
+        if (this.#runs.get(run.request.session) === run) this.#runs.delete(run.request.session);
+      },
+    };
+  }
+
+  get runs(): readonly Run[] {
+    return [...this.#runs.values()];
+  }
+
+  get set(): WorkloadSet {
+    return { workloads: this.runs.flatMap((run) => run.item ?? []) };
+  }
+
+  get status(): readonly HostedWorkload[] {
+    return this.runs.map((run) => run.status);
+  }
+
+  /** Opens a session, or takes up one that lives. What is wrong is told to the client as `failed`. */
+  async open(request: RunRequest, client: Client): Promise<void> {
+    const known = this.#runs.get(request.session);
+    if (known && !known.ending) return known.attach(client);
+    await known?.end("its session is opened anew");
+    const refusal = await this.#refusal(request);
+    if (refusal) {
+      client.tell({ event: "failed", ...refusal });
+      client.end();
+      return;
+    }
+    const run = await this.#make(request);
+    run.attach(client);
+    run.start();
+  }
+
+  /** The client's stream broke. */
+  detach(session: string, client: Client): void {
+    this.#runs.get(session)?.session.detach(client);
+  }
+
+  /** @returns false: no such session. */
+  async close(session: string): Promise<boolean> {
+    const run = this.#runs.get(session);
+    await run?.end("its client ended it");
+    return run !== undefined;
+  }
+
+  adopt(records: readonly RunRecord[]): void {
+    for (const record of records) {
+      for (const at of [record.admin, ...addressesOf(record.workload)]) this.#parts.ports.keep(at);
+      const run = new Run(this.#parts, record);
+      this.#runs.set(record.request.session, run);
+      run.adopt();
+    }
+  }
+
+  async endAll(because: string): Promise<void> {
+    await Promise.all(this.runs.map((run) => run.end(because)));
+  }
+
+  take(workload: WorkloadName, identity: Identity): void {
+    this.#named(workload)?.take(identity);
+  }
+
+  /** A node did not take this workload into its set. */
+  refused(workload: string, message: string): void {
+    this.runs.find(({ name }) => name === workload)?.refused(message);
+  }
+
+  trustChanged(): void {
+    for (const run of this.runs) run.trustChanged();
+  }
+
+  gatewayPorts(wanted: Readonly<Record<string, readonly number[]>>): void {
+    for (const run of this.runs) {
+      run.wantPorts(wanted[run.name] ?? []).catch((cause) => {
+        if (!run.ending) this.#parts.log.warn("gateway-ports", { workload: run.name, because: String(cause) });
+      });
+    }
+  }
+
+  async #refusal(request: RunRequest): Promise<{ readonly message: string; readonly exit: number } | undefined> {
+    const message = mistakeIn(request);
+    if (message !== undefined) return { message, exit: 65 };
+    if (this.#runs.size >= limits.workloadsPerAgent) {
+      return { message: `this host runs ${limits.workloadsPerAgent} workloads, its limit`, exit: 1 };
+    }
+    if (request.name === undefined) return undefined;
+    const name = workloadName(request.name, request.namespace as Namespace);
+    const holder = this.#named(name);
+    // A workload that nobody attends to any more gives way at once.
+    if (holder && (holder.ending || !holder.session.attended)) await holder.end("another of its name takes its place");
+    if (!this.#isLive(name)) return undefined;
+    return { message: `workload ${name} lives already; end it, or choose another --name`, exit: 1 };
+  }
+
+  async #make(request: RunRequest): Promise<Run> {
+    const namespace = request.namespace as Namespace;
+    const name = firstFree(wantedName(request), (taken) => this.#isLive(workloadName(taken, namespace)));
+    const full = workloadName(name, namespace);
+    const { hostName: host, ports, sdsSocket } = this.#parts;
+    this.#reserved.add(full);
+    try {
+      const take = () => ports.take();
+      const workload = await workloadFrom({ request, name, host, take });
+      const record = { request, workload, admin: await take(), sdsSocket: sdsSocket(full), serving: false, starts: 0 };
+      const run = new Run(this.#parts, record);
+      this.#runs.set(request.session, run);
+      return run;
+    } finally {
+      this.#reserved.delete(full);
+    }
+  }
+
+  #nextName(run: Run): string | undefined {
+    if (run.request.name !== undefined) return undefined;
+    const { namespace } = run.workload;
+    this.#elsewhere.add(run.name);
+    const taken = (name: string): boolean => {
+      const full = workloadName(name, namespace);
+      return this.#elsewhere.has(full) || this.#isLive(full);
+    };
+    return firstFree(wantedName(run.request), taken);
+  }
+
+  #named(name: WorkloadName): Run | undefined {
+    return this.runs.find((run) => run.name === name);
+  }
+
+  #isLive(name: WorkloadName): boolean {
+    return this.#reserved.has(name) || this.#named(name) !== undefined;
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * SDS for one workload: a gRPC server on a Unix socket that only this user may open, in a directory that only this user
+ * may enter. Every stream on it gets that workload's two secrets and no other's. The path outlives the agent, so that
+ * an Envoy reconnects by itself to the agent that comes after. Called by the run that owns the workload.
+ */
+import { chmodSync, rmSync } from "node:fs";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Server, ServerCredentials, type ServerDuplexStream, type ServiceDefinition } from "@grpc/grpc-js";
+import {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  type DeltaDiscoveryResponse,
+  DeltaDiscoveryResponseSchema,
+  type DiscoveryRequest,
+  DiscoveryRequestSchema,
+  type DiscoveryResponse,
+  DiscoveryResponseSchema,
+} from "#envoy/envoy/service/discovery/v3/discovery_pb.js";
+import type { BundleSet } from "../../certificates/attestation/protocol.ts";
+import { WeftError } from "../../platform/error.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { Identity } from "../identities.ts";
+import { certificateOf, certificateSecret, type OfferedSecret, secretTypeUrl, trustOf } from "./secrets.ts";
+import { type SecretRequest, type SecretResponse, Subscription } from "./subscription.ts";
+
+const path = "/envoy.service.secret.v3.SecretDiscoveryService";
+
+const service = {
+  streamSecrets: {
+    path: `${path}/StreamSecrets`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: (message: DiscoveryRequest) => Buffer.from(toBinary(DiscoveryRequestSchema, message)),
+    requestDeserialize: (bytes: Buffer) => fromBinary(DiscoveryRequestSchema, bytes),
+    responseSerialize: (message: DiscoveryResponse) => Buffer.from(toBinary(DiscoveryResponseSchema, message)),
+    responseDeserialize: (bytes: Buffer) => fromBinary(DiscoveryResponseSchema, bytes),
+  },
+  deltaSecrets: {
+    path: `${path}/DeltaSecrets`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: (message: DeltaDiscoveryRequest) => Buffer.from(toBinary(DeltaDiscoveryRequestSchema, message)),
+    requestDeserialize: (bytes: Buffer) => fromBinary(DeltaDiscoveryRequestSchema, bytes),
+    responseSerialize: (message: DeltaDiscoveryResponse) =>
+      Buffer.from(toBinary(DeltaDiscoveryResponseSchema, message)),
+    responseDeserialize: (bytes: Buffer) => fromBinary(DeltaDiscoveryResponseSchema, bytes),
+  },
+} satisfies ServiceDefinition;
+
+export const secretDiscoveryService = service;
+
+interface Stream {
+  readonly subscription: Subscription;
+  send(response: SecretResponse): void;
+}
+
+export class SecretServer {
+  readonly #socketPath: string;
+  readonly #log: Logger;
+  readonly #server = new Server({ "grpc.max_receive_message_length": 64 * 1024 });
+  readonly #offers = new Map<string, OfferedSecret>();
+  readonly #streams = new Set<Stream>();
+  #acknowledgedSerial: string | undefined;
+
+  private constructor(socketPath: string, log: Logger) {
+    this.#socketPath = socketPath;
+    this.#log = log;
+  }
+
+  static async listen(socketPath: string, log: Logger): Promise<SecretServer> {
+    const secrets = new SecretServer(socketPath, log);
+    await secrets.#listen();
+    return secrets;
+  }
+
+  /** Of the certificate that an Envoy acknowledged last. */
+  get acknowledgedSerial(): string | undefined {
+    return this.#acknowledgedSerial;
+  }
+
+  offerIdentity(identity: Identity): void {
+    this.#offer(certificateOf(identity));
+  }
+
+  offerTrust(bundle: BundleSet): void {
+    this.#offer(trustOf(bundle));
+  }
+
+  close(): void {
+    this.#server.forceShutdown();
+    rmSync(this.#socketPath, { force: true });
+  }
+
+  #offer(secret: OfferedSecret): void {
+    this.#offers.set(secret.name, secret);
+    for (const stream of this.#streams) this.#pump(stream);
+  }
+
+  #listen(): Promise<void> {
+    this.#server.addService(service, {
+      streamSecrets: (call: ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>) =>
+        this.#serve(call, requestOf, worldResponse),
+      deltaSecrets: (call: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>) =>
+        this.#serve(call, deltaRequestOf, deltaResponse),
+    });
+    // What an agent that was killed left behind; the directory is ours alone.
+    rmSync(this.#socketPath, { force: true });
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(`unix:${this.#socketPath}`, ServerCredentials.createInsecure(), (error) => {
+        if (error) return reject(WeftError.from(error, `listen on ${this.#socketPath}`));
+        chmodSync(this.#socketPath, 0o600);
+        resolve();
+      });
+    });
+  }
+
+  #serve<In, Out>(
+    call: ServerDuplexStream<In, Out>,
+    read: (request: In) => SecretRequest,
+    write: (response: SecretResponse) => Out,
+  ): void {
+    const stream: Stream = { subscription: new Subscription(), send: (response) => call.write(write(response)) };
+    this.#streams.add(stream);
+    const ended = (): boolean => this.#streams.delete(stream);
+    call.on("data", (message: In) => this.#take(stream, read(message)));
+    call.on("error", ended);
+    call.on("close", ended);
+    call.on("end", () => {
+      ended();
+      call.end();
+    });
+  }
+
+  #take(stream: Stream, request: SecretRequest): void {
+    const settled = stream.subscription.settle(request);
+    if (settled?.refusal !== undefined) {
+      this.#log.warn("secret-refused", { names: settled.secrets.map(({ name }) => name), because: settled.refusal });
+    } else {
+      const certificate = settled?.secrets.find(({ name }) => name === certificateSecret);
+      if (certificate?.serial !== undefined) this.#acknowledgedSerial = certificate.serial;
+    }
+    stream.subscription.ask(request);
+    this.#pump(stream);
+  }
+
+  #pump(stream: Stream): void {
+    const response = stream.subscription.next(this.#offers);
+    if (response) stream.send(response);
+  }
+}
+
+function requestOf(request: DiscoveryRequest): SecretRequest {
+  const { resourceNames: names, responseNonce: nonce, errorDetail } = request;
+  const nothing = { subscribe: [], unsubscribe: [], initial: {} };
+  return { ...nothing, names, nonce, ...(errorDetail ? { refusal: errorDetail.message } : {}) };
+}
+
+function deltaRequestOf(request: DeltaDiscoveryRequest): SecretRequest {
+  return {
+    subscribe: request.resourceNamesSubscribe,
+    unsubscribe: request.resourceNamesUnsubscribe,
+    initial: request.initialResourceVersions,
+    nonce: request.responseNonce,
+    ...(request.errorDetail ? { refusal: request.errorDetail.message } : {}),
+  };
+}
+
+function worldResponse({ nonce, version, secrets }: SecretResponse): DiscoveryResponse {
+  const resources = secrets.map(({ resource }) => resource);
+  return create(DiscoveryResponseSchema, { typeUrl: secretTypeUrl, versionInfo: version, nonce, resources });
+}
+
+function deltaResponse({ nonce, version, secrets }: SecretResponse): DeltaDiscoveryResponse {
+  const resources = secrets.map(({ name, version, resource }) => ({ name, version, resource }));
+  return create(DeltaDiscoveryResponseSchema, {
+    typeUrl: secretTypeUrl,
+    systemVersionInfo: version,
+    nonce,
+    resources,
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * What this host knows of its mesh: the trust bundle and the nodes' addresses, kept in the state directory (nothing in
+ * it is secret) so that a restart needs no token. A bundle is replaced only by one of the same trust domain with a
+ * higher sequence; a list of addresses never by an empty one.
+ */
+import type { BundleSet, NodeAddresses } from "../certificates/attestation/protocol.ts";
+import { decodeBundle, fingerprint, newerBundle, rootsOf } from "../certificates/bundle.ts";
+import { meshdId, type SpiffeId, type TrustDomain, trustDomainFrom } from "../model/identity.ts";
+import { object, parsed } from "../platform/decode.ts";
+import { invariant } from "../platform/error.ts";
+import { parseJson } from "./json.ts";
+import type { StateDirectory } from "./state_directory.ts";
+import { nodeAddresses } from "./wire.ts";
+
+const file = "mesh.json";
+
+export interface Mesh {
+  readonly trustDomain: TrustDomain;
+  readonly bundle: BundleSet;
+  readonly nodes: NodeAddresses;
+}
+
+const decodeMesh = object({
+  trustDomain: parsed("a trust domain", trustDomainFrom),
+  bundle: decodeBundle,
+  nodes: nodeAddresses,
+});
+
+export class Trust {
+  readonly #state: StateDirectory;
+  readonly #listeners: (() => void)[] = [];
+  #mesh: Mesh | undefined;
+
+  constructor(state: StateDirectory) {
+    this.#state = state;
+    const stored = state.read(file);
+    this.#mesh = stored === undefined ? undefined : parseJson(stored, decodeMesh, state.path(file));
+  }
+
+  get mesh(): Mesh | undefined {
+    return this.#mesh;
+  }
+
+  /** Call only once a mesh was joined. */
+  get joined(): Mesh {
+    invariant(this.#mesh !== undefined, "a mesh is joined before anything is asked of it");
+    return this.#mesh;
+  }
+
+  get meshdId(): SpiffeId {
+    return meshdId(this.joined.trustDomain);
+  }
+
+  /** The roots that nodes of this mesh must end in, DER. */
+  get ownRoots(): readonly Uint8Array[] {
+    return rootsOf(this.joined.bundle, this.joined.trustDomain);
+  }
+
+  knowsRoot(hash: string): boolean {
+    return this.#mesh !== undefined && this.ownRoots.some((root) => fingerprint(root) === hash);
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Another mesh, by a join token: what was known of the one before is forgotten. */
+  join(mesh: Mesh): void {
+    this.#replace(mesh);
+  }
+
+  learn(news: { readonly bundle?: BundleSet | undefined; readonly nodes?: NodeAddresses | undefined }): void {
+    const mesh = this.joined;
+    const next = { ...mesh, bundle: nextBundle(mesh, news.bundle), nodes: nextNodes(mesh.nodes, news.nodes) };
+    if (JSON.stringify(next) !== JSON.stringify(mesh)) this.#replace(next);
+  }
+
+  #replace(mesh: Mesh): void {
+    this.#mesh = mesh;
+    this.#state.write(file, JSON.stringify(mesh), 0o644);
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** A bundle without a root of its own domain would leave the host unable to believe anybody: it is not taken. */
+function nextBundle(mesh: Mesh, offered: BundleSet | undefined): BundleSet {
+  if (!offered || offered.trustDomain !== mesh.trustDomain) return mesh.bundle;
+  return rootsOf(offered, mesh.trustDomain).length === 0 ? mesh.bundle : newerBundle(mesh.bundle, offered);
+}
+
+function nextNodes(known: NodeAddresses, told: NodeAddresses | undefined): NodeAddresses {
+  return {
+    agents: told && told.agents.length > 0 ? [...told.agents].sort() : known.agents,
+    xds: told && told.xds.length > 0 ? [...told.xds].sort() : known.xds,
+  };
+}

@@ -1,0 +1,48 @@
+/** The documents of a request: parsed, or refused with every mistake in them at once. */
+import type { Namespace } from "../../model/names.ts";
+import { isError, type Problem, type SourcePosition } from "../../model/problem.ts";
+import { singularOf } from "../../resources/kinds/catalog.ts";
+import { parseResources } from "../../resources/parse.ts";
+import { invalidInput } from "../problem_details.ts";
+import type { Declared } from "./plan.ts";
+
+export interface Source {
+  /** File name as the user gave it. */
+  readonly name?: string;
+  readonly text: string;
+}
+
+export interface Documents {
+  readonly declared: readonly Declared[];
+  /** Kubernetes' own kinds. */
+  readonly ignored: readonly { readonly kind: string; readonly namespace: string; readonly name: string }[];
+  readonly warnings: readonly Problem[];
+  /** Gives problems that were found later, and name only the object, the place where the object stands. */
+  readonly placed: (problems: readonly Problem[]) => readonly Problem[];
+}
+
+export function readDocuments(sources: readonly Source[], namespace: Namespace | undefined): Documents {
+  const texts = sources.map(({ name, text }) => (name === undefined ? { text } : { file: name, text }));
+  const { resources, ignored, problems } = parseResources(texts, namespace === undefined ? {} : { namespace });
+  if (problems.some(isError)) throw invalidInput(problems);
+  const places = new Map(
+    resources.map(({ resource: { kind, metadata }, position }) => [
+      `${singularOf(kind)} ${metadata.namespace}/${metadata.name}`,
+      position,
+    ]),
+  );
+  return {
+    declared: resources.map(({ resource, position }) => ({ resource, ...originOf(position) })),
+    ignored: ignored.map(({ kind, namespace: of, name }) => ({ kind, namespace: of, name })),
+    warnings: problems,
+    placed: (later) =>
+      later.map((problem) => {
+        const position = problem.position ?? places.get(problem.object ?? "");
+        return position ? { ...problem, position } : problem;
+      }),
+  };
+}
+
+function originOf({ file, line }: SourcePosition): { readonly origin?: string } {
+  return file === undefined ? {} : { origin: `${file}:${line}` };
+}

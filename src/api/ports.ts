@@ -1,0 +1,170 @@
+/**
+ * What the API needs of the rest of a node, as interfaces that the wiring (meshd) fills; nothing here says how. The
+ * store is store/store.ts's `Store`. What only the agents' listener needs stands in agents/ports.ts.
+ */
+import type { EndpointShard, ServicePort } from "../model/endpoint.ts";
+import type { Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
+import type { ObjectRef, StoredResource } from "../model/object.ts";
+import type { Problem } from "../model/problem.ts";
+import type { Workload } from "../model/workload.ts";
+import type { Sequence, StoreRecord, StreamName } from "../store/store.ts";
+import type { Topology } from "../telemetry/topology.ts";
+
+/** How far something goes in the two streams. */
+export interface StreamPosition {
+  readonly records: Sequence;
+  readonly endpoints: Sequence;
+}
+
+/** A record that lives, and what it says. */
+export interface Held<Value> {
+  readonly record: StoreRecord;
+  readonly value: Value;
+}
+
+/** What this node knows of one key: its record or tombstone, if it was ever written, and the value, if it lives. */
+export interface Seen<Value> {
+  readonly record: StoreRecord | undefined;
+  readonly value: Value | undefined;
+}
+
+export interface MirrorChange {
+  readonly stream: StreamName;
+  /** Of the append that made it. */
+  readonly sequence: Sequence;
+  /** As they are now; `value` undefined: deleted. */
+  readonly records: readonly StoreRecord[];
+}
+
+/** This node's copy of the truth. It may lag behind the leader; `waitFor` waits until it does not. */
+export interface Mirror {
+  object(ref: ObjectRef): Seen<StoredResource>;
+  workload(namespace: Namespace, name: string): Seen<Workload>;
+  shard(service: ServiceRef, source: string, shard: number): Seen<EndpointShard>;
+  objects(): Iterable<Held<StoredResource>>;
+  workloads(): Iterable<Held<Workload>>;
+  /** Of one service, or of all. */
+  shards(service?: ServiceRef): Iterable<Held<EndpointShard>>;
+  position(): StreamPosition;
+  /** Resolves when this node holds `position`; rejects with the signal's reason. */
+  waitFor(position: StreamPosition, signal: AbortSignal): Promise<void>;
+  /** @returns what ends the subscription. Called once per append, in stream order. */
+  subscribe(listener: (change: MirrorChange) => void): () => void;
+}
+
+/** Compiles what the mesh would be after a change; nothing is stored. */
+export interface Admission {
+  /** Errors refuse the whole change; warnings are told and do not. */
+  check(change: {
+    readonly set: readonly StoredResource[];
+    readonly remove: readonly ObjectRef[];
+  }): Promise<readonly Problem[]>;
+}
+
+export interface PortConflict {
+  readonly port: number;
+  /** What else claims it, and as what: "tcp, claimed by agent-h1". */
+  readonly because: string;
+}
+
+export type ClaimOutcome =
+  | { readonly kind: "claimed" }
+  | { readonly kind: "conflict"; readonly conflicts: readonly PortConflict[] };
+
+/** The service actor's say on a service's ports: one protocol for one port. */
+export interface Claims {
+  /** Whether this node already holds exactly this claim; then no actor needs to be asked. */
+  holds(service: ServiceRef, source: string, ports: readonly ServicePort[]): boolean;
+  /** Replaces what `source` claims at `service`; no ports releases it. */
+  claimPorts(
+    service: ServiceRef,
+    source: string,
+    ports: readonly ServicePort[],
+    signal: AbortSignal,
+  ): Promise<ClaimOutcome>;
+}
+
+export interface ProxyTypeStatus {
+  /** What this node would have the proxy hold. */
+  readonly version: string;
+  /** What the proxy acknowledged last. */
+  readonly acked: string;
+  readonly nacked?: { readonly version: string; readonly message: string };
+}
+
+export interface ProxyStatus {
+  /** NAME.NS */
+  readonly proxy: string;
+  /** Name of the node that serves it. */
+  readonly meshd: string;
+  readonly connected: boolean;
+  /** cds, eds, lds, rds. */
+  readonly types: Readonly<Record<string, ProxyTypeStatus>>;
+  /** The newest revision that it acknowledged in all types; "" before the first. */
+  readonly revision: string;
+}
+
+export type Distribution =
+  | { readonly kind: "distributed"; readonly proxies: number }
+  | {
+      readonly kind: "refused";
+      readonly refusals: readonly { readonly proxy: string; readonly type: string; readonly message: string }[];
+    }
+  /** The signal's time came first. */
+  | { readonly kind: "pending"; readonly proxies: readonly string[] };
+
+export type ConfigSection = "cluster" | "listener" | "route" | "endpoint" | "secret" | "all";
+
+export interface Proxies {
+  /** Of this node. */
+  status(): readonly ProxyStatus[];
+  /** Never rejects because of the signal: it answers `pending`. */
+  waitDistributed(position: StreamPosition, signal: AbortSignal): Promise<Distribution>;
+  /** What the proxy is told, as protobuf JSON by section; no private key is ever in it. undefined: not known here. */
+  config(proxy: WorkloadName, section: ConfigSection): Readonly<Record<string, readonly object[]>> | undefined;
+}
+
+export interface Tokens {
+  create(
+    options: { readonly lifetimeMs: number; readonly hostName?: string },
+    signal: AbortSignal,
+  ): Promise<{ readonly token: string; readonly id: string; readonly expiresAtMs: number }>;
+}
+
+export interface Member {
+  readonly name: string;
+  readonly state: "alive" | "suspect" | "leaving" | "dead";
+  readonly self: boolean;
+  /** Wall time, ms. */
+  readonly since: number;
+}
+
+export interface Members {
+  list(): readonly Member[];
+}
+
+/** Who calls whom, from the fleet's own statistics. */
+export interface TopologySource {
+  topology(): Topology;
+}
+
+export interface Metrics {
+  /** Prometheus text. */
+  expose(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+export interface Finding {
+  /** "node meshd-0", "certificate of reviews-v1.default" */
+  readonly part: string;
+  readonly state: "good" | "warning" | "failed";
+  readonly message: string;
+  /** What to do about it. */
+  readonly next?: string;
+}
+
+export interface Health {
+  /** Whether this node can do its work now; `reasons` says why not. */
+  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] };
+  /** What this node sees of itself, NATS, the agents, the proxies and their certificates. */
+  findings(): Promise<readonly Finding[]>;
+}

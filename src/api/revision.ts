@@ -1,0 +1,21 @@
+/** Revisions and endpoints' tokens as callers see them: INCARNATION-SEQUENCE of one stream. */
+import type { Sequence, Store, StreamName } from "../store/store.ts";
+import { revisionOf } from "../store/store.ts";
+import { ApiRefusal } from "./problem_details.ts";
+
+export function printPosition(store: Store, stream: StreamName, sequence: Sequence): string {
+  return revisionOf(store.incarnation(stream), sequence);
+}
+
+const form = /^(?<incarnation>.{1,128})-(?<sequence>\d{1,15})$/;
+
+/** Refuses what is no position, and one of another incarnation: it says nothing about this stream. */
+export function parsePosition(store: Store, stream: StreamName, text: string): Sequence {
+  const { incarnation, sequence } = form.exec(text)?.groups ?? {};
+  const word = stream === "records" ? "revision" : "endpoints' token";
+  if (incarnation === undefined || sequence === undefined) {
+    throw new ApiRefusal("bad-request", `${JSON.stringify(text.slice(0, 64))} is no ${word}`);
+  }
+  if (incarnation === store.incarnation(stream)) return Number(sequence);
+  throw new ApiRefusal("incarnation-changed", `${word} ${text} is of a store that was replaced since; apply again`);
+}

@@ -1,0 +1,111 @@
+/**
+ * Single objects and lists: GET|PUT|DELETE /v1/resources/KIND/NS/NAME, GET /v1/resources[/KIND]. Services and workloads
+ * are read like kinds; the mesh makes them itself.
+ */
+import type { FastifyInstance } from "fastify";
+import type { ObjectRef } from "../../model/object.ts";
+import { limits } from "../../platform/limits.ts";
+import { changeObjects } from "../apply/change.ts";
+import { planApply, refOf } from "../apply/plan.ts";
+import { readDocuments } from "../apply/read_documents.ts";
+import { withDeadline } from "../deadline.ts";
+import { type KindName, readableKind, requireKind } from "../kinds.ts";
+import { ApiRefusal } from "../problem_details.ts";
+import { namespaceOf, type Query, queryOf } from "../query.ts";
+import { parsePosition, printPosition } from "../revision.ts";
+import { parseSelector } from "../selector.ts";
+import type { ApiPorts } from "../server.ts";
+import { type Shown, showAll, showOne } from "../show.ts";
+import { callerOf, deleteObjects, sourcesOf } from "./apply.ts";
+
+interface One {
+  Params: { kind: string; namespace: string; name: string };
+}
+
+export function routeResources(app: FastifyInstance, ports: ApiPorts): void {
+  app.get("/v1/resources", async (request) => {
+    const query = queryOf(request, ["namespace", "selector", "atLeast"]);
+    await holdAtLeast(ports, query);
+    return listed(ports, query, undefined);
+  });
+
+  app.get<{ Params: { kind: string } }>("/v1/resources/:kind", async (request) => {
+    const query = queryOf(request, ["namespace", "selector", "atLeast"]);
+    const kind = readableKind(request.params.kind);
+    await holdAtLeast(ports, query);
+    return listed(ports, query, kind);
+  });
+
+  app.get<One>("/v1/resources/:kind/:namespace/:name", async (request) => {
+    const kind = readableKind(request.params.kind);
+    const namespace = namespaceOf(request.params.namespace, "namespace");
+    await holdAtLeast(ports, queryOf(request, ["atLeast"]));
+    const { name } = request.params;
+    const found = showOne(ports.mirror, kind, { namespace, name });
+    if (!found) throw new ApiRefusal("not-found", `no ${kind} ${name.slice(0, 253)} in namespace ${namespace}`);
+    return found;
+  });
+
+  app.put<One>("/v1/resources/:kind/:namespace/:name", (request) => {
+    const ref = refFrom(request.params);
+    const { declared, warnings, placed } = readDocuments(sourcesOf(request), ref.namespace);
+    const [one, ...more] = declared;
+    if (!one || more.length > 0 || !sameRef(refOf(one.resource), ref)) {
+      const wanted = `${ref.kind} ${ref.namespace}/${ref.name}`;
+      throw new ApiRefusal("bad-request", `the body must be one document, of ${wanted}, as the path says`);
+    }
+    const plan = () => planApply([one], (of) => ports.mirror.object(of), ports.clock.nowMs());
+    const apply = { what: "apply" as const, who: callerOf(request), dryRun: false, objects: 1, plan, placed };
+    return withDeadline(ports.clock, limits.applyMs, async (signal) => {
+      const changed = await changeObjects(ports, apply, signal);
+      return { revision: changed.revision, applied: changed.results, warnings: [...warnings, ...changed.warnings] };
+    });
+  });
+
+  app.delete<One>("/v1/resources/:kind/:namespace/:name", (request) => {
+    const ref = refFrom(request.params);
+    return withDeadline(ports.clock, limits.applyMs, async (signal) => {
+      const done = await deleteObjects(ports, { refs: [ref], who: callerOf(request), dryRun: false }, signal);
+      if (done.deleted.every(({ result }) => result === "deleted")) return done;
+      throw new ApiRefusal("not-found", `no ${ref.kind} ${ref.name.slice(0, 253)} in namespace ${ref.namespace}`);
+    });
+  });
+}
+
+function refFrom({ kind, namespace, name }: One["Params"]): ObjectRef {
+  return { kind: requireKind(kind), namespace: namespaceOf(namespace, "namespace"), name };
+}
+
+function sameRef(a: ObjectRef, b: ObjectRef): boolean {
+  return a.kind === b.kind && a.namespace === b.namespace && a.name === b.name;
+}
+
+/** ?atLeast=REVISION: the caller has seen it, so an older answer would be a step back. */
+async function holdAtLeast(ports: ApiPorts, query: Query): Promise<void> {
+  const revision = query.text("atLeast");
+  if (revision === undefined) return;
+  const records = parsePosition(ports.store, "records", revision);
+  await withDeadline(ports.clock, limits.storeWriteMs, (signal) =>
+    ports.mirror.waitFor({ records, endpoints: 0 }, signal),
+  );
+}
+
+function listed(
+  ports: ApiPorts,
+  query: Query,
+  kind: KindName | undefined,
+): { revision: string; items: readonly Shown[] } {
+  const text = query.text("selector");
+  const test = text === undefined ? () => true : parseSelector(text);
+  if (typeof test === "string") {
+    throw new ApiRefusal(
+      "bad-request",
+      `query parameter selector: ${JSON.stringify(test.slice(0, 64))} is no selector`,
+    );
+  }
+  const namespace = query.namespace();
+  const items = showAll(ports.mirror, kind).filter(
+    ({ metadata }) => (namespace === undefined || metadata.namespace === namespace) && test(metadata.labels ?? {}),
+  );
+  return { revision: printPosition(ports.store, "records", ports.mirror.position().records), items };
+}

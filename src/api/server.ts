@@ -1,0 +1,98 @@
+/**
+ * A node's public API: HTTP on loopback unless configured otherwise. Every request passes access.ts before its body is
+ * read; every failure becomes problem details; nothing a caller sends ends the process. Started by meshd.
+ */
+import { type FastifyInstance, fastify } from "fastify";
+import type { TrustDomain } from "../model/identity.ts";
+import type { Clock } from "../platform/clock.ts";
+import { limits } from "../platform/limits.ts";
+import type { Logger } from "../platform/log.ts";
+import type { Random } from "../platform/random.ts";
+import type { Store } from "../store/store.ts";
+import { type AccessRules, refuseCaller } from "./access.ts";
+import { EventStreams } from "./event_streams.ts";
+import { answerFrameworkError, speakProblems } from "./http.ts";
+import type { Admission, Claims, Health, Members, Metrics, Mirror, Proxies, Tokens, TopologySource } from "./ports.ts";
+import { routeApply } from "./routes/apply.ts";
+import { routeEndpoints } from "./routes/endpoints.ts";
+import { routeFleet } from "./routes/fleet.ts";
+import { routeHealth } from "./routes/health.ts";
+import { routeOpenApi } from "./routes/openapi.ts";
+import { routeResources } from "./routes/resources.ts";
+import { routeWait } from "./routes/wait.ts";
+import { routeWatch } from "./routes/watch.ts";
+
+export interface ApiPorts {
+  readonly nodeName: string;
+  readonly trustDomain: TrustDomain;
+  readonly store: Store;
+  readonly mirror: Mirror;
+  readonly admission: Admission;
+  readonly claims: Claims;
+  readonly proxies: Proxies;
+  readonly tokens: Tokens;
+  readonly members: Members;
+  readonly topology: TopologySource;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** A page that the node serves beside its API, so that it is of the same origin: the live view. */
+export interface Page {
+  readonly contentType: string;
+  readonly body: string | Uint8Array;
+}
+
+export interface ApiOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly access: AccessRules;
+  /** Path → page. */
+  readonly pages?: ReadonlyMap<string, Page>;
+}
+
+export interface ApiServer {
+  /** http://host:port, as it listens. */
+  readonly url: string;
+  /** Ends event streams and idle connections, waits for calls under way. */
+  close(): Promise<void>;
+}
+
+export async function startApi(ports: ApiPorts, options: ApiOptions): Promise<ApiServer> {
+  const app = fastify({
+    bodyLimit: limits.applyBytes,
+    forceCloseConnections: "idle",
+    frameworkErrors: (cause, _request, reply) => void answerFrameworkError(cause, reply),
+    // A name of 300 characters is answered with what is wrong with it, not with a missing route.
+    routerOptions: { maxParamLength: 1_024 },
+  });
+  const streams = new EventStreams(ports.clock);
+  protect(app, ports, options.access);
+  for (const route of [routeApply, routeResources, routeEndpoints, routeWait, routeFleet, routeHealth])
+    route(app, ports);
+  routeWatch(app, ports, streams);
+  routeOpenApi(app);
+  for (const [path, page] of options.pages ?? []) {
+    app.get(path, (_request, reply) => reply.type(page.contentType).send(page.body));
+  }
+  const url = await app.listen(options.listen);
+  return {
+    url,
+    async close() {
+      streams.closeAll();
+      await app.close();
+    },
+  };
+}
+
+function protect(app: FastifyInstance, ports: ApiPorts, access: AccessRules): void {
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers({ "x-content-type-options": "nosniff", "x-frame-options": "DENY", "cache-control": "no-store" });
+    const path = request.url.split("?")[0] ?? "";
+    const refusal = refuseCaller({ method: request.method, path, headers: request.headers }, access);
+    if (refusal) throw refusal;
+  });
+  speakProblems(app, ports.log);
+}

@@ -1,0 +1,104 @@
+/** Objects, services and workloads as callers see them: one shape, Kubernetes' own. Pure but for reading the copy. */
+import type { EndpointShard } from "../model/endpoint.ts";
+import { type Namespace, serviceKey } from "../model/names.ts";
+import type { ObjectKind, StoredResource } from "../model/object.ts";
+import type { Workload } from "../model/workload.ts";
+import type { KindName } from "./kinds.ts";
+import type { Mirror } from "./ports.ts";
+
+export interface Shown {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly generation?: number;
+    readonly creationTimestamp?: string;
+  };
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+interface Named {
+  readonly namespace: Namespace;
+  readonly name: string;
+}
+
+export function showOne(mirror: Mirror, kind: KindName, { namespace, name }: Named): Shown | undefined {
+  if (kind === "Workload") {
+    const { value } = mirror.workload(namespace, name);
+    return value && showWorkload(value);
+  }
+  if (kind === "Service") {
+    const [service] = showServices(mirror.shards({ namespace, name }));
+    return service;
+  }
+  const { value } = mirror.object({ kind, namespace, name });
+  return value && showObject(value);
+}
+
+/** By namespace and name. Without a kind: the user's own objects, all of them. */
+export function showAll(mirror: Mirror, kind: KindName | undefined): readonly Shown[] {
+  const shown = showKind(mirror, kind);
+  return shown.sort((a, b) => compare(orderOf(a), orderOf(b)));
+}
+
+function showKind(mirror: Mirror, kind: KindName | undefined): Shown[] {
+  if (kind === "Workload") return Array.from(mirror.workloads(), ({ value }) => showWorkload(value));
+  if (kind === "Service") return showServices(mirror.shards());
+  const objects = Array.from(mirror.objects(), ({ value }) => value);
+  return objects.filter(({ resource }) => kind === undefined || isKind(resource.kind, kind)).map(showObject);
+}
+
+function isKind(actual: ObjectKind, wanted: KindName): boolean {
+  return actual === wanted;
+}
+
+function orderOf({ kind, metadata }: Shown): string {
+  return `${kind}\0${metadata.namespace}\0${metadata.name}`;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function showObject({ resource, generation, createdAtMs }: StoredResource): Shown {
+  const { apiVersion, kind, metadata, spec } = resource;
+  const creationTimestamp = new Date(createdAtMs).toISOString();
+  return { apiVersion, kind, metadata: { ...metadata, generation, creationTimestamp }, spec };
+}
+
+function showWorkload(workload: Workload): Shown {
+  const { name, namespace, labels, ...rest } = workload;
+  const service = workload.role === "sidecar" ? workload.service.name : "";
+  return {
+    apiVersion: "mesh.io/v1",
+    kind: "Workload",
+    metadata: { name, namespace, labels },
+    status: { ...rest, service },
+  };
+}
+
+/** What all sources together say of each service. */
+function showServices(shards: Iterable<{ readonly value: EndpointShard }>): Shown[] {
+  const services = new Map<string, EndpointShard[]>();
+  for (const { value } of shards) {
+    const key = serviceKey(value.service);
+    services.set(key, [...(services.get(key) ?? []), value]);
+  }
+  return [...services.values()].flatMap((of) => (of[0] ? [showService(of[0].service, of)] : []));
+}
+
+function showService({ namespace, name }: Named, shards: readonly EndpointShard[]): Shown {
+  const endpoints = shards.flatMap((shard) => shard.endpoints);
+  const ports = new Set(shards.flatMap((shard) => shard.ports).map((port) => `${port.port}/${port.protocol}`));
+  const status = {
+    ports: [...ports],
+    endpoints: endpoints.length,
+    healthy: endpoints.filter(({ health }) => health === "healthy").length,
+    sources: [...new Set(shards.map(({ source }) => source))].sort(),
+  };
+  return { apiVersion: "mesh.io/v1", kind: "Service", metadata: { name, namespace }, status };
+}

@@ -1,0 +1,138 @@
+/**
+ * Calls to the API of a node. A node that cannot be reached is passed over for the next; a refusal ends the command
+ * with what the node said and the exit status that it means.
+ */
+import { request as httpRequest } from "node:http";
+import { type Problem, printProblem } from "../model/problem.ts";
+import { anything, integer, list, object, oneOf, text } from "../platform/decode.ts";
+import { limits } from "../platform/limits.ts";
+import type { CliContext } from "./command.ts";
+import { CommandFailure, type ExitStatus, exit } from "./exit.ts";
+import type { ApiNode, Mesh } from "./mesh.ts";
+
+export interface ApiCall {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: { readonly contentType: string; readonly text: string };
+  /** What the call itself waits for, on top of the usual patience. */
+  readonly waitsMs?: number;
+}
+
+export class ApiClient {
+  readonly #context: CliContext;
+  readonly #mesh: Mesh;
+
+  constructor(context: CliContext, mesh: Mesh) {
+    this.#context = context;
+    this.#mesh = mesh;
+  }
+
+  /** Asks the first node that answers. */
+  async call(call: ApiCall): Promise<unknown> {
+    const failures: string[] = [];
+    for (const node of this.#mesh.nodes) {
+      const answer = await this.tryNode(node, call);
+      if (answer.kind === "answered") return answer.body;
+      failures.push(`${node.name} (${node.api}): ${answer.because}`);
+    }
+    throw new CommandFailure(exit.failed, `no node answers: ${failures.join("; ")}`);
+  }
+
+  /** Asks one node. Refusals end the command, as in `call`. */
+  async tryNode(node: ApiNode, call: ApiCall): Promise<NodeAnswer> {
+    const answer = await this.#send(node, call);
+    if (answer.kind === "unreachable") return answer;
+    const { status, text: body } = answer;
+    if (status >= 200 && status < 300) return { kind: "answered", body: body === "" ? undefined : JSON.parse(body) };
+    throw failureOf(call, status, body);
+  }
+
+  /** Whatever the node answers, refusals too. */
+  raw(node: ApiNode, call: ApiCall): Promise<RawAnswer> {
+    return this.#send(node, call);
+  }
+
+  #send(node: ApiNode, call: ApiCall): Promise<RawAnswer> {
+    const url = new URL(call.path, node.api);
+    for (const [name, value] of Object.entries(call.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
+    const { token } = this.#mesh;
+    const headers = {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(call.body
+        ? { "content-type": call.body.contentType, "content-length": Buffer.byteLength(call.body.text) }
+        : {}),
+    };
+    return new Promise((resolve) => {
+      const unreachable = (cause: Error): void =>
+        resolve({ kind: "unreachable", because: cause.message || "no connection" });
+      const request = httpRequest(url, { method: call.method, headers, agent: false }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", unreachable);
+        response.on("end", () => {
+          resolve({ kind: "response", status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
+        });
+      });
+      const patience = this.#context.clock.after(limits.cliRequestMs + (call.waitsMs ?? 0), () =>
+        request.destroy(new Error("no answer in time")),
+      );
+      request.on("error", unreachable);
+      request.on("close", () => patience.cancel());
+      request.end(call.body?.text);
+    });
+  }
+}
+
+export type NodeAnswer =
+  | { readonly kind: "answered"; readonly body: unknown }
+  | { readonly kind: "unreachable"; readonly because: string };
+
+export type RawAnswer =
+  | { readonly kind: "response"; readonly status: number; readonly text: string }
+  | { readonly kind: "unreachable"; readonly because: string };
+
+function problemCode(value: unknown, path: string): Problem["code"] {
+  const code = text(16, /^MSH\d+$/)(value, path);
+  // The pattern above is the type's.
+  return code as Problem["code"];
+}
+
+const position = object({ line: integer(), column: integer() }, { file: text() });
+const problem = object(
+  {
+    code: problemCode,
+    severity: oneOf("error", "warning", "info"),
+    message: text(),
+  },
+  { position, object: text(), field: text() },
+);
+
+/** Problems as the API tells them. */
+export function problemsFrom(value: unknown): readonly Problem[] {
+  return list(problem)(value, "problems");
+}
+
+const details = object({}, { detail: text(), problems: anything });
+
+function failureOf(call: ApiCall, status: number, body: string): CommandFailure {
+  const { detail, problems } = detailsOf(body);
+  const listed = problems === undefined ? [] : problemsFrom(problems);
+  const message =
+    listed.length > 0 ? listed.map(printProblem).join("\n") : (detail ?? `${call.method} ${call.path}: ${status}`);
+  return new CommandFailure(statusOf(status), message);
+}
+
+function detailsOf(body: string): { readonly detail?: string; readonly problems?: unknown } {
+  try {
+    return details(JSON.parse(body), "problem");
+  } catch {
+    return {};
+  }
+}
+
+function statusOf(status: number): ExitStatus {
+  return status === 400 || status === 413 || status === 422 ? exit.badInput : exit.failed;
+}

@@ -1,0 +1,103 @@
+/**
+ * From arguments to an exit status: finds the command's name, loads its module, parses its flags, runs it. Global flags
+ * may stand before the name or after it.
+ */
+import { Command, CommanderError } from "commander";
+import { WeftError } from "../platform/error.ts";
+import { type CatalogEntry, catalog } from "./catalog.ts";
+import type { CliContext } from "./command.ts";
+import { CommandFailure, type ExitStatus, exit } from "./exit.ts";
+import { addGlobalFlags, globalFlagsWithValue, readGlobals } from "./globals.ts";
+import { readOptions } from "./options.ts";
+
+/** What a command's context needs of the process; its global flags come from the arguments. */
+export type Surroundings = Omit<CliContext, "globals">;
+
+export async function invoke(argv: readonly string[], surroundings: Surroundings): Promise<ExitStatus> {
+  try {
+    const named = findCommand(argv);
+    if (named.kind === "help") {
+      surroundings.out(overview());
+      return exit.good;
+    }
+    return await runCommand(named, surroundings);
+  } catch (cause) {
+    return reportFailure(cause, surroundings);
+  }
+}
+
+interface NamedCommand {
+  readonly kind: "command";
+  readonly name: string;
+  readonly entry: CatalogEntry;
+  /** Flags and operands without the name. */
+  readonly args: readonly string[];
+}
+
+export function findCommand(argv: readonly string[]): NamedCommand | { readonly kind: "help" } {
+  const at = indexOfOperand(argv);
+  const word = argv[at];
+  const before = argv.slice(0, at);
+  if (word === undefined || word === "help") {
+    const unknown = before.find((flag) => flag !== "-h" && flag !== "--help");
+    if (argv.length === 0 || unknown !== undefined) throw new CommandFailure(exit.usage, overview().trimEnd());
+    return { kind: "help" };
+  }
+  if (before.includes("-h") || before.includes("--help")) return { kind: "help" };
+  for (const length of [2, 1]) {
+    const name = argv.slice(at, at + length).join(" ");
+    const entry = catalog.get(name);
+    if (entry) return { kind: "command", name, entry, args: [...before, ...argv.slice(at + length)] };
+  }
+  const group = [...catalog.keys()].filter((name) => name.startsWith(`${word} `));
+  const next = group.length > 0 ? `use ${group.join(" or ")}` : "see meshctl --help";
+  throw new CommandFailure(exit.usage, `${word}: no such command; ${next}`);
+}
+
+function indexOfOperand(argv: readonly string[]): number {
+  let index = 0;
+  for (let arg = argv[index]; arg?.startsWith("-") && arg !== "--"; arg = argv[index]) {
+    index += globalFlagsWithValue.has(arg) ? 2 : 1;
+  }
+  return index;
+}
+
+async function runCommand(named: NamedCommand, surroundings: Surroundings): Promise<ExitStatus> {
+  const { command: module } = await named.entry.load();
+  const command = new Command(`meshctl ${named.name}`).description(named.entry.summary);
+  module.define(command);
+  addGlobalFlags(command);
+  command.exitOverride().configureOutput({
+    writeOut: surroundings.out,
+    writeErr: (text) => surroundings.say(text.trimEnd()),
+    getOutHasColors: () => surroundings.color,
+    getErrHasColors: () => false,
+  });
+  try {
+    command.parse(named.args, { from: "user" });
+  } catch (cause) {
+    if (cause instanceof CommanderError) return cause.exitCode === 0 ? exit.good : exit.usage;
+    throw cause;
+  }
+  const options = readOptions(command.opts());
+  return module.run({ ...surroundings, globals: readGlobals(options) }, { args: command.args, options });
+}
+
+function reportFailure(cause: unknown, surroundings: Surroundings): ExitStatus {
+  if (cause instanceof CommandFailure) {
+    if (cause.message) surroundings.say(cause.message);
+    return cause.status;
+  }
+  const error = WeftError.from(cause, "run the command");
+  surroundings.say(`meshctl: ${error.message}`);
+  if (error.code === "internal" && cause instanceof Error && surroundings.environment.MESHCTL_DEBUG) {
+    surroundings.say(cause.stack ?? "");
+  }
+  return exit.failed;
+}
+
+function overview(): string {
+  const width = Math.max(...[...catalog.keys()].map((name) => name.length));
+  const lines = [...catalog].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `meshctl COMMAND [flags]\n\n${lines.join("\n")}\n\nmeshctl COMMAND --help says more about one.\n`;
+}

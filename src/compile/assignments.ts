@@ -1,0 +1,62 @@
+/** Endpoints of one cluster: of a service, the ones that answer on a port and have a subset's labels. Pure. */
+import type { Host, Locality } from "../model/names.ts";
+import { compare } from "./hosts.ts";
+import type { EndpointsItem, ReachableEndpoint } from "./ir.ts";
+import { healthier, type MergedEndpoint } from "./merge.ts";
+import { outboundCluster } from "./naming.ts";
+
+export interface AssignmentInput {
+  readonly host: Host;
+  readonly port: number;
+  readonly subset: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly endpoints: readonly MergedEndpoint[];
+  /** Endpoints (source and id, see endpointKey) that take no mTLS on this port, though they have an identity. */
+  readonly plaintext: ReadonlySet<string>;
+}
+
+export function endpointKey({ source, id }: MergedEndpoint): string {
+  return `${source}\n${id}`;
+}
+
+// Envoy adds a locality's weights up in 32 bits.
+const mostWeight = 2 ** 32 - 1;
+
+export function assignmentOf(input: AssignmentInput): EndpointsItem {
+  const { host, port, subset } = input;
+  // What two sources both know is one endpoint: Envoy refuses none, but it would count twice.
+  const byAddress = new Map<string, { readonly locality: Locality; readonly endpoint: ReachableEndpoint }>();
+  for (const endpoint of input.endpoints) {
+    const target = endpoint.ports[port];
+    if (target === undefined || endpoint.weight <= 0 || !hasLabels(endpoint.labels, subset.labels)) continue;
+    const key = `${endpoint.address}\n${target}`;
+    const known = byAddress.get(key);
+    if (known && !healthier(endpoint.health, known.endpoint.health)) continue;
+    byAddress.set(key, {
+      locality: endpoint.locality,
+      endpoint: {
+        address: endpoint.address,
+        port: target,
+        health: endpoint.health,
+        weight: endpoint.weight,
+        mesh: endpoint.identity !== undefined && !input.plaintext.has(endpointKey(endpoint)),
+      },
+    });
+  }
+  const byLocality = Map.groupBy(byAddress.values(), ({ locality }) => locality);
+  const localities = [...byLocality]
+    .map(([locality, found]) => ({ locality, endpoints: scaled(found.map(({ endpoint }) => endpoint)) }))
+    .sort((a, b) => compare(a.locality, b.locality));
+  return { type: "endpoints", name: outboundCluster(port, subset.name, host), localities };
+}
+
+export function hasLabels(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value);
+}
+
+function scaled(endpoints: readonly ReachableEndpoint[]): readonly ReachableEndpoint[] {
+  const sum = endpoints.reduce((total, { weight }) => total + weight, 0);
+  if (sum <= mostWeight) return endpoints;
+  // Half of the room, so that rounding up to 1 cannot pass it.
+  const share = mostWeight / 2 / sum;
+  return endpoints.map((endpoint) => ({ ...endpoint, weight: Math.max(1, Math.floor(endpoint.weight * share)) }));
+}

@@ -1,0 +1,172 @@
+/**
+ * Admission: what an object that somebody wants to write would come to. Each candidate is compiled in a scene of its own
+ * (the object, what it names, and a workload that it selects), never in the live graph, and every item is given to
+ * the proxy's own rules. A scene stands for all workloads and services that the object concerns: one HTTP, one TCP and one
+ * undeclared port bring out everything that the object can say. Called by the API before it commits.
+ */
+import type { EndpointShard, ServicePort } from "../model/endpoint.ts";
+import {
+  type Host,
+  type Namespace,
+  rootNamespace,
+  type ServiceRef,
+  serviceHost,
+  serviceKey,
+  serviceOfHost,
+} from "../model/names.ts";
+import { type MeshObject, type ObjectRef, objectKey } from "../model/object.ts";
+import type { ValueSet } from "../model/policy.ts";
+import type { Problem } from "../model/problem.ts";
+import type { GatewayWorkload, InboundPort, SidecarWorkload, Workload } from "../model/workload.ts";
+import { Compiler } from "./compiler.ts";
+import { covers } from "./hosts.ts";
+import { type InputChange, type MeshInput, meshGateway } from "./input.ts";
+import type { Item } from "./ir.ts";
+
+/** What a proxy would refuse about an item. */
+export type Validate = (item: Item) => readonly { readonly path: string; readonly message: string }[];
+
+export interface CheckInput {
+  /** The mesh as it is. Read only. */
+  readonly mesh: MeshInput;
+  /** The objects as they would be after the write. */
+  readonly candidates: readonly MeshObject[];
+  readonly validate: Validate;
+}
+
+/** Services that one wildcard is tried on; the next ones would come to the same. */
+const servicesTried = 16;
+
+export function checkObjects({ mesh, candidates, validate }: CheckInput): readonly Problem[] {
+  const replaced = new Map(candidates.map((object) => [objectKey(object), object]));
+  const others = [...mesh.objects()].filter((object) => !replaced.has(objectKey(object)));
+  const after = [...others, ...candidates];
+  return candidates.flatMap((object) => {
+    const compiler = new Compiler();
+    const changes = compiler.update([
+      { kind: "settings", settings: mesh.settings.current() },
+      { kind: "object", object },
+      ...sceneOf(object, after, mesh),
+    ]);
+    return changes.flatMap(({ set }) => set).flatMap((item) => problemsOf(object, item, validate));
+  });
+}
+
+function problemsOf(object: ObjectRef, item: Item, validate: Validate): readonly Problem[] {
+  return validate(item).map(({ path, message }) => ({
+    code: "MSH0900",
+    severity: "error",
+    object: `${object.kind.toLowerCase()} ${object.namespace}/${object.name}`,
+    message: `would make Envoy refuse ${item.type} ${item.name}: ${path}: ${message}; change what leads to it`,
+  }));
+}
+
+function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInput): readonly InputChange[] {
+  switch (object.kind) {
+    case "VirtualService": {
+      const named = [
+        ...object.hosts,
+        ...object.http.flatMap(({ destinations }) => destinations.map(({ host }) => host)),
+      ];
+      const gateways = after.filter((other) => other.kind === "Gateway" && object.gateways.includes(keyOf(other)));
+      const workloads = gateways.map((gateway) => gatewayFor(gateway, object.namespace));
+      const caller = object.gateways.includes(meshGateway) ? [callerIn(object.namespace)] : [];
+      return [...servicesOf(named, mesh), ...asChanges(gateways), ...workloads, ...caller];
+    }
+    case "DestinationRule": {
+      const found = servicesOf([object.host], mesh);
+      return found.length > 0 ? found : standIn(object.host, Object.keys(object.portSettings).map(Number));
+    }
+    case "Gateway": {
+      const bound = after.filter((other) => other.kind === "VirtualService" && other.gateways.includes(keyOf(object)));
+      return [...asChanges(bound), gatewayFor(object, object.namespace)];
+    }
+    case "PeerAuthentication":
+      return [sidecarFor(object, Object.keys(object.portModes).map(Number))];
+    case "AuthorizationPolicy": {
+      const sets = object.rules.flatMap(({ to }) => to.map(({ ports }) => ports));
+      return [sidecarFor(object, sets.flatMap(numbersIn))];
+    }
+  }
+}
+
+function keyOf({ namespace, name }: ObjectRef): string {
+  return `${namespace}/${name}`;
+}
+
+function asChanges(objects: readonly MeshObject[]): readonly InputChange[] {
+  return objects.map((object) => ({ kind: "object", object }));
+}
+
+function numbersIn({ any, none }: ValueSet): readonly number[] {
+  return [...any, ...none].flatMap((match) => (match.kind === "exact" ? Number(match.value) : []));
+}
+
+/** The services that hosts name, with their ports and without their endpoints. */
+function servicesOf(hosts: readonly Host[], mesh: MeshInput): readonly InputChange[] {
+  const exact = hosts.flatMap((host) => serviceOfHost(host) ?? []);
+  const wild = mesh.services
+    .current()
+    .filter((service) => hosts.some((host) => host.startsWith("*") && covers(host, serviceHost(service))));
+  const wanted = new Set([...exact, ...wild.slice(0, servicesTried)].map(serviceKey));
+  return [...wanted].flatMap((key) =>
+    mesh.shards.get(key).map((shard) => ({ kind: "shard", shard: { ...shard, endpoints: [] } }) as const),
+  );
+}
+
+function standIn(host: Host, numbers: readonly number[]): readonly InputChange[] {
+  const service: ServiceRef = serviceOfHost(host) ?? { namespace: rootNamespace, name: "any" };
+  const ports: readonly ServicePort[] = [
+    ...[...new Set([80, ...numbers])].map((port) => ({ name: `http-${port}`, port, protocol: "http" }) as const),
+    { name: "tcp", port: 65_535, protocol: "tcp" },
+  ];
+  const shard: EndpointShard = { service, source: "check", shard: 0, ports, endpoints: [] };
+  return [{ kind: "shard", shard }];
+}
+
+const nowhere = { address: "127.0.0.1", port: 1 } as const;
+
+function workloadBase(namespace: Namespace, labels: Readonly<Record<string, string>>) {
+  const locality = "" as Workload["locality"];
+  return { name: "check", namespace, serviceAccount: "default", labels, locality, network: "", host: "check" };
+}
+
+function gatewayFor(gateway: MeshObject, namespace: Namespace): InputChange {
+  const servers = gateway.kind === "Gateway" ? gateway.servers : [];
+  const labels = gateway.kind === "Gateway" ? gateway.selector.labels : {};
+  const listeners = Object.fromEntries(servers.map(({ port }) => [String(port.number), nowhere]));
+  const workload: GatewayWorkload = {
+    ...workloadBase(namespace, labels),
+    name: `check-${gateway.name}`,
+    role: "gateway",
+    eastWest: false,
+    listeners,
+  };
+  return { kind: "workload", workload };
+}
+
+function callerIn(namespace: Namespace): InputChange {
+  return { kind: "caller", namespace, present: true };
+}
+
+function sidecarFor(
+  policy: { readonly namespace: Namespace; readonly selector?: { readonly labels: Readonly<Record<string, string>> } },
+  numbers: readonly number[],
+): InputChange {
+  const appPorts = [...new Set([65_535, ...numbers])].filter((port) => Number.isInteger(port) && port > 0);
+  const inbound = appPorts.flatMap((appPort, index) =>
+    (["http", "tcp", "auto"] as const).map(
+      (protocol, step): InboundPort => ({
+        name: protocol,
+        port: index * 3 + step + 1,
+        appPort,
+        protocol,
+        listen: nowhere,
+      }),
+    ),
+  );
+  const base = workloadBase(policy.namespace, policy.selector?.labels ?? {});
+  const service: ServiceRef = { namespace: policy.namespace, name: "check" };
+  const workload: SidecarWorkload = { ...base, role: "sidecar", service, inbound, outbound: nowhere, upstreams: [] };
+  return { kind: "workload", workload };
+}

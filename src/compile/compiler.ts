@@ -1,0 +1,219 @@
+/**
+ * The compiler: changes of the input in, changes of the layers out, with nothing recomputed that did not read what
+ * changed. Called by meshd with each batch of the replica; by once.ts and check.ts on small inputs of their own.
+ *
+ *   clusters/mesh     every service's clusters, under the rules everybody sees; the way to unknown hosts
+ *   endpoints/mesh    their endpoints
+ *   clusters/ns/NS    clusters that differ for callers of that namespace
+ *   endpoints/ns/NS   endpoints of subsets that differ likewise
+ *   routes/ns/NS      the route table of that namespace's callers
+ *   own/NAME.NS       a workload's listeners, the clusters of its application, its own route tables
+ */
+import type { Namespace, WorkloadName } from "../model/names.ts";
+import { serviceKey } from "../model/names.ts";
+import { objectKey } from "../model/object.ts";
+import { nameOfWorkload, type Workload } from "../model/workload.ts";
+import { dnsClusterItem } from "./clusters.ts";
+import { Derivations } from "./derive.ts";
+import { meshView, type View, viewsOf } from "./destination_rules.ts";
+import { wantedPorts } from "./gateway.ts";
+import { Graph, type Node, type Read } from "./graph.ts";
+import { type InputChange, MeshInput } from "./input.ts";
+import type { Item } from "./ir.ts";
+import { type LayerChange, type LayerKey, layerKey } from "./layer.ts";
+import { LayerTable, type Placed } from "./layer_table.ts";
+import { same } from "./same.ts";
+
+type Output = Node<readonly Placed[]>;
+
+const clustersMesh = layerKey("clusters", "mesh");
+const endpointsMesh = layerKey("endpoints", "mesh");
+
+/** Layers that callers of a namespace share, the widest first. */
+export function layersOfCaller(namespace: Namespace): readonly LayerKey[] {
+  return [...layersOfDestinations(namespace), layerKey("routes", "ns", namespace)];
+}
+
+/** The layers that a workload's proxy is served from, the widest first: a later name hides an earlier one. */
+export function layersOf(workload: Workload): readonly LayerKey[] {
+  const { namespace, role } = workload;
+  const shared = role === "sidecar" ? layersOfCaller(namespace) : layersOfDestinations(namespace);
+  return [...shared, layerKey("own", nameOfWorkload(workload))];
+}
+
+function layersOfDestinations(namespace: Namespace): readonly LayerKey[] {
+  return [clustersMesh, endpointsMesh, layerKey("clusters", "ns", namespace), layerKey("endpoints", "ns", namespace)];
+}
+
+export class Compiler {
+  readonly #graph = new Graph();
+  readonly #layers = new LayerTable();
+  readonly #input = new MeshInput(this.#graph);
+  readonly #derive = new Derivations(this.#graph, this.#input);
+  /** By "service KEY", "outbound NS", "own NAME". */
+  readonly #outputs = new Map<string, Output>();
+  readonly #workloads = new Map<WorkloadName, Workload>();
+  readonly #callers = new Map<Namespace, number>();
+
+  constructor() {
+    this.#open("mesh", (read) =>
+      read(this.#input.settings).outboundTrafficPolicy === "ALLOW_ANY"
+        ? [{ layer: clustersMesh, item: dnsClusterItem }]
+        : [],
+    );
+  }
+
+  /** How often each kind of computation ran since the start. */
+  get recomputed(): ReadonlyMap<string, number> {
+    return this.#graph.recomputed;
+  }
+
+  /** What was given, for those who look at a candidate beside it. */
+  get input(): MeshInput {
+    return this.#input;
+  }
+
+  get workloads(): ReadonlyMap<WorkloadName, Workload> {
+    return this.#workloads;
+  }
+
+  /** Takes the changes as one step and tells what became of the layers. Changes that say nothing new change nothing. */
+  update(changes: readonly InputChange[]): readonly LayerChange<Item>[] {
+    for (const change of changes) this.#take(change);
+    this.#input.flush();
+    this.#graph.settle();
+    return this.#layers.taken();
+  }
+
+  layersOf(workload: Workload): readonly LayerKey[] {
+    return layersOf(workload);
+  }
+
+  /** What a layer holds now; nothing, if it never held anything. */
+  items(layer: LayerKey): readonly Item[] {
+    return this.#layers.items(layer);
+  }
+
+  /** PORTs that Gateways ask of a gateway workload. */
+  gatewayPorts(name: WorkloadName): readonly number[] {
+    const workload = this.#workloads.get(name);
+    return workload?.role === "gateway" ? wantedPorts(workload, this.#input.gateways.current()) : [];
+  }
+
+  #take(change: InputChange): void {
+    switch (change.kind) {
+      case "object":
+        this.#input.setObject(change.object);
+        return;
+      case "object-removed":
+        this.#input.removeObject(objectKey(change.ref));
+        return;
+      case "workload":
+        this.#setWorkload(change.workload);
+        return;
+      case "workload-removed":
+        this.#removeWorkload(change.name);
+        return;
+      case "shard": {
+        const key = serviceKey(change.shard.service);
+        this.#input.setShard(change.shard);
+        this.#open(`service ${key}`, (read) => this.#serviceItems(read, key));
+        return;
+      }
+      case "shard-removed": {
+        const key = serviceKey(change.service);
+        this.#input.removeShard(change.service, change.source, change.shard);
+        if (this.#input.shards.get(key).length === 0) this.#close(`service ${key}`);
+        return;
+      }
+      case "settings":
+        this.#input.settings.set(change.settings);
+        return;
+      case "caller":
+        this.#countCaller(change.namespace, change.present ? 1 : -1);
+        return;
+    }
+  }
+
+  #setWorkload(workload: Workload): void {
+    const name = nameOfWorkload(workload);
+    const before = this.#workloads.get(name);
+    this.#workloads.set(name, workload);
+    this.#input.setWorkload(workload);
+    if (before?.role === "sidecar") this.#countCaller(before.namespace, -1);
+    if (workload.role === "sidecar") this.#countCaller(workload.namespace, 1);
+    this.#open(`own ${name}`, (read) => {
+      const now = read(this.#input.workloads.at(name));
+      const layer = layerKey("own", name);
+      return now ? this.#derive.own(read, now).map((item) => ({ layer, item })) : [];
+    });
+  }
+
+  #removeWorkload(name: WorkloadName): void {
+    const before = this.#workloads.get(name);
+    if (!before) return;
+    this.#workloads.delete(name);
+    this.#input.workloads.set(name, undefined);
+    if (before.role === "sidecar") this.#countCaller(before.namespace, -1);
+    this.#close(`own ${name}`);
+  }
+
+  #countCaller(namespace: Namespace, step: 1 | -1): void {
+    const count = Math.max(0, (this.#callers.get(namespace) ?? 0) + step);
+    if (count > 0) {
+      this.#callers.set(namespace, count);
+      const layer = layerKey("routes", "ns", namespace);
+      this.#open(`outbound ${namespace}`, (read) => [{ layer, item: this.#derive.outbound(read, namespace) }]);
+    } else if (this.#callers.delete(namespace)) {
+      this.#close(`outbound ${namespace}`);
+    }
+  }
+
+  #serviceItems(read: Read, service: string): readonly Placed[] {
+    const everybody = this.#view(read, service, meshView);
+    const views = viewsOf(this.#derive.rules(read, service));
+    const differing = views.flatMap((view) => {
+      if (same(this.#derive.rule(read, service, view), this.#derive.rule(read, service, meshView))) return [];
+      return this.#view(read, service, view);
+    });
+    return [...everybody, ...differing];
+  }
+
+  #view(read: Read, service: string, view: View): readonly Placed[] {
+    const clusterLayer = view ? layerKey("clusters", "ns", view) : clustersMesh;
+    const endpointLayer = view ? layerKey("endpoints", "ns", view) : endpointsMesh;
+    const known = view ? this.#derive.clusters(read, service, meshView) : [];
+    const clusters = this.#derive
+      .clusters(read, service, view)
+      .filter((item) => !known.some((other) => same(other, item)))
+      .map((item) => ({ layer: clusterLayer, item }));
+    const shared = view ? this.#derive.rule(read, service, meshView).subsets : [];
+    const { subsets } = this.#derive.rule(read, service, view);
+    const own = subsets.filter(
+      ({ name, labels }) => !shared.some((subset) => subset.name === name && same(subset.labels, labels)),
+    );
+    const wanted = view ? own : [{ name: "", labels: {} }, ...own];
+    const endpoints = this.#derive.ports(read, service).flatMap(({ port }) =>
+      wanted.map(({ name, labels }) => ({
+        layer: endpointLayer,
+        item: this.#derive.assignment(read, service, port, { name, labels }),
+      })),
+    );
+    return [...clusters, ...endpoints];
+  }
+
+  #open(name: string, compute: (read: Read) => readonly Placed[]): void {
+    if (this.#outputs.has(name)) return;
+    const kind = name.split(" ")[0] ?? name;
+    const output = this.#graph.watch(kind, compute, (now, before) => this.#layers.place(before ?? [], now));
+    this.#outputs.set(name, output);
+  }
+
+  #close(name: string): void {
+    const output = this.#outputs.get(name);
+    if (!output) return;
+    this.#outputs.delete(name);
+    this.#layers.place(output.last() ?? [], []);
+    output.end();
+  }
+}

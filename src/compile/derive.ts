@@ -1,0 +1,249 @@
+/**
+ * The graph's nodes: each hands what it reads to one of the pure functions beside it. Kinds, from the input up:
+ *
+ *   merge ─▶ ports ──────────┬▶ clusters ───────────┐
+ *     ├────▶ identities ─────┘   ▲                  ├▶ service (output, one for each)
+ *     └────▶ assignment ─────────│──────────────────┘
+ *   rules ─▶ rule ───────────────┘
+ *   candidates, ports ─▶ hosts ─▶ outbound (output, one for each namespace with callers)
+ *   own (output, one for each workload)
+ */
+import type { ServicePort } from "../model/endpoint.ts";
+import type { SpiffeId } from "../model/identity.ts";
+import {
+  type Host,
+  type Namespace,
+  rootNamespace,
+  type ServiceRef,
+  serviceHost,
+  serviceKey,
+  serviceOfHost,
+} from "../model/names.ts";
+import { objectKey } from "../model/object.ts";
+import type { AuthorizationPolicy, PeerAuthentication } from "../model/policy.ts";
+import type { VirtualService } from "../model/route.ts";
+import type { DestinationRule } from "../model/traffic.ts";
+import type { Workload } from "../model/workload.ts";
+import { assignmentOf, endpointKey } from "./assignments.ts";
+import { clustersOf } from "./clusters.ts";
+import { type EffectiveRule, ruleFor, type View } from "./destination_rules.ts";
+import { gatewayItems } from "./gateway.ts";
+import { type CellFamily, type Graph, NodeFamily, type Read } from "./graph.ts";
+import { byAge, bySpecificity, compare, covers, isWildcard } from "./hosts.ts";
+import type { MeshInput } from "./input.ts";
+import type { ClusterItem, EndpointsItem, Item, RouteTableItem, VirtualHost } from "./ir.ts";
+import { type MergedService, mergeShards } from "./merge.ts";
+import { type Candidate, candidateFor, outboundTable } from "./outbound_table.ts";
+import { anyDisables, mutualTlsMode } from "./peer_authentication.ts";
+import type { PortsOf } from "./routes.ts";
+import { sidecarItems } from "./sidecar.ts";
+import { nameVirtualHosts, otherHosts, serviceVirtualHosts } from "./virtual_hosts.ts";
+
+/** What one subset of one view selects, as a key. */
+export interface SubsetKey {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export class Derivations {
+  readonly #input: MeshInput;
+  readonly #merged: NodeFamily<[string], MergedService | undefined>;
+  readonly #ports: NodeFamily<[string], readonly ServicePort[] | undefined>;
+  readonly #identities: NodeFamily<[string], readonly SpiffeId[]>;
+  readonly #rules: NodeFamily<[string], readonly DestinationRule[]>;
+  readonly #rule: NodeFamily<[string, View], EffectiveRule>;
+  readonly #clusters: NodeFamily<[string, View], readonly ClusterItem[]>;
+  readonly #disabling: NodeFamily<[string], readonly PeerAuthentication[]>;
+  readonly #assignment: NodeFamily<[string, string, string], EndpointsItem>;
+  readonly #candidates: NodeFamily<[string], readonly Candidate[]>;
+  readonly #serviceHosts: NodeFamily<[string, string, string], readonly VirtualHost[]>;
+  readonly #nameHosts: NodeFamily<[string, string, string], readonly VirtualHost[]>;
+
+  constructor(graph: Graph, input: MeshInput) {
+    this.#input = input;
+    this.#merged = new NodeFamily(graph, "merge", (read, key) => {
+      const shards = read(input.shards.at(key));
+      return shards.length === 0 ? undefined : mergeShards(shards);
+    });
+    this.#ports = new NodeFamily(graph, "ports", (read, key) => read(this.#merged.at(key))?.ports);
+    this.#identities = new NodeFamily(graph, "identities", (read, key) => {
+      const found = read(this.#merged.at(key))?.endpoints.flatMap(({ identity }) => identity ?? []);
+      return [...new Set(found)].sort(compare);
+    });
+    this.#rules = new NodeFamily(graph, "rules", (read, key) => {
+      const host = serviceHost(serviceOf(key));
+      const wildcards = read(input.wildcardRules).filter((rule) => covers(rule.host, host));
+      return [...read(input.rulesByHost.at(host)), ...wildcards];
+    });
+    this.#rule = new NodeFamily(graph, "rule", (read, key, view) => {
+      const { namespace } = serviceOf(key);
+      return ruleFor(read(this.#rules.at(key)), { host: serviceHost(serviceOf(key)), namespace, view });
+    });
+    this.#clusters = new NodeFamily(graph, "clusters", (read, key, view) =>
+      clustersOf({
+        service: serviceOf(key),
+        ports: read(this.#ports.at(key)) ?? [],
+        identities: read(this.#identities.at(key)),
+        rule: read(this.#rule.at(key, view)),
+        trustDomain: read(input.settings).trustDomain,
+      }),
+    );
+    this.#disabling = new NodeFamily(graph, "disabling", (read, namespace) => {
+      const policies = this.#reaching(read, namespace, input.peerAuthentications);
+      return anyDisables(policies) ? policies : [];
+    });
+    this.#assignment = new NodeFamily(graph, "assignment", (read, key, port, subset) =>
+      this.#assign(read, key, Number(port), subset),
+    );
+    this.#candidates = new NodeFamily(graph, "candidates", (read, host) => {
+      const exact = read(input.meshByHost.at(host)).map((from) => ({ pattern: host, from }));
+      const wider = read(input.meshWildcards).flatMap((from) =>
+        from.hosts
+          .filter((pattern) => pattern !== host && isWildcard(pattern) && covers(pattern, host))
+          .map((pattern) => ({ pattern: pattern as string, from })),
+      );
+      return [...exact, ...wider]
+        .sort((a, b) => bySpecificity(a.pattern, b.pattern) || byAge(a.from, b.from))
+        .map(({ pattern, from }) => ({ key: virtualServiceKey(from), host: pattern, exportTo: from.exportTo }));
+    });
+    this.#serviceHosts = new NodeFamily(graph, "hosts", (read, key, virtualService, short) =>
+      serviceVirtualHosts({
+        service: serviceOf(key),
+        ports: read(this.#ports.at(key)) ?? [],
+        virtualService: virtualService ? read(input.virtualServices.at(virtualService)) : undefined,
+        short: short === "short",
+        portsOf: this.#portsOf(read),
+      }),
+    );
+    this.#nameHosts = new NodeFamily(graph, "hosts", (read, host, key, short) => {
+      const virtualService = read(input.virtualServices.at(key));
+      if (!virtualService) return [];
+      return nameVirtualHosts({
+        host: host as Host,
+        virtualService,
+        short: short === "short",
+        portsOf: this.#portsOf(read),
+      });
+    });
+  }
+
+  rules(read: Read, service: string): readonly DestinationRule[] {
+    return read(this.#rules.at(service));
+  }
+
+  rule(read: Read, service: string, view: View): EffectiveRule {
+    return read(this.#rule.at(service, view));
+  }
+
+  ports(read: Read, service: string): readonly ServicePort[] {
+    return read(this.#ports.at(service)) ?? [];
+  }
+
+  clusters(read: Read, service: string, view: View): readonly ClusterItem[] {
+    return read(this.#clusters.at(service, view));
+  }
+
+  assignment(read: Read, service: string, port: number, subset: SubsetKey): EndpointsItem {
+    return read(this.#assignment.at(service, String(port), subsetText(subset)));
+  }
+
+  outbound(read: Read, namespace: Namespace): RouteTableItem {
+    const input = this.#input;
+    const services = read(input.services);
+    const ofServices = services.flatMap((service) => {
+      const candidate = candidateFor(read(this.#candidates.at(serviceHost(service))), namespace);
+      const short = service.namespace === namespace ? "short" : "";
+      return read(this.#serviceHosts.at(serviceKey(service), candidate?.key ?? "", short));
+    });
+    const known = new Set<string>(services.map(serviceHost));
+    const ofNames = read(input.meshHosts).flatMap((host) => {
+      if (known.has(host)) return [];
+      const candidate = candidateFor(read(this.#candidates.at(host)), namespace);
+      const short = serviceOfHost(host as Host)?.namespace === namespace ? "short" : "";
+      return candidate ? read(this.#nameHosts.at(host, candidate.key, short)) : [];
+    });
+    return outboundTable([...ofServices, ...ofNames, otherHosts(read(input.settings).outboundTrafficPolicy)]);
+  }
+
+  own(read: Read, workload: Workload): readonly Item[] {
+    const input = this.#input;
+    const { namespace } = workload;
+    const authorizationPolicies: readonly AuthorizationPolicy[] = this.#reaching(
+      read,
+      namespace,
+      input.authorizationPolicies,
+    );
+    if (workload.role === "sidecar") {
+      return sidecarItems({
+        workload,
+        peerAuthentications: this.#reaching(read, namespace, input.peerAuthentications),
+        authorizationPolicies,
+        outboundTrafficPolicy: read(input.settings).outboundTrafficPolicy,
+      });
+    }
+    return gatewayItems({
+      workload,
+      gateways: read(input.gateways),
+      virtualServices: read(input.gatewayBound),
+      authorizationPolicies,
+      portsOf: this.#portsOf(read),
+    });
+  }
+
+  /** Policies of the namespace and of the root namespace. */
+  #reaching<T>(read: Read, namespace: string, family: CellFamily<readonly T[]>): readonly T[] {
+    const own = read(family.at(namespace));
+    return namespace === rootNamespace ? own : [...own, ...read(family.at(rootNamespace))];
+  }
+
+  #portsOf(read: Read): PortsOf {
+    return (host) => {
+      const service = serviceOfHost(host);
+      return service ? read(this.#ports.at(serviceKey(service))) : undefined;
+    };
+  }
+
+  #assign(read: Read, key: string, port: number, subset: string): EndpointsItem {
+    const service = serviceOf(key);
+    const endpoints = read(this.#merged.at(key))?.endpoints ?? [];
+    const policies = read(this.#disabling.at(service.namespace));
+    const plaintext =
+      policies.length === 0
+        ? []
+        : endpoints.filter((endpoint) => {
+            const target = endpoint.ports[port];
+            if (target === undefined) return false;
+            const workload = endpoint.workload ? read(this.#input.workloads.at(endpoint.workload)) : undefined;
+            const inbound =
+              workload?.role === "sidecar" ? workload.inbound.find((each) => each.port === port) : undefined;
+            const subject = { namespace: service.namespace, labels: endpoint.labels };
+            return mutualTlsMode(policies, subject, inbound?.appPort ?? target) === "disable";
+          });
+    return assignmentOf({
+      host: serviceHost(service),
+      port,
+      subset: subsetFrom(subset),
+      endpoints,
+      plaintext: new Set(plaintext.map(endpointKey)),
+    });
+  }
+}
+
+function virtualServiceKey({ namespace, name }: VirtualService): string {
+  return objectKey({ kind: "VirtualService", namespace, name });
+}
+
+/** The inverse of serviceKey. */
+export function serviceOf(key: string): ServiceRef {
+  const slash = key.indexOf("/");
+  return { namespace: key.slice(0, slash) as Namespace, name: key.slice(slash + 1) };
+}
+
+function subsetText({ name, labels }: SubsetKey): string {
+  return JSON.stringify([name, Object.entries(labels).sort(([a], [b]) => compare(a, b))]);
+}
+
+function subsetFrom(text: string): SubsetKey {
+  const [name, labels] = JSON.parse(text) as [string, [string, string][]];
+  return { name, labels: Object.fromEntries(labels) };
+}

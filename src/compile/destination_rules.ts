@@ -1,0 +1,69 @@
+/**
+ * Which DestinationRule holds for a service, for whom, and what it comes to on one port.
+ *
+ * Istio looks for a rule in the caller's namespace, then in the service's, then in the root namespace, and takes the
+ * first place that has one; within a place an exact host goes before a wildcard, the longer wildcard before the
+ * shorter, and rules for the same host are read as one, the older first.
+ */
+import type { Host, Namespace } from "../model/names.ts";
+import { rootNamespace } from "../model/names.ts";
+import type { DestinationRule, Subset, TrafficSettings } from "../model/traffic.ts";
+import { byAge, bySpecificity, compare, covers, isPublic, isVisible } from "./hosts.ts";
+
+/** The rule as callers of one view meet it. */
+export interface EffectiveRule {
+  readonly settings: TrafficSettings;
+  readonly portSettings: Readonly<Record<number, TrafficSettings>>;
+  readonly subsets: readonly Subset[];
+}
+
+/** "": callers whose namespace has no say. */
+export type View = Namespace | "";
+export const meshView = "" as const;
+
+const noRule: EffectiveRule = { settings: {}, portSettings: {}, subsets: [] };
+
+/** @param rules every rule whose host covers the service's, in any order */
+export function ruleFor(
+  rules: readonly DestinationRule[],
+  of: { readonly host: Host; readonly namespace: Namespace; readonly view: View },
+): EffectiveRule {
+  const { host, namespace, view } = of;
+  const seen = (rule: DestinationRule): boolean => (view ? isVisible(rule.exportTo, view) : isPublic(rule.exportTo));
+  const places = [...(view && view !== rootNamespace ? [view] : []), namespace, rootNamespace];
+  for (const place of places) {
+    const here = rules.filter((rule) => rule.namespace === place && covers(rule.host, host) && seen(rule));
+    const pattern = here.map((rule) => rule.host).sort(bySpecificity)[0];
+    if (pattern !== undefined) return asOne(here.filter((rule) => rule.host === pattern).sort(byAge));
+  }
+  return noRule;
+}
+
+/** Namespaces whose callers may meet another rule than the mesh does. */
+export function viewsOf(rules: readonly DestinationRule[]): readonly Namespace[] {
+  const named = rules.flatMap((rule) => [rule.namespace, ...rule.exportTo.filter((name) => name !== "*")]);
+  return [...new Set(named)].sort(compare) as Namespace[];
+}
+
+function asOne(rules: readonly DestinationRule[]): EffectiveRule {
+  const subsets = new Map<string, Subset>();
+  for (const subset of rules.flatMap((rule) => rule.subsets)) {
+    if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
+  }
+  const speaking = rules.find(
+    ({ settings, portSettings }) => Object.keys(settings).length > 0 || Object.keys(portSettings).length > 0,
+  );
+  return {
+    settings: speaking?.settings ?? {},
+    portSettings: speaking?.portSettings ?? {},
+    subsets: [...subsets.values()],
+  };
+}
+
+/**
+ * Settings of one cluster. Those of a port stand instead of the rule's own, nothing inherited, as Istio documents; a
+ * subset's stand over them field by field.
+ */
+export function settingsOf(rule: EffectiveRule, port: number, subset?: Subset): TrafficSettings {
+  return { ...(rule.portSettings[port] ?? rule.settings), ...subset?.settings };
+}

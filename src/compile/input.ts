@@ -1,0 +1,186 @@
+/**
+ * What the compiler is given: objects, workloads, endpoint shards, settings. Kept in cells, indexed by what readers ask
+ * for, so that a change touches only the cells that hold it. Written by Compiler.update alone.
+ */
+import type { EndpointShard } from "../model/endpoint.ts";
+import type { Gateway } from "../model/gateway.ts";
+import type { Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
+import { serviceKey } from "../model/names.ts";
+import { type MeshObject, type ObjectRef, objectKey } from "../model/object.ts";
+import type { AuthorizationPolicy, PeerAuthentication } from "../model/policy.ts";
+import type { VirtualService } from "../model/route.ts";
+import type { DestinationRule } from "../model/traffic.ts";
+import { nameOfWorkload, type Workload } from "../model/workload.ts";
+import { Cell, CellFamily, type Graph } from "./graph.ts";
+import { compare, isWildcard } from "./hosts.ts";
+import { defaultSettings, type MeshSettings } from "./settings.ts";
+
+export type InputChange =
+  | { readonly kind: "object"; readonly object: MeshObject }
+  | { readonly kind: "object-removed"; readonly ref: ObjectRef }
+  | { readonly kind: "workload"; readonly workload: Workload }
+  | { readonly kind: "workload-removed"; readonly name: WorkloadName }
+  | { readonly kind: "shard"; readonly shard: EndpointShard }
+  | {
+      readonly kind: "shard-removed";
+      readonly service: ServiceRef;
+      readonly source: string;
+      readonly shard: number;
+    }
+  | { readonly kind: "settings"; readonly settings: MeshSettings }
+  /** A namespace without workload records has callers too: proxies on the plaintext port. Counted. */
+  | { readonly kind: "caller"; readonly namespace: Namespace; readonly present: boolean };
+
+export const meshGateway = "mesh";
+
+const nothing: readonly never[] = [];
+
+export class MeshInput {
+  readonly settings: Cell<MeshSettings>;
+  /** Of which there is any shard, by key. */
+  readonly services: Cell<readonly ServiceRef[]>;
+  readonly shards: CellFamily<readonly EndpointShard[]>;
+  readonly workloads: CellFamily<Workload | undefined>;
+  readonly rulesByHost: CellFamily<readonly DestinationRule[]>;
+  readonly wildcardRules: Cell<readonly DestinationRule[]>;
+  /** By objectKey. */
+  readonly virtualServices: CellFamily<VirtualService | undefined>;
+  /** Bound to the mesh, by each of their hosts. */
+  readonly meshByHost: CellFamily<readonly VirtualService[]>;
+  readonly meshWildcards: Cell<readonly VirtualService[]>;
+  readonly meshHosts: Cell<readonly string[]>;
+  /** Bound to any gateway. */
+  readonly gatewayBound: Cell<readonly VirtualService[]>;
+  readonly gateways: Cell<readonly Gateway[]>;
+  readonly peerAuthentications: CellFamily<readonly PeerAuthentication[]>;
+  readonly authorizationPolicies: CellFamily<readonly AuthorizationPolicy[]>;
+
+  readonly #objects = new Map<string, MeshObject>();
+  readonly #services = new Map<string, ServiceRef>();
+  readonly #meshHosts = new Map<string, number>();
+  #listsStale = false;
+
+  constructor(graph: Graph) {
+    this.settings = new Cell(graph, defaultSettings);
+    this.services = new Cell<readonly ServiceRef[]>(graph, nothing);
+    this.shards = new CellFamily<readonly EndpointShard[]>(graph, nothing);
+    this.workloads = new CellFamily<Workload | undefined>(graph, undefined);
+    this.rulesByHost = new CellFamily<readonly DestinationRule[]>(graph, nothing);
+    this.wildcardRules = new Cell<readonly DestinationRule[]>(graph, nothing);
+    this.virtualServices = new CellFamily<VirtualService | undefined>(graph, undefined);
+    this.meshByHost = new CellFamily<readonly VirtualService[]>(graph, nothing);
+    this.meshWildcards = new Cell<readonly VirtualService[]>(graph, nothing);
+    this.meshHosts = new Cell<readonly string[]>(graph, nothing);
+    this.gatewayBound = new Cell<readonly VirtualService[]>(graph, nothing);
+    this.gateways = new Cell<readonly Gateway[]>(graph, nothing);
+    this.peerAuthentications = new CellFamily<readonly PeerAuthentication[]>(graph, nothing);
+    this.authorizationPolicies = new CellFamily<readonly AuthorizationPolicy[]>(graph, nothing);
+  }
+
+  object(key: string): MeshObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  objects(): Iterable<MeshObject> {
+    return this.#objects.values();
+  }
+
+  setObject(object: MeshObject): void {
+    const key = objectKey(object);
+    this.removeObject(key);
+    this.#objects.set(key, object);
+    this.#index(object, [object]);
+  }
+
+  removeObject(key: string): void {
+    const known = this.#objects.get(key);
+    if (!known) return;
+    this.#objects.delete(key);
+    this.#index(known, []);
+  }
+
+  setWorkload(workload: Workload): void {
+    this.workloads.set(nameOfWorkload(workload), workload);
+  }
+
+  setShard(shard: EndpointShard): void {
+    const key = serviceKey(shard.service);
+    const others = this.shards.get(key).filter((known) => known.source !== shard.source || known.shard !== shard.shard);
+    this.shards.set(key, [...others, shard]);
+    if (this.#services.has(key)) return;
+    this.#services.set(key, shard.service);
+    this.#listsStale = true;
+  }
+
+  removeShard(service: ServiceRef, source: string, shard: number): void {
+    const key = serviceKey(service);
+    const left = this.shards.get(key).filter((known) => known.source !== source || known.shard !== shard);
+    this.shards.set(key, left.length === 0 ? nothing : left);
+    if (left.length > 0 || !this.#services.delete(key)) return;
+    this.#listsStale = true;
+  }
+
+  /** Lists over everything are written once for many changes. */
+  flush(): void {
+    if (!this.#listsStale) return;
+    this.#listsStale = false;
+    this.services.set([...this.#services].sort(([a], [b]) => compare(a, b)).map(([, ref]) => ref));
+    this.meshHosts.set([...this.#meshHosts.keys()].sort(compare));
+  }
+
+  /** Takes `known`, or what stood under its key before, out of the cells and puts `now` in. */
+  #index(known: MeshObject, now: readonly [MeshObject] | readonly []): void {
+    const present = now.length > 0;
+    switch (known.kind) {
+      case "DestinationRule":
+        if (isWildcard(known.host)) replaceIn(this.wildcardRules, known, present);
+        else replaceAt(this.rulesByHost, known.host, known, present);
+        return;
+      case "VirtualService":
+        this.#indexVirtualService(known, present);
+        return;
+      case "Gateway":
+        replaceIn(this.gateways, known, present);
+        return;
+      case "PeerAuthentication":
+        replaceAt(this.peerAuthentications, known.namespace, known, present);
+        return;
+      case "AuthorizationPolicy":
+        replaceAt(this.authorizationPolicies, known.namespace, known, present);
+        return;
+    }
+  }
+
+  #indexVirtualService(known: MeshObject & { readonly kind: "VirtualService" }, present: boolean): void {
+    this.virtualServices.set(objectKey(known), present ? known : undefined);
+    if (known.gateways.some((gateway) => gateway !== meshGateway)) replaceIn(this.gatewayBound, known, present);
+    if (!known.gateways.includes(meshGateway)) return;
+    for (const host of new Set<string>(known.hosts)) {
+      replaceAt(this.meshByHost, host, known, present);
+      const count = (this.#meshHosts.get(host) ?? 0) + (present ? 1 : -1);
+      if (count === 0) this.#meshHosts.delete(host);
+      else this.#meshHosts.set(host, count);
+    }
+    if (known.hosts.some(isWildcard)) replaceIn(this.meshWildcards, known, present);
+    this.#listsStale = true;
+  }
+}
+
+interface Named {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+function replaced<T extends Named>(list: readonly T[], item: T, present: boolean): readonly T[] {
+  const others = list.filter(({ namespace, name }) => namespace !== item.namespace || name !== item.name);
+  if (present) return [...others, item];
+  return others.length === 0 ? nothing : others;
+}
+
+function replaceIn<T extends Named>(cell: Cell<readonly T[]>, item: T, present: boolean): void {
+  cell.set(replaced(cell.current(), item, present));
+}
+
+function replaceAt<T extends Named>(family: CellFamily<readonly T[]>, key: string, item: T, present: boolean): void {
+  family.set(key, replaced(family.get(key), item, present));
+}

@@ -1,0 +1,202 @@
+/**
+ * The intermediate representation: what a proxy must do, in the words of proxies, before any one proxy's own format.
+ * Layers are made of these items. Immutable plain data; two items that say the same are interchangeable.
+ */
+import type { SpiffeId } from "../model/identity.ts";
+import type { Locality } from "../model/names.ts";
+import type { SourceMatch, ValueSet } from "../model/policy.ts";
+import type { StringMatch } from "../model/route.ts";
+import type { ConnectionPool } from "../model/traffic.ts";
+import type { LocalAddress } from "../model/workload.ts";
+
+export type Item = ClusterItem | EndpointsItem | RouteTableItem | ListenerItem;
+export type ItemType = Item["type"];
+
+/** What is spoken to a cluster: "downstream" is whatever the caller spoke. */
+export type UpstreamProtocol = "http1" | "http2" | "downstream" | "tcp";
+export type Balancer = "round-robin" | "least-request" | "random";
+
+export interface ClusterItem {
+  readonly type: "cluster";
+  readonly name: string;
+  readonly protocol: UpstreamProtocol;
+  readonly balancer: Balancer;
+  readonly pool: ConnectionPool;
+  readonly upstream: ClusterUpstream;
+}
+
+export type ClusterUpstream =
+  /** The endpoints item of the same name. */
+  | { readonly kind: "endpoints"; readonly tls: ClientTls }
+  /** The application beside the proxy. */
+  | { readonly kind: "application"; readonly port: number }
+  /** Whatever the request's Host resolves to. */
+  | { readonly kind: "dns" };
+
+export type ClientTls =
+  | { readonly mode: "plaintext" }
+  | {
+      /** "auto": to endpoints with a mesh identity; "mesh": to every endpoint. */
+      readonly mode: "auto" | "mesh";
+      readonly serverName: string;
+      /** Who may answer. */
+      readonly servers: ServerIdentities;
+    };
+
+export type ServerIdentities =
+  | { readonly kind: "exactly"; readonly ids: readonly SpiffeId[] }
+  /** No endpoint has said who it is: anybody whose ID begins so. */
+  | { readonly kind: "prefix"; readonly prefix: string };
+
+export interface EndpointsItem {
+  readonly type: "endpoints";
+  /** That of its cluster. */
+  readonly name: string;
+  /** By locality name. Empty: the service is there and nobody answers. */
+  readonly localities: readonly LocalityEndpoints[];
+}
+
+export interface LocalityEndpoints {
+  readonly locality: Locality;
+  readonly endpoints: readonly ReachableEndpoint[];
+}
+
+export interface ReachableEndpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly health: "healthy" | "unhealthy" | "draining";
+  /** ≥ 1 */
+  readonly weight: number;
+  /** Whether it has a mesh identity and takes mTLS on this port. */
+  readonly mesh: boolean;
+}
+
+export interface RouteTableItem {
+  readonly type: "route";
+  readonly name: string;
+  /** Whether the Host's port says nothing about which virtual host is meant. */
+  readonly anyPort: boolean;
+  /** Who may send what; absent: everybody everything. Read for every request, also on connections opened before. */
+  readonly access?: Access;
+  readonly virtualHosts: readonly VirtualHost[];
+}
+
+export interface VirtualHost {
+  readonly name: string;
+  /** Lower case; unique in their table. */
+  readonly domains: readonly string[];
+  /** The first that matches; none: 404. */
+  readonly routes: readonly Route[];
+}
+
+export interface Route {
+  readonly name?: string;
+  readonly match: RouteMatch;
+  readonly action: RouteAction;
+}
+
+export type RouteMatch =
+  | { readonly kind: "connect" }
+  | { readonly kind: "request"; readonly path: PathMatch; readonly headers: readonly RouteHeaderMatch[] };
+
+export interface PathMatch {
+  readonly kind: "exact" | "prefix" | "regex";
+  readonly value: string;
+  readonly ignoreCase: boolean;
+}
+
+export interface RouteHeaderMatch {
+  /** Lower case; :method and :authority too. */
+  readonly name: string;
+  readonly match: StringMatch;
+  /** The header is absent, or does not match. */
+  readonly invert: boolean;
+}
+
+export type RouteAction =
+  | {
+      readonly kind: "forward";
+      /** At least one; weights add up to something. A cluster that is not there answers 503. */
+      readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+      /** 0: none. */
+      readonly timeoutMs: number;
+      readonly retries?: Retries;
+    }
+  | { readonly kind: "respond"; readonly status: number };
+
+export interface Retries {
+  readonly attempts: number;
+  /** Envoy's words, in order. */
+  readonly on: readonly string[];
+  readonly statusCodes: readonly number[];
+  readonly perTryTimeoutMs?: number;
+  /** Prefer an endpoint that was not tried. */
+  readonly elsewhere: boolean;
+}
+
+export interface ListenerItem {
+  readonly type: "listener";
+  readonly name: string;
+  readonly direction: "inbound" | "outbound";
+  readonly address: LocalAddress;
+  /** What must be found out about a connection's first bytes before a chain can be chosen. */
+  readonly detect: { readonly tls: boolean; readonly http: boolean };
+  /** The most specific that matches; none: the connection is closed. */
+  readonly chains: readonly FilterChain[];
+}
+
+export interface FilterChain {
+  readonly name: string;
+  readonly match: {
+    readonly transport?: "tls" | "plaintext";
+    /** ALPN names the client offers, or what the HTTP inspector found. */
+    readonly protocols?: readonly string[];
+  };
+  /** mTLS with the workload's identity; a client certificate is required. Absent: plaintext. */
+  readonly tls?: { readonly alpn: readonly string[] };
+  readonly handler: HttpHandler | TcpHandler;
+}
+
+export interface HttpHandler {
+  readonly kind: "http";
+  readonly statPrefix: string;
+  readonly role: "inbound" | "outbound" | "gateway";
+  /** Name of its route table. */
+  readonly routes: string;
+  /** Whether routes may lead to the "dns" cluster. */
+  readonly unknownHosts: boolean;
+}
+
+export interface TcpHandler {
+  readonly kind: "tcp";
+  readonly statPrefix: string;
+  readonly cluster: string;
+  readonly access?: Access;
+}
+
+/**
+ * What the workload's policies mean on one port. A request that a DENY rule matches is refused; then, if there is any
+ * ALLOW policy, one that no ALLOW rule matches.
+ */
+export interface Access {
+  readonly deny: readonly AccessRule[];
+  /** Absent: no ALLOW policy. Empty: nobody may. */
+  readonly allow?: readonly AccessRule[];
+  /** Some rule reads paths: a path that applications read in more than one way is refused. */
+  readonly plainPathsOnly: boolean;
+}
+
+/** From any of `from` and to any of `to`; an empty list does not constrain. */
+export interface AccessRule {
+  /** namespace/policy/rule number; unique in its list. */
+  readonly name: string;
+  readonly from: readonly SourceMatch[];
+  readonly to: readonly RequestMatch[];
+}
+
+/** What is left of an operation once its ports are decided. On TCP nothing is. */
+export interface RequestMatch {
+  readonly hosts: ValueSet;
+  readonly methods: ValueSet;
+  readonly paths: ValueSet;
+}

@@ -1,0 +1,25 @@
+/**
+ * Layers: the shared parts of which every proxy's configuration is a stack. A proxy's layers are listed from the widest
+ * to its own; a name in a later layer hides the same name in an earlier one. Memory follows layers, not proxies.
+ */
+import type { Branded } from "../model/names.ts";
+
+/** For example clusters/mesh, clusters/ns/shop, endpoints/mesh, routes/ns/shop, own/reviews-v1.shop */
+export type LayerKey = Branded<"layer">;
+
+export function layerKey(...parts: readonly string[]): LayerKey {
+  return parts.join("/") as LayerKey;
+}
+
+/** What became of one layer in one step: later changes to a name replace earlier ones. */
+export interface LayerChange<Item> {
+  readonly layer: LayerKey;
+  readonly set: readonly Item[];
+  readonly removed: readonly { readonly type: "cluster" | "endpoints" | "listener" | "route"; readonly name: string }[];
+}
+
+/** How far a step's inputs go in the two streams. A proxy that acknowledged the step holds both. */
+export interface Position {
+  readonly records: number;
+  readonly endpoints: number;
+}

@@ -1,0 +1,73 @@
+/**
+ * Merging: one service out of what its sources say of it, shard by shard. Pure, and the order of the shards does not
+ * matter: they are taken by source and number. The ports are the union (who comes first names a port); endpoints are the
+ * union too, and one that two sources know is theirs together, as healthy as the better of them says.
+ */
+import type { Endpoint, EndpointShard, Health, ServicePort } from "../model/endpoint.ts";
+import type { SpiffeId } from "../model/identity.ts";
+import type { Locality, WorkloadName } from "../model/names.ts";
+import { compare } from "./hosts.ts";
+
+export interface MergedService {
+  /** By number. */
+  readonly ports: readonly ServicePort[];
+  /** By source, then id. */
+  readonly endpoints: readonly MergedEndpoint[];
+}
+
+export interface MergedEndpoint {
+  readonly source: string;
+  readonly id: string;
+  readonly address: string;
+  /** Service port number → the number that answers at `address`. */
+  readonly ports: Readonly<Record<number, number>>;
+  readonly health: Health;
+  readonly weight: number;
+  readonly locality: Locality;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Present: it answers mTLS with this identity. */
+  readonly identity?: SpiffeId;
+  readonly workload?: WorkloadName;
+}
+
+export function mergeShards(shards: readonly EndpointShard[]): MergedService {
+  const ordered = [...shards].sort((a, b) => compare(a.source, b.source) || a.shard - b.shard);
+  const ports = new Map<number, ServicePort>();
+  for (const port of ordered.flatMap((shard) => shard.ports)) if (!ports.has(port.port)) ports.set(port.port, port);
+  const endpoints = new Map<string, MergedEndpoint>();
+  for (const shard of ordered) {
+    // Port names are each source's own; the number is what they share.
+    const numbers = new Map(shard.ports.map(({ name, port }) => [name, port]));
+    for (const endpoint of shard.endpoints) {
+      const key = `${shard.source}\n${endpoint.id}`;
+      // A source that moves an endpoint from one shard to another may for a moment say it twice.
+      if (!endpoints.has(key)) endpoints.set(key, merged(shard.source, endpoint, numbers));
+    }
+  }
+  return {
+    ports: [...ports.values()].sort((a, b) => a.port - b.port),
+    endpoints: [...endpoints.values()].sort((a, b) => compare(a.source, b.source) || compare(a.id, b.id)),
+  };
+}
+
+function merged(source: string, endpoint: Endpoint, numbers: ReadonlyMap<string, number>): MergedEndpoint {
+  const ports: Record<number, number> = {};
+  for (const [name, target] of Object.entries(endpoint.ports)) {
+    const port = numbers.get(name);
+    if (port !== undefined) ports[port] = target;
+  }
+  const { id, address, health, weight, locality, labels, transport, identity, workload } = endpoint;
+  const base = { source, id, address, ports, health, weight, locality, labels };
+  return {
+    ...base,
+    ...(transport === "mtls" && identity !== undefined ? { identity } : {}),
+    ...(workload !== undefined ? { workload } : {}),
+  };
+}
+
+const ranks: Readonly<Record<Health, number>> = { healthy: 0, draining: 1, unhealthy: 2 };
+
+/** Whether `left` is in better health than `right`. */
+export function healthier(left: Health, right: Health): boolean {
+  return ranks[left] < ranks[right];
+}

@@ -1,0 +1,29 @@
+/** Names that items are found by, here and in everything that reads Envoy's statistics. Changing one breaks readers. */
+import type { Host } from "../model/names.ts";
+import type { LocalAddress } from "../model/workload.ts";
+
+/** outbound|PORT|SUBSET|HOST, of a cluster and of its endpoints. */
+export function outboundCluster(port: number, subset: string, host: Host): string {
+  return `outbound|${port}|${subset}|${host}`;
+}
+
+/** The TLS server name of that cluster: what an east-west gateway can route by. */
+export function outboundServerName(port: number, subset: string, host: Host): string {
+  return `outbound_.${port}_.${subset || "_"}_.${host}`;
+}
+
+/** inbound|APP_PORT|VARIANT| of the application beside the proxy. */
+export function inboundCluster(appPort: number, variant: string): string {
+  return `inbound|${appPort}|${variant}|`;
+}
+
+export const dnsCluster = "dynamic-forward-proxy";
+/** The HTTP way out: the listener, its statistics, and the route table of a namespace. */
+export const outboundName = "outbound";
+
+/** By the service's PORT, which is unique in a workload. */
+export const inboundListener = (port: number): string => `inbound_${port}`;
+export const inboundRoutes = (port: number): string => `inbound_${port}`;
+export const gatewayName = (port: number): string => `gateway_${port}`;
+export const upstreamListener = ({ address, port }: LocalAddress): string => `upstream_${address}_${port}`;
+export const upstreamStatistics = (port: number): string => `upstream_${port}`;

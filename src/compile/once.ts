@@ -1,0 +1,41 @@
+/** One workload's whole configuration out of a whole input, for those who have no running compiler. Pure. */
+import type { EndpointShard } from "../model/endpoint.ts";
+import type { MeshObject } from "../model/object.ts";
+import type { Workload } from "../model/workload.ts";
+import { Compiler, layersOf } from "./compiler.ts";
+import type { InputChange } from "./input.ts";
+import type { Item } from "./ir.ts";
+import type { LayerKey } from "./layer.ts";
+import type { MeshSettings } from "./settings.ts";
+
+export interface MeshContents {
+  readonly objects: readonly MeshObject[];
+  /** The workload itself may be left out. */
+  readonly workloads: readonly Workload[];
+  readonly shards: readonly EndpointShard[];
+  readonly settings?: MeshSettings;
+}
+
+export interface Compiled {
+  /** What the proxy would hold: of each name the one in the last layer that has it. */
+  readonly items: readonly Item[];
+  readonly layers: ReadonlyMap<LayerKey, readonly Item[]>;
+}
+
+export function changesFrom({ objects, workloads, shards, settings }: MeshContents): readonly InputChange[] {
+  return [
+    ...(settings ? [{ kind: "settings", settings } as const] : []),
+    ...objects.map((object) => ({ kind: "object", object }) as const),
+    ...workloads.map((workload) => ({ kind: "workload", workload }) as const),
+    ...shards.map((shard) => ({ kind: "shard", shard }) as const),
+  ];
+}
+
+export function compileOnce(contents: MeshContents, workload: Workload): Compiled {
+  const compiler = new Compiler();
+  compiler.update([...changesFrom(contents), { kind: "workload", workload }]);
+  const layers = new Map(layersOf(workload).map((layer) => [layer, compiler.items(layer)] as const));
+  const items = new Map<string, Item>();
+  for (const item of [...layers.values()].flat()) items.set(`${item.type}\n${item.name}`, item);
+  return { items: [...items.values()], layers };
+}

@@ -1,0 +1,34 @@
+/**
+ * The route table of a namespace's callers: every service, every name that exists by a VirtualService, and the rest.
+ * Pure; the virtual hosts come ready-made, shared with other namespaces' tables.
+ */
+import type { Namespace } from "../model/names.ts";
+import { isVisible } from "./hosts.ts";
+import type { RouteTableItem, VirtualHost } from "./ir.ts";
+import { outboundName } from "./naming.ts";
+
+/** A VirtualService that speaks for a host to the mesh. */
+export interface Candidate {
+  /** objectKey */
+  readonly key: string;
+  /** Its host, which may be a wildcard over the service's. */
+  readonly host: string;
+  readonly exportTo: readonly string[];
+}
+
+/** The first that the namespace sees. @param candidates the most specific host first, then the older */
+export function candidateFor(candidates: readonly Candidate[], namespace: Namespace): Candidate | undefined {
+  return candidates.find(({ exportTo }) => isVisible(exportTo, namespace));
+}
+
+/** @param virtualHosts services' first: a domain that is said twice stays with who said it first, since Envoy refuses both */
+export function outboundTable(virtualHosts: readonly VirtualHost[]): RouteTableItem {
+  const taken = new Set<string>();
+  const kept = virtualHosts.flatMap((virtualHost) => {
+    const free = virtualHost.domains.filter((domain) => !taken.has(domain));
+    for (const domain of free) taken.add(domain);
+    if (free.length === virtualHost.domains.length) return virtualHost;
+    return free.length === 0 ? [] : { ...virtualHost, domains: free };
+  });
+  return { type: "route", name: outboundName, anyPort: false, virtualHosts: kept };
+}

@@ -1,0 +1,153 @@
+/** A sidecar's own items: its way in for each port, its HTTP way out, its declared TCP ways out. Pure. */
+import { serviceHost } from "../model/names.ts";
+import type { AuthorizationPolicy, MutualTlsMode, PeerAuthentication } from "../model/policy.ts";
+import { isHttp, type Protocol } from "../model/protocol.ts";
+import type { InboundPort, SidecarWorkload, Upstream } from "../model/workload.ts";
+import { accessOf, policiesFor } from "./authorization.ts";
+import { upstreamProtocol } from "./clusters.ts";
+import { chainsOf, inboundDetection, type Layer } from "./inbound_chains.ts";
+import type { ClusterItem, Item, ListenerItem, RouteTableItem } from "./ir.ts";
+import {
+  inboundCluster,
+  inboundListener,
+  inboundRoutes,
+  outboundCluster,
+  outboundName,
+  upstreamListener,
+  upstreamStatistics,
+} from "./naming.ts";
+import { mutualTlsMode } from "./peer_authentication.ts";
+import type { OutboundTrafficPolicy } from "./settings.ts";
+
+export interface SidecarInput {
+  readonly workload: SidecarWorkload;
+  readonly peerAuthentications: readonly PeerAuthentication[];
+  readonly authorizationPolicies: readonly AuthorizationPolicy[];
+  readonly outboundTrafficPolicy: OutboundTrafficPolicy;
+}
+
+export function sidecarItems(input: SidecarInput): readonly Item[] {
+  const { workload } = input;
+  const policies = policiesFor(input.authorizationPolicies, workload);
+  const ways = workload.inbound.flatMap((port) => {
+    const mode = mutualTlsMode(input.peerAuthentications, workload, port.appPort);
+    return inboundItems(workload, port, mode, policies);
+  });
+  // Two service ports may lead to one application port.
+  const items = new Map<string, Item>(ways.map((item) => [`${item.type}\n${item.name}`, item]));
+  return [...items.values(), outboundListener(input), ...workload.upstreams.map(upstreamItem)];
+}
+
+function inboundItems(
+  workload: SidecarWorkload,
+  port: InboundPort,
+  mode: MutualTlsMode,
+  policies: readonly AuthorizationPolicy[],
+): readonly Item[] {
+  const cluster = applicationCluster(workload, port);
+  const tcpAccess = accessOf(policies, { number: port.appPort, layer: "tcp" });
+  const statPrefix = inboundListener(port.port);
+  const layer = layerOf(port.protocol);
+  const chains = chainsOf({
+    mode,
+    layer,
+    http: { kind: "http", statPrefix, role: "inbound", routes: inboundRoutes(port.port), unknownHosts: false },
+    tcp: { kind: "tcp", statPrefix, cluster: cluster.name, ...(tcpAccess ? { access: tcpAccess } : {}) },
+  });
+  const listener: ListenerItem = {
+    type: "listener",
+    name: inboundListener(port.port),
+    direction: "inbound",
+    address: port.listen,
+    detect: inboundDetection(mode, layer),
+    chains,
+  };
+  return layer === "tcp" ? [cluster, listener] : [cluster, listener, inboundTable(port, cluster.name, policies)];
+}
+
+function layerOf(protocol: Protocol): Layer {
+  if (protocol === "auto") return "either";
+  return isHttp(protocol) ? "http" : "tcp";
+}
+
+/**
+ * Policies ride on the route table, not on the listener: Envoy reads it anew for every request, so a policy holds from
+ * its next request on also on connections that were open before, and a listener does not drain for it.
+ */
+function inboundTable(port: InboundPort, cluster: string, policies: readonly AuthorizationPolicy[]): RouteTableItem {
+  const access = accessOf(policies, { number: port.appPort, layer: "http" });
+  return {
+    type: "route",
+    name: inboundRoutes(port.port),
+    anyPort: true,
+    ...(access ? { access } : {}),
+    virtualHosts: [
+      {
+        name: "application",
+        domains: ["*"],
+        routes: [
+          {
+            match: { kind: "request", path: { kind: "prefix", value: "/", ignoreCase: false }, headers: [] },
+            action: {
+              kind: "forward",
+              clusters: [{ name: cluster, weight: 100 }],
+              timeoutMs: 0,
+              // The application may close an idle connection just as a request goes out on it.
+              retries: { attempts: 2, on: ["reset-before-request"], statusCodes: [], elsewhere: false },
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** HTTP/1.1 unless the port says HTTP/2: an application that says nothing may know no better. */
+function applicationCluster(workload: SidecarWorkload, { appPort, protocol }: InboundPort): ClusterItem {
+  const spoken = upstreamProtocol(protocol);
+  const others = workload.inbound.filter((port) => port.appPort === appPort);
+  const alone = new Set(others.map((port) => upstreamProtocol(port.protocol))).size === 1;
+  return {
+    type: "cluster",
+    name: inboundCluster(appPort, alone ? "" : spoken),
+    protocol: spoken === "downstream" ? "http1" : spoken,
+    balancer: "round-robin",
+    pool: {},
+    upstream: { kind: "application", port: appPort },
+  };
+}
+
+function outboundListener({ workload, outboundTrafficPolicy }: SidecarInput): ListenerItem {
+  return {
+    type: "listener",
+    name: outboundName,
+    direction: "outbound",
+    address: workload.outbound,
+    detect: { tls: false, http: false },
+    chains: [
+      {
+        name: "http",
+        match: {},
+        handler: {
+          kind: "http",
+          statPrefix: outboundName,
+          role: "outbound",
+          routes: outboundName,
+          unknownHosts: outboundTrafficPolicy === "ALLOW_ANY",
+        },
+      },
+    ],
+  };
+}
+
+function upstreamItem({ service, port, listen }: Upstream): ListenerItem {
+  const cluster = outboundCluster(port, "", serviceHost(service));
+  return {
+    type: "listener",
+    name: upstreamListener(listen),
+    direction: "outbound",
+    address: listen,
+    detect: { tls: false, http: false },
+    chains: [{ name: "tcp", match: {}, handler: { kind: "tcp", statPrefix: upstreamStatistics(port), cluster } }],
+  };
+}

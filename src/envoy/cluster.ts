@@ -1,0 +1,147 @@
+/** Cluster item → envoy.config.cluster.v3.Cluster. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from "#envoy/envoy/config/cluster/v3/cluster_pb.js";
+import { ClusterConfigSchema } from "#envoy/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
+import { HttpProtocolOptionsSchema } from "#envoy/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import type { Balancer, ClusterItem, UpstreamProtocol } from "../compile/ir.ts";
+import type { ConnectionPool } from "../model/traffic.ts";
+import { unreachable } from "../platform/error.ts";
+import { duration, type Init, packed, socketAddress } from "./any.ts";
+import { ads } from "./config_source.ts";
+import { dnsCache } from "./filters/dns_cache.ts";
+import { meshClient, meshTlsMode, plaintext, tlsModeKey } from "./transport_socket.ts";
+
+/** Istio's default; Envoy's own is 5 s. */
+const connectTimeoutMs = 10_000;
+/** As good as none: Envoy's own default of 1,024 is a surprise nobody asked for. */
+const noLimit = 2 ** 32 - 1;
+/**
+ * Connections to the application are given up before it gives them up: Node.js closes after 5 s, others later, and a
+ * request that meets a closing connection fails. A new one costs nothing on loopback.
+ */
+const applicationIdleMs = 4_000;
+/** What a mesh client offers when it does not carry HTTP (compile/inbound_chains matches it). */
+const tcpAlpn = ["weft"];
+
+const balancers: Readonly<Record<Balancer, Cluster_LbPolicy>> = {
+  "round-robin": Cluster_LbPolicy.ROUND_ROBIN,
+  "least-request": Cluster_LbPolicy.LEAST_REQUEST,
+  random: Cluster_LbPolicy.RANDOM,
+};
+
+export function clusterMessage(item: ClusterItem): Cluster {
+  const pool = item.upstream.kind === "application" ? { idleTimeoutMs: applicationIdleMs, ...item.pool } : item.pool;
+  const options = protocolOptions(item, pool);
+  return create(ClusterSchema, {
+    name: item.name,
+    connectTimeout: duration(pool.connectTimeoutMs ?? connectTimeoutMs),
+    circuitBreakers: { thresholds: [thresholds(pool)] },
+    // All endpoints ill is an answer too: no traffic to any rather than to all of them.
+    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+    ...(options ? { typedExtensionProtocolOptions: { [httpOptions]: options } } : {}),
+    ...upstream(item),
+  });
+}
+
+function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
+  switch (item.upstream.kind) {
+    case "endpoints":
+      return {
+        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+        edsClusterConfig: { edsConfig: ads() },
+        lbPolicy: balancers[item.balancer],
+        // What discovery takes away goes at once, whatever its last health check said.
+        ignoreHealthOnHostRemoval: true,
+        ...sockets(item.upstream.tls, item.protocol),
+      };
+    case "application": {
+      const address = socketAddress({ address: "127.0.0.1", port: item.upstream.port });
+      return {
+        clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+        lbPolicy: balancers[item.balancer],
+        loadAssignment: {
+          clusterName: item.name,
+          endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: { address } } }] }],
+        },
+      };
+    }
+    case "dns": {
+      const clusterImplementationSpecifier = { case: "dnsCacheConfig", value: dnsCache() } as const;
+      return {
+        clusterDiscoveryType: {
+          case: "clusterType",
+          value: {
+            name: "envoy.clusters.dynamic_forward_proxy",
+            typedConfig: packed(ClusterConfigSchema, { clusterImplementationSpecifier }),
+          },
+        },
+        lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+      };
+    }
+    default:
+      return unreachable(item.upstream);
+  }
+}
+
+function sockets(
+  tls: Extract<ClusterItem["upstream"], { kind: "endpoints" }>["tls"],
+  protocol: UpstreamProtocol,
+): Pick<Init<typeof ClusterSchema>, "transportSocket" | "transportSocketMatches"> {
+  if (tls.mode === "plaintext") return {};
+  const secured = meshClient(tls, protocol === "tcp" ? tcpAlpn : []);
+  if (tls.mode === "mesh") return { transportSocket: secured };
+  return {
+    transportSocketMatches: [
+      { name: "mesh", match: { [tlsModeKey]: meshTlsMode }, transportSocket: secured },
+      { name: "plaintext", match: {}, transportSocket: plaintext() },
+    ],
+  };
+}
+
+function thresholds(pool: ConnectionPool) {
+  return {
+    maxConnections: pool.maxConnections ?? noLimit,
+    maxPendingRequests: pool.http1MaxPendingRequests ?? noLimit,
+    maxRequests: pool.http2MaxRequests ?? noLimit,
+    maxRetries: pool.maxRetries ?? noLimit,
+  };
+}
+
+const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+function protocolOptions({ protocol, upstream: { kind } }: ClusterItem, pool: ConnectionPool): Any | undefined {
+  if (protocol === "tcp") return undefined;
+  const { maxRequestsPerConnection, idleTimeoutMs } = pool;
+  return packed(HttpProtocolOptionsSchema, {
+    ...(maxRequestsPerConnection || idleTimeoutMs !== undefined
+      ? {
+          commonHttpProtocolOptions: {
+            ...(maxRequestsPerConnection ? { maxRequestsPerConnection } : {}),
+            ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
+          },
+        }
+      : {}),
+    // Envoy demands them of a cluster that goes where the Host says; it is plaintext, so nothing comes of them.
+    ...(kind === "dns" ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } } : {}),
+    upstreamProtocolOptions: spoken(protocol),
+  });
+}
+
+function spoken(
+  protocol: Exclude<UpstreamProtocol, "tcp">,
+): MessageInitShape<typeof HttpProtocolOptionsSchema>["upstreamProtocolOptions"] & object {
+  if (protocol === "downstream") {
+    return { case: "useDownstreamProtocolConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } };
+  }
+  const protocolConfig =
+    protocol === "http1"
+      ? ({ case: "httpProtocolOptions", value: {} } as const)
+      : ({ case: "http2ProtocolOptions", value: {} } as const);
+  return { case: "explicitHttpConfig", value: { protocolConfig } };
+}

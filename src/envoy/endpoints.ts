@@ -1,0 +1,36 @@
+/** Endpoints item → envoy.config.endpoint.v3.ClusterLoadAssignment. */
+import { create } from "@bufbuild/protobuf";
+import { HealthStatus } from "#envoy/envoy/config/core/v3/health_check_pb.js";
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from "#envoy/envoy/config/endpoint/v3/endpoint_pb.js";
+import type { EndpointsItem, ReachableEndpoint } from "../compile/ir.ts";
+import { socketAddress } from "./any.ts";
+import { meshTlsMode, tlsModeKey, transportMetadata } from "./transport_socket.ts";
+
+const healths: Readonly<Record<ReachableEndpoint["health"], HealthStatus>> = {
+  healthy: HealthStatus.HEALTHY,
+  unhealthy: HealthStatus.UNHEALTHY,
+  draining: HealthStatus.DRAINING,
+};
+
+export function endpointsMessage({ name, localities }: EndpointsItem): ClusterLoadAssignment {
+  return create(ClusterLoadAssignmentSchema, {
+    clusterName: name,
+    endpoints: localities.map(({ locality, endpoints }) => {
+      const [region = "", zone = ""] = locality.split("/");
+      return { ...(locality ? { locality: { region, zone } } : {}), lbEndpoints: endpoints.map(endpointMessage) };
+    }),
+  });
+}
+
+function endpointMessage(endpoint: ReachableEndpoint) {
+  const meshMetadata = { filterMetadata: { [transportMetadata]: { [tlsModeKey]: meshTlsMode } } };
+  return {
+    hostIdentifier: { case: "endpoint", value: { address: socketAddress(endpoint) } },
+    healthStatus: healths[endpoint.health],
+    loadBalancingWeight: endpoint.weight,
+    ...(endpoint.mesh ? { metadata: meshMetadata } : {}),
+  } as const;
+}

@@ -1,0 +1,22 @@
+/** The order of filters: one list for each layer, first asked first. */
+
+import { dynamicForwardProxy } from "./filters/dynamic_forward_proxy.ts";
+import type { HttpFilterFile, TcpFilterFile } from "./filters/filter.ts";
+import { httpAllow } from "./filters/http_allow.ts";
+import { httpDeny } from "./filters/http_deny.ts";
+import { httpInspector } from "./filters/http_inspector.ts";
+import { router } from "./filters/router.ts";
+import { tcpAllow } from "./filters/tcp_allow.ts";
+import { tcpDeny } from "./filters/tcp_deny.ts";
+import { tcpProxy } from "./filters/tcp_proxy.ts";
+import { tlsInspector } from "./filters/tls_inspector.ts";
+
+export const httpFilters: readonly HttpFilterFile[] = [httpDeny, httpAllow, dynamicForwardProxy, router];
+
+export const tcpFilters: readonly TcpFilterFile[] = [tcpDeny, tcpAllow, tcpProxy];
+
+/** TLS first: what it finds to be TLS the other leaves alone. */
+export const listenerFilters = [
+  { needed: "tls", filter: tlsInspector },
+  { needed: "http", filter: httpInspector },
+] as const;

@@ -1,0 +1,17 @@
+/** What a filter's file gives to the order of filters. */
+import type { Any } from "@bufbuild/protobuf/wkt";
+import type { Access, HttpHandler, TcpHandler } from "../../compile/ir.ts";
+
+export interface HttpFilterFile {
+  /** Unique in a chain; route tables speak to the filter by it. */
+  readonly name: string;
+  /** Its configuration in a chain; undefined: it is not in that chain. */
+  chain(handler: HttpHandler): Any | undefined;
+  /** What a route table tells it; undefined: nothing. */
+  table?(access: Access): Any | undefined;
+}
+
+export interface TcpFilterFile {
+  readonly name: string;
+  chain(handler: TcpHandler): Any | undefined;
+}

@@ -1,0 +1,62 @@
+/** Listener item → envoy.config.listener.v3.Listener. Its statistics go by its address: stat_prefix stays unset. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { TrafficDirection } from "#envoy/envoy/config/core/v3/base_pb.js";
+import type { FilterChainSchema } from "#envoy/envoy/config/listener/v3/listener_components_pb.js";
+import { type Listener, Listener_DrainType, ListenerSchema } from "#envoy/envoy/config/listener/v3/listener_pb.js";
+import { HttpConnectionManagerSchema } from "#envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type { FilterChain, ListenerItem } from "../compile/ir.ts";
+import { duration, socketAddress } from "./any.ts";
+import { listenerFilters, tcpFilters } from "./filter_order.ts";
+import { connectionManager } from "./http_connection_manager.ts";
+import { meshServer } from "./transport_socket.ts";
+
+/** How long a client may be silent before it is taken for one that waits for the server to speak first. */
+const detectionMs = 5_000;
+
+export function listenerMessage({ name, address, direction, detect, chains }: ListenerItem): Listener {
+  const inspectors = listenerFilters.filter(({ needed }) => detect[needed]);
+  return create(ListenerSchema, {
+    name,
+    address: socketAddress(address),
+    trafficDirection: direction === "inbound" ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
+    // The way out drains only when it changes, not because this host's health check fails.
+    drainType: direction === "inbound" ? Listener_DrainType.DEFAULT : Listener_DrainType.MODIFY_ONLY,
+    ...(inspectors.length > 0
+      ? {
+          listenerFilters: inspectors.map(({ filter }) => ({
+            name: filter.name,
+            configType: { case: "typedConfig", value: filter.config() } as const,
+          })),
+          listenerFiltersTimeout: duration(detectionMs),
+          continueOnListenerFiltersTimeout: true,
+        }
+      : {}),
+    filterChains: chains.map(chainMessage),
+  });
+}
+
+function chainMessage({ name, match, tls, handler }: FilterChain): MessageInitShape<typeof FilterChainSchema> {
+  const { transport, protocols } = match;
+  const filterChainMatch = {
+    ...(transport ? { transportProtocol: transport === "tls" ? "tls" : "raw_buffer" } : {}),
+    ...(protocols ? { applicationProtocols: [...protocols] } : {}),
+  };
+  return {
+    name,
+    ...(transport || protocols ? { filterChainMatch } : {}),
+    ...(tls ? { transportSocket: meshServer(tls) } : {}),
+    filters: filtersOf(handler),
+  };
+}
+
+function filtersOf(handler: FilterChain["handler"]): MessageInitShape<typeof FilterChainSchema>["filters"] & object {
+  if (handler.kind === "http") {
+    const value = anyPack(HttpConnectionManagerSchema, connectionManager(handler));
+    return [{ name: "envoy.filters.network.http_connection_manager", configType: { case: "typedConfig", value } }];
+  }
+  return tcpFilters.flatMap((filter) => {
+    const value = filter.chain(handler);
+    return value ? { name: filter.name, configType: { case: "typedConfig", value } as const } : [];
+  });
+}

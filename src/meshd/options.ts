@@ -1,0 +1,124 @@
+/** meshd's command line. A mistake is told in one line, and the process exits with 64. */
+import { parseArgs } from "node:util";
+import { defaultTrustDomain, type TrustDomain, trustDomainFrom } from "../model/identity.ts";
+import { isDnsLabel } from "../model/names.ts";
+import { limits } from "../platform/limits.ts";
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface MeshdOptions {
+  readonly name: string;
+  readonly cluster: string;
+  readonly stateDir: string;
+  readonly api: ListenAddress;
+  readonly xds: ListenAddress;
+  readonly agents: ListenAddress;
+  /** Loopback only, for proxies without an agent. */
+  readonly xdsPlaintext?: ListenAddress;
+  readonly nats: readonly string[];
+  /** JSON: {"user","pass","system"?: {"user","pass"}}; the system account shows that JetStream syncs before it answers. */
+  readonly natsCredentialsFile: string;
+  /** Whoever started NATS vouches for `sync_interval: always`; needed when the file names no system account. */
+  readonly assumeNatsSynced: boolean;
+  readonly authorityKeyFile: string;
+  readonly trustDomain: TrustDomain;
+  readonly svidLifetimeMs: number;
+  readonly outboundPolicy: "allow-any" | "registry-only";
+  readonly logLevel: string;
+  /** End when standard input does: the supervisor has gone. */
+  readonly endWithInput: boolean;
+}
+
+export class UsageError extends Error {}
+
+const flags = {
+  name: { type: "string", default: "meshd-0" },
+  cluster: { type: "string", default: "local" },
+  "state-dir": { type: "string" },
+  api: { type: "string", default: "127.0.0.1:15480" },
+  xds: { type: "string", default: "127.0.0.1:15481" },
+  agents: { type: "string", default: "127.0.0.1:15482" },
+  "xds-plaintext": { type: "string" },
+  nats: { type: "string", default: "nats://127.0.0.1:4222" },
+  "nats-credentials": { type: "string" },
+  "assume-nats-synced": { type: "boolean", default: false },
+  "authority-key": { type: "string" },
+  "trust-domain": { type: "string", default: defaultTrustDomain },
+  "svid-lifetime": { type: "string", default: String(limits.svidLifetimeMs / 1_000) },
+  "outbound-policy": { type: "string", default: "allow-any" },
+  "log-level": { type: "string", default: "info" },
+  "end-with-input": { type: "boolean", default: false },
+} as const;
+
+export const usage = `usage: meshd --state-dir DIR --nats-credentials FILE --authority-key FILE
+  [--name NAME] [--cluster NAME] [--api HOST:PORT] [--xds HOST:PORT] [--agents HOST:PORT] [--xds-plaintext HOST:PORT]
+  [--nats URL[,URL…]] [--trust-domain TD] [--svid-lifetime SECONDS] [--outbound-policy allow-any|registry-only]
+  [--assume-nats-synced] [--log-level debug|info|warn|error] [--end-with-input]`;
+
+export function parseOptions(args: readonly string[]): MeshdOptions {
+  const values = read(args);
+  const lifetimeS = Number(values["svid-lifetime"]);
+  if (!(lifetimeS >= 2 && lifetimeS * 1_000 <= limits.svidLifetimeMs)) {
+    throw new UsageError(`--svid-lifetime is 2 to ${limits.svidLifetimeMs / 1_000} seconds`);
+  }
+  const outboundPolicy = values["outbound-policy"];
+  if (outboundPolicy !== "allow-any" && outboundPolicy !== "registry-only") {
+    throw new UsageError("--outbound-policy is allow-any or registry-only");
+  }
+  const trustDomain = trustDomainFrom(values["trust-domain"]);
+  if (!trustDomain) throw new UsageError("--trust-domain has lower-case letters, digits, dots, dashes, underscores");
+  for (const flag of ["name", "cluster"] as const) {
+    if (!isDnsLabel(values[flag])) throw new UsageError(`--${flag} has lower-case letters, digits and dashes`);
+  }
+  const plaintext = values["xds-plaintext"];
+  return {
+    name: values.name,
+    cluster: values.cluster,
+    stateDir: required(values, "state-dir"),
+    api: listenAddress("api", values.api),
+    xds: listenAddress("xds", values.xds),
+    agents: listenAddress("agents", values.agents),
+    ...(plaintext === undefined ? {} : { xdsPlaintext: loopbackOnly(listenAddress("xds-plaintext", plaintext)) }),
+    nats: values.nats.split(","),
+    natsCredentialsFile: required(values, "nats-credentials"),
+    assumeNatsSynced: values["assume-nats-synced"],
+    authorityKeyFile: required(values, "authority-key"),
+    trustDomain,
+    svidLifetimeMs: lifetimeS * 1_000,
+    outboundPolicy,
+    logLevel: values["log-level"],
+    endWithInput: values["end-with-input"],
+  };
+}
+
+type Values = ReturnType<typeof read>;
+
+function read(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: flags, strict: true }).values;
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+function required(values: Values, flag: "state-dir" | "nats-credentials" | "authority-key"): string {
+  const value = values[flag];
+  if (value === undefined) throw new UsageError(`--${flag} is missing`);
+  return value;
+}
+
+export function listenAddress(flag: string, text: string): ListenAddress {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-f:]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(digits);
+  if (!host || !(port <= 65_535)) throw new UsageError(`--${flag} is HOST:PORT, not ${text}`);
+  return { host, port };
+}
+
+function loopbackOnly(address: ListenAddress): ListenAddress {
+  if (address.host === "::1" || address.host === "localhost" || address.host.startsWith("127.")) return address;
+  throw new UsageError("--xds-plaintext proves nobody's identity, so it listens on loopback only");
+}

@@ -1,0 +1,87 @@
+/** The fleet of proxies as the API shows it: xDS streams of this node, joined with the workload records. */
+import type { ConfigSection, Distribution, Proxies, ProxyStatus, ProxyTypeStatus, StreamPosition } from "../api/ports.ts";
+import type { LayerKey } from "../compile/layer.ts";
+import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
+import type { WorkloadName } from "../model/names.ts";
+import { nameOfWorkload, type Workload } from "../model/workload.ts";
+import { revisionOf, type Store } from "../store/store.ts";
+import type { Fleet } from "../xds/fleet.ts";
+import type { StreamStatus } from "../xds/stream.ts";
+
+export interface ProxiesOptions {
+  readonly nodeName: string;
+  readonly store: Store;
+  readonly fleet: Fleet;
+  readonly workloads: () => Iterable<Workload>;
+  readonly workload: (name: WorkloadName) => Workload | undefined;
+  readonly layersOf: (workload: Workload) => readonly LayerKey[];
+  readonly print: (resource: EncodedResource) => object;
+}
+
+const sectionTypes: Readonly<Record<Exclude<ConfigSection, "all" | "secret">, ResourceType>> = {
+  cluster: "cluster",
+  endpoint: "endpoints",
+  listener: "listener",
+  route: "route",
+};
+
+export class NodeProxies implements Proxies {
+  readonly #options: ProxiesOptions;
+
+  constructor(options: ProxiesOptions) {
+    this.#options = options;
+  }
+
+  status(): readonly ProxyStatus[] {
+    const { fleet, workloads, nodeName } = this.#options;
+    const streams = fleet.statuses().map((stream) => this.#connected(stream));
+    const connected = new Set(streams.map(({ proxy }) => proxy));
+    const absent = [...workloads()]
+      .map((workload) => nameOfWorkload(workload))
+      .filter((name) => !connected.has(name))
+      .map((proxy) => ({ proxy, meshd: nodeName, connected: false, types: {}, revision: "" }));
+    return [...streams, ...absent].sort((a, b) => a.proxy.localeCompare(b.proxy));
+  }
+
+  async waitDistributed(position: StreamPosition, signal: AbortSignal): Promise<Distribution> {
+    const { fleet } = this.#options;
+    try {
+      const result = await fleet.waitDistributed(position, signal);
+      if (result.kind === "done") return { kind: "distributed", proxies: fleet.size().streams };
+      const refusals = result.proxies.flatMap(({ proxy, refusals }) =>
+        refusals.map(({ type, name, because }) => ({ proxy, type, message: `${name}: ${because}` })),
+      );
+      return { kind: "refused", refusals };
+    } catch (cause) {
+      if (!signal.aborted) throw cause;
+      return { kind: "pending", proxies: fleet.lacking(position) };
+    }
+  }
+
+  config(proxy: WorkloadName, section: ConfigSection): Readonly<Record<string, readonly object[]>> | undefined {
+    const { workload, layersOf, fleet, print } = this.#options;
+    const record = workload(proxy);
+    if (!record) return undefined;
+    const layers = layersOf(record);
+    const sections = Object.entries(sectionTypes).filter(([name]) => section === "all" || section === name);
+    const shown = sections.map(([name, type]) => [name, fleet.resources(layers, type).map(print)] as const);
+    return Object.fromEntries(section === "secret" || section === "all" ? [...shown, ["secret", secretNames]] : shown);
+  }
+
+  #connected({ proxy, types, position }: StreamStatus): ProxyStatus {
+    const { nodeName, store } = this.#options;
+    const revision = position.records < 0 ? "" : revisionOf(store.incarnation("records"), position.records);
+    const shown = Object.entries(types).map(([type, { version, acked, nacked }]) => {
+      const message = nacked?.resources.map(({ name, because }) => `${name}: ${because}`).join("; ") ?? "";
+      const status: ProxyTypeStatus = { version, acked, ...(nacked && { nacked: { version: nacked.version, message } }) };
+      return [type, status] as const;
+    });
+    return { proxy, meshd: nodeName, connected: true, types: Object.fromEntries(shown), revision };
+  }
+}
+
+/** Secrets come from the host's agent; a node knows only how they are named, which is the same for everybody. */
+const secretNames: readonly object[] = [
+  { name: "default", source: "the host's agent, over SDS: the workload's SVID and key" },
+  { name: "ROOTCA", source: "the host's agent, over SDS: the trust bundle" },
+];

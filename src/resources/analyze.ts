@@ -1,0 +1,170 @@
+/**
+ * What is allowed and surely not meant, and can only be seen beside other objects: references that end nowhere, weights
+ * that are no percent, two objects for one host. Warnings only, each naming both sides. Pure; called by the API at an
+ * apply (with what the mesh already has) and by whatever reads files offline.
+ */
+import { gatewayKey } from "../model/gateway.ts";
+import { type Host, meshDomain, type ServiceRef, serviceHost } from "../model/names.ts";
+import { type MeshObject, objectKey, type Resource } from "../model/object.ts";
+import type { Problem, SourcePosition } from "../model/problem.ts";
+import type { Destination, VirtualService } from "../model/route.ts";
+import { WeftError } from "../platform/error.ts";
+import type { FieldPath } from "./document/node.ts";
+import { covers } from "./hosts.ts";
+import { singularOf } from "./kinds/catalog.ts";
+import { suggestion } from "./nearest.ts";
+import { Report } from "./report.ts";
+import { toModel } from "./to_model.ts";
+
+export interface Analyzed {
+  readonly resource: Resource;
+  /** Where its fields stand, when it comes from a text. */
+  readonly at?: (path: FieldPath) => SourcePosition;
+}
+
+export interface Known {
+  /** What the mesh already has. An object that is among the analyzed ones too is replaced by it. */
+  readonly resources?: Iterable<Resource>;
+  /** The mesh's services; absent: unknown, and hosts are not judged. */
+  readonly services?: Iterable<ServiceRef>;
+}
+
+export function analyze(analyzed: readonly Analyzed[], known: Known = {}): readonly Problem[] {
+  const mine = analyzed.map((one) => ({ ...one, object: modelOf(one.resource) }));
+  const own = new Set(mine.map(({ object }) => keyOf(object)));
+  const others = Array.from(known.resources ?? [])
+    .flatMap((resource) => understood(resource))
+    .filter((object) => !own.has(keyOf(object)));
+  const world = new World([...mine.map(({ object }) => object), ...others], known.services);
+  const report = new Report();
+  for (const { object, at } of mine) {
+    const tell: Told = (path, code, message) =>
+      report.add({ code, path, message, position: at?.(path), object: nameOf(object) });
+    if (object.kind === "VirtualService") judgeVirtualService(object, world, tell);
+    if (object.kind === "DestinationRule") judgeDestinationRule(object, world, tell);
+  }
+  return report.problems();
+}
+
+type Told = (
+  path: FieldPath,
+  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1405" | "MSH1406",
+  message: string,
+) => void;
+type OfKind<K extends MeshObject["kind"]> = Extract<MeshObject, { readonly kind: K }>;
+
+/** Services that a wrong name is compared with, so that a mesh of thousands costs no more. */
+const mostCompared = 500;
+
+class World {
+  readonly gateways: ReadonlySet<string>;
+  readonly routers: readonly OfKind<"VirtualService">[];
+  readonly rules: readonly OfKind<"DestinationRule">[];
+  readonly #services: ReadonlySet<Host> | undefined;
+
+  constructor(objects: readonly MeshObject[], services: Iterable<ServiceRef> | undefined) {
+    this.gateways = new Set(objects.flatMap((one) => (one.kind === "Gateway" ? [gatewayKey(one)] : [])));
+    this.routers = objects.flatMap((one) => (one.kind === "VirtualService" ? [one] : []));
+    this.rules = objects.flatMap((one) => (one.kind === "DestinationRule" ? [one] : []));
+    this.#services = services && new Set(Array.from(services, serviceHost));
+  }
+
+  /** What is wrong with a destination's host, or undefined. */
+  missing(host: Host): string | undefined {
+    if (!this.#services || this.#services.has(host)) return undefined;
+    if (host.startsWith("*") && [...this.#services].some((service) => covers(host, service))) return undefined;
+    const short = (name: string) => (name.endsWith(`.${meshDomain}`) ? name.slice(0, -meshDomain.length - 1) : name);
+    const alike = [...this.#services].filter((service) => Math.abs(service.length - host.length) <= 3).slice(0, mostCompared);
+    return `no service ${short(host)} is known${suggestion(short(host), alike.map(short))}`;
+  }
+
+  subsetsOf(host: Host): { readonly rules: readonly string[]; readonly names: ReadonlySet<string> } {
+    const rules = this.rules.filter((rule) => covers(rule.host, host));
+    return {
+      rules: rules.map(nameOf),
+      names: new Set(rules.flatMap(({ subsets }) => subsets.map(({ name }) => name))),
+    };
+  }
+}
+
+function judgeVirtualService(router: OfKind<"VirtualService">, world: World, tell: Told): void {
+  const gateways = (names: readonly string[], path: FieldPath) => {
+    for (const [index, name] of names.entries()) {
+      if (name === "mesh" || world.gateways.has(name)) continue;
+      const near = suggestion(name, world.gateways);
+      tell([...path, index], "MSH1401", `there is no gateway ${name}${near}`);
+    }
+  };
+  gateways(router.gateways, ["spec", "gateways"]);
+  for (const [index, { matches, destinations }] of router.http.entries()) {
+    const path = ["spec", "http", index];
+    for (const [at, match] of matches.entries()) gateways(match.gateways, [...path, "match", at, "gateways"]);
+    for (const [at, one] of destinations.entries())
+      judgeDestination(one, [...path, "route", at, "destination"], world, tell);
+    const sum = destinations.reduce((total, { weight }) => total + weight, 0);
+    if (destinations.length > 1 && sum !== 100) {
+      tell([...path, "route"], "MSH1404", `the weights add up to ${sum}, not 100; each gets its share of ${sum}`);
+    }
+  }
+  for (const other of world.routers) {
+    if (keyOf(other) === keyOf(router)) continue;
+    const host = sharedHost(router, other);
+    if (host === undefined) continue;
+    const index = router.hosts.indexOf(host);
+    tell(["spec", "hosts", index], "MSH1405", `${host} is routed by ${nameOf(other)} too; merge the two`);
+  }
+}
+
+function judgeDestination({ host, subset }: Destination, path: FieldPath, world: World, tell: Told): void {
+  const missing = world.missing(host);
+  if (missing !== undefined) tell([...path, "host"], "MSH1402", `${missing}; requests get 503 until it is registered`);
+  if (subset === undefined) return;
+  const { rules, names } = world.subsetsOf(host);
+  if (names.has(subset)) return;
+  const where =
+    rules.length > 0 ? `${rules.join(" and ")} has none${suggestion(subset, names)}` : "no DestinationRule is for it";
+  tell([...path, "subset"], "MSH1403", `${host} has no subset ${subset}: ${where}`);
+}
+
+function judgeDestinationRule(rule: OfKind<"DestinationRule">, world: World, tell: Told): void {
+  const missing = world.missing(rule.host);
+  if (missing !== undefined && rule.host !== "*") tell(["spec", "host"], "MSH1402", missing);
+  for (const other of world.rules) {
+    if (keyOf(other) === keyOf(rule) || other.host !== rule.host || !meet(other.exportTo, rule.exportTo)) continue;
+    tell(["spec", "host"], "MSH1406", `${rule.host} has ${nameOf(other)} too; merge the two`);
+  }
+}
+
+/** A host that both route, in a place where both apply. */
+function sharedHost(left: VirtualService, right: VirtualService): Host | undefined {
+  const place = left.gateways.some((gateway) => right.gateways.includes(gateway));
+  if (!place || !meet(left.exportTo, right.exportTo)) return undefined;
+  return left.hosts.find((host) => right.hosts.includes(host));
+}
+
+function meet(left: readonly string[], right: readonly string[]): boolean {
+  return left.includes("*") || right.includes("*") || left.some((namespace) => right.includes(namespace));
+}
+
+function modelOf(resource: Resource): MeshObject {
+  return toModel({ resource, generation: 1, createdAtMs: 0 });
+}
+
+/** What is stored and no longer understood (a newer version's) is not judged. */
+function understood(resource: Resource): readonly MeshObject[] {
+  try {
+    return [modelOf(resource)];
+  } catch (cause) {
+    if (cause instanceof WeftError && cause.code === "invalid") return [];
+    throw cause;
+  }
+}
+
+function keyOf(object: MeshObject): string {
+  return objectKey(object);
+}
+
+/** virtualservice default/reviews */
+function nameOf({ kind, namespace, name }: MeshObject): string {
+  return `${singularOf(kind)} ${namespace}/${name}`;
+}

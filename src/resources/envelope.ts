@@ -1,0 +1,81 @@
+/** apiVersion and kind: what a document is, before anybody looks at its spec. */
+import { type FieldPath, fieldOf, type Node, textOf } from "./document/node.ts";
+import { type AnyKind, anyKinds, isObjectKind, kinds, laterKinds, registeredKinds } from "./kinds/catalog.ts";
+import { areas, domains, versions } from "./kinds/kind.ts";
+import { nearest } from "./nearest.ts";
+import type { ProblemCode } from "./problem_codes.ts";
+import { shown } from "./schema/format.ts";
+
+export type Envelope =
+  | { readonly is: "ours"; readonly kind: AnyKind; readonly apiVersion: string }
+  /** Kubernetes' own, or of a group that is not ours. */
+  | { readonly is: "foreign"; readonly kind: string; readonly apiVersion: string }
+  | { readonly is: "list"; readonly items: readonly Node[] }
+  | { readonly is: "wrong"; readonly path: FieldPath; readonly code: ProblemCode; readonly message: string };
+
+export function readEnvelope(root: Node): Envelope {
+  if (root.kind !== "map") {
+    return wrong([], "MSH1101", "is no resource: it must be an object with apiVersion, kind, metadata and spec");
+  }
+  const apiVersion = textOf(fieldOf(root, "apiVersion"));
+  const kind = textOf(fieldOf(root, "kind"));
+  if (kind === undefined || kind === "")
+    return wrong(["kind"], "MSH1101", "is missing; write the kind, such as VirtualService");
+  const items = fieldOf(root, "items");
+  if (kind.endsWith("List") && items?.kind === "list") return { is: "list", items: items.items };
+  if (apiVersion === undefined || apiVersion === "") {
+    const example = anyKinds.find((known) => known === kind);
+    const hint = example ? `, such as ${groupOf(example)}/v1` : "";
+    return wrong(["apiVersion"], "MSH1101", `is missing; write the group and version${hint}`);
+  }
+  const [group = "", version = ""] = apiVersion.includes("/") ? apiVersion.split("/") : ["", apiVersion];
+  const area = areas.find((known) => domains.some((domain) => group === `${known}.${domain}`));
+  if (area === undefined) return foreignOrMistyped(kind, apiVersion, group);
+  const known = anyKinds.find((one) => one === kind);
+  if (known === undefined) return unknownKind(kind, area, group);
+  if (areaOf(known) !== area) {
+    return wrong(["apiVersion"], "MSH1105", `${kind} is in ${groupOf(known)}/v1, not in ${shown(apiVersion)}`);
+  }
+  if (!(versions as readonly string[]).includes(version)) {
+    return wrong(["apiVersion"], "MSH1105", `${shown(apiVersion)} is unknown; write one of ${allVersions(group)}`);
+  }
+  return { is: "ours", kind: known, apiVersion };
+}
+
+function unknownKind(kind: string, area: string, group: string): Envelope {
+  if (laterKinds[area]?.includes(kind)) {
+    return wrong(["kind"], "MSH1104", `${kind} is not supported yet; leave it out`);
+  }
+  const here = anyKinds.filter((known) => areaOf(known) === area && isObjectKind(known));
+  const near = nearest(kind, here) ?? nearest(kind, anyKinds.filter(isObjectKind));
+  const hint = near === undefined ? `it has ${here.join(", ") || "none yet"}` : `did you mean ${near}?`;
+  return wrong(["kind"], "MSH1103", `${group} has no kind ${shown(kind)}; ${hint}`);
+}
+
+/** A group that is nearly one of ours is a mistake, not somebody else's. */
+function foreignOrMistyped(kind: string, apiVersion: string, group: string): Envelope {
+  const groups = areas.flatMap((area) => domains.map((domain) => `${area}.${domain}`));
+  const near = /(?:mesh|istio)\.?(?:io)?$/.test(group) ? nearest(group, groups) : undefined;
+  const ours = Object.hasOwn(kinds, kind) && kind !== "Gateway";
+  if (near === undefined && !ours) return { is: "foreign", kind, apiVersion };
+  const known = anyKinds.find((one) => one === kind);
+  const group1 = known === undefined ? near : groupOf(known);
+  return wrong(["apiVersion"], "MSH1105", `${shown(apiVersion)} is unknown; did you mean ${group1}/v1?`);
+}
+
+function areaOf(kind: AnyKind): string {
+  return isObjectKind(kind) ? kinds[kind].area : registeredKinds[kind].area;
+}
+
+/** The group under which we print a kind. */
+export function groupOf(kind: AnyKind): string {
+  return `${areaOf(kind)}.mesh.io`;
+}
+
+function allVersions(group: string): string {
+  return versions.map((version) => `${group}/${version}`).join(", ");
+}
+
+function wrong(path: FieldPath, code: ProblemCode, message: string): Envelope {
+  return { is: "wrong", path, code, message };
+}

@@ -1,0 +1,83 @@
+/** A kind's schema as JSON Schema (draft 2020-12), for editors and, later, CRDs. Pure. */
+import type { ObjectKind } from "../model/object.ts";
+import { kinds } from "./kinds/catalog.ts";
+import { domains, versions } from "./kinds/kind.ts";
+import { metadataSchema } from "./metadata.ts";
+import { type Format, formats } from "./schema/format.ts";
+import type { Schema } from "./schema/type.ts";
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+const durationPattern = "^(?:[0-9]+(?:\\.[0-9]+)?(?:h|ms|m|s|us|ns))+$";
+
+export function jsonSchema(kind: ObjectKind): JsonSchema {
+  const { area, schema } = kinds[kind];
+  const apiVersions = domains.flatMap((domain) => versions.map((version) => `${area}.${domain}/${version}`));
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: kind,
+    description: schema.description,
+    type: "object",
+    required: ["apiVersion", "kind", "metadata"],
+    properties: {
+      apiVersion: { enum: apiVersions },
+      kind: { const: kind },
+      metadata: schemaOf(metadataSchema),
+      spec: schemaOf(schema),
+      status: {},
+    },
+    additionalProperties: false,
+  };
+}
+
+function schemaOf(schema: Schema): JsonSchema {
+  const { description } = schema;
+  switch (schema.type) {
+    case "object": {
+      const fields = Object.entries(schema.fields).filter(([, field]) => field.type !== "unsupported");
+      const needed = fields.filter(([, field]) => field.required).map(([name]) => name);
+      return {
+        description,
+        type: "object",
+        properties: Object.fromEntries(fields.map(([name, field]) => [name, schemaOf(field)])),
+        ...(needed.length > 0 ? { required: needed } : {}),
+        ...(schema.oneOf ? { maxProperties: 1 } : {}),
+        ...(schema.notEmpty || schema.oneOf?.required ? { minProperties: 1 } : {}),
+        additionalProperties: false,
+      };
+    }
+    case "list":
+      return { description, type: "array", items: schemaOf(schema.items), ...least("minItems", schema.minItems) };
+    case "map":
+      return {
+        description,
+        type: "object",
+        propertyNames: formatOf(formats[schema.keys]),
+        additionalProperties: schemaOf(schema.values),
+        ...least("minProperties", schema.minItems),
+      };
+    case "string":
+      return { description, type: "string", ...formatOf(formats[schema.format]) };
+    case "enum":
+      return { description, enum: Object.keys(schema.values) };
+    case "integer":
+      return { description, type: "integer", minimum: schema.min, maximum: schema.max };
+    case "duration":
+      return { description, type: "string", pattern: durationPattern };
+    case "boolean":
+      return { description, type: "boolean" };
+    case "unsupported":
+      return nothing;
+  }
+}
+
+/** Nothing is valid. */
+const nothing: JsonSchema = { not: {} };
+
+function formatOf({ pattern, maxLength }: Format): JsonSchema {
+  return { ...(pattern ? { pattern: pattern.source } : {}), ...(maxLength === undefined ? {} : { maxLength }) };
+}
+
+function least(word: string, count: number | undefined): JsonSchema {
+  return count === undefined ? {} : { [word]: count };
+}

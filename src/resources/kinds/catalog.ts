@@ -1,0 +1,101 @@
+/** The kinds that a user applies, and those that the mesh registers by itself. */
+import type { ObjectKind } from "../../model/object.ts";
+import { authorizationPolicySchema } from "./authorization_policy.schema.ts";
+import { destinationRuleSchema } from "./destination_rule.schema.ts";
+import { gatewaySchema } from "./gateway.schema.ts";
+import type { Kind, KindNames } from "./kind.ts";
+import { peerAuthenticationSchema } from "./peer_authentication.schema.ts";
+import { virtualServiceSchema } from "./virtual_service.schema.ts";
+
+export const kinds: Readonly<Record<ObjectKind, Kind>> = {
+  VirtualService: {
+    kind: "VirtualService",
+    singular: "virtualservice",
+    plural: "virtualservices",
+    short: "vs",
+    area: "networking",
+    schema: virtualServiceSchema,
+  },
+  DestinationRule: {
+    kind: "DestinationRule",
+    singular: "destinationrule",
+    plural: "destinationrules",
+    short: "dr",
+    area: "networking",
+    schema: destinationRuleSchema,
+  },
+  Gateway: {
+    kind: "Gateway",
+    singular: "gateway",
+    plural: "gateways",
+    short: "gw",
+    area: "networking",
+    schema: gatewaySchema,
+  },
+  PeerAuthentication: {
+    kind: "PeerAuthentication",
+    singular: "peerauthentication",
+    plural: "peerauthentications",
+    short: "pa",
+    area: "security",
+    schema: peerAuthenticationSchema,
+  },
+  AuthorizationPolicy: {
+    kind: "AuthorizationPolicy",
+    singular: "authorizationpolicy",
+    plural: "authorizationpolicies",
+    short: "ap",
+    area: "security",
+    schema: authorizationPolicySchema,
+  },
+};
+
+/** Read by `get`, written by `meshctl run` and the endpoints API. */
+export type RegisteredKind = "Workload" | "Service";
+
+export const registeredKinds: Readonly<Record<RegisteredKind, KindNames & { readonly area: "networking" }>> = {
+  Workload: { singular: "workload", plural: "workloads", short: "wl", area: "networking" },
+  Service: { singular: "service", plural: "services", short: "svc", area: "networking" },
+};
+
+/** Kinds of Istio's that have no place here yet, by area. */
+export const laterKinds: Readonly<Record<string, readonly string[]>> = {
+  networking: ["ServiceEntry", "WorkloadEntry", "WorkloadGroup", "Sidecar", "EnvoyFilter", "ProxyConfig"],
+  security: ["RequestAuthentication"],
+  telemetry: ["Telemetry"],
+};
+
+export type AnyKind = ObjectKind | RegisteredKind;
+
+export function isObjectKind(kind: AnyKind): kind is ObjectKind {
+  return Object.hasOwn(kinds, kind);
+}
+
+function names(kind: AnyKind): KindNames & { readonly area: string } {
+  return isObjectKind(kind) ? kinds[kind] : registeredKinds[kind];
+}
+
+export const anyKinds: readonly AnyKind[] = [...Object.values(kinds).map(({ kind }) => kind), "Workload", "Service"];
+
+/**
+ * The kind that a user's word names: singular, plural, short, or one of these with the group (vs.networking.istio.io).
+ * undefined: none.
+ */
+export function kindFrom(word: string): AnyKind | undefined {
+  const lower = word.toLowerCase();
+  return anyKinds.find((kind) => {
+    const { singular, plural, short, area } = names(kind);
+    return [singular, plural, short].some(
+      (name) => name === lower || `${name}.${area}.mesh.io` === lower || `${name}.${area}.istio.io` === lower,
+    );
+  });
+}
+
+/** All words that kindFrom takes without a group; for suggestions. */
+export function kindWords(): readonly string[] {
+  return anyKinds.map((kind) => names(kind).singular);
+}
+
+export function singularOf(kind: AnyKind): string {
+  return names(kind).singular;
+}

@@ -1,0 +1,70 @@
+/** DestinationRule → model. */
+import type {
+  ClientTls,
+  ConnectionPool,
+  DestinationRule,
+  SimpleBalancer,
+  TrafficSettings,
+} from "../../model/traffic.ts";
+import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
+import { exportToOf, hostOf, milliseconds, type Owner } from "./shared.model.ts";
+
+type Policy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
+type Settings = Pick<Policy, "loadBalancer" | "connectionPool" | "tls">;
+type Balancer = NonNullable<NonNullable<Policy["loadBalancer"]>["simple"]>;
+type Pool = NonNullable<Policy["connectionPool"]>;
+
+const balancers: Readonly<Record<Balancer, SimpleBalancer | undefined>> = {
+  UNSPECIFIED: undefined,
+  ROUND_ROBIN: "round-robin",
+  LEAST_REQUEST: "least-request",
+  LEAST_CONN: "least-request",
+  RANDOM: "random",
+  PASSTHROUGH: "passthrough",
+};
+
+const tlsModes: Readonly<Record<NonNullable<Policy["tls"]>["mode"], ClientTls>> = {
+  DISABLE: "disable",
+  ISTIO_MUTUAL: "mesh",
+};
+
+export function toDestinationRule(spec: DestinationRuleSpec, owner: Owner): DestinationRule {
+  return {
+    ...owner,
+    host: hostOf(spec.host, owner),
+    exportTo: exportToOf(spec.exportTo, owner),
+    settings: settingsOf(spec.trafficPolicy),
+    portSettings: portSettingsOf(spec.trafficPolicy),
+    subsets: (spec.subsets ?? []).map(({ name, labels, trafficPolicy }) => ({
+      name,
+      labels: labels ?? {},
+      settings: settingsOf(trafficPolicy),
+    })),
+  };
+}
+
+function portSettingsOf(policy: Policy | undefined): Readonly<Record<number, TrafficSettings>> {
+  const settings = policy?.portLevelSettings ?? [];
+  return Object.fromEntries(settings.map((one) => [one.port.number, settingsOf(one)]));
+}
+
+function settingsOf(policy: Settings | undefined): TrafficSettings {
+  const balancer = balancers[policy?.loadBalancer?.simple ?? "UNSPECIFIED"];
+  return {
+    ...(balancer === undefined ? {} : { balancer }),
+    ...(policy?.connectionPool ? { connectionPool: poolOf(policy.connectionPool) } : {}),
+    ...(policy?.tls ? { tls: tlsModes[policy.tls.mode] } : {}),
+  };
+}
+
+/** 0 is Istio's "not set" for every count. */
+function poolOf({ tcp, http }: Pool): ConnectionPool {
+  const { maxConnections, connectTimeout } = tcp ?? {};
+  const { idleTimeout, ...counts } = http ?? {};
+  const set = Object.entries({ maxConnections, ...counts }).filter(([, count]) => count !== undefined && count !== 0);
+  return {
+    ...Object.fromEntries(set),
+    ...(connectTimeout === undefined ? {} : { connectTimeoutMs: milliseconds(connectTimeout) }),
+    ...(idleTimeout === undefined ? {} : { idleTimeoutMs: milliseconds(idleTimeout) }),
+  };
+}

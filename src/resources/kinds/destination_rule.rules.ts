@@ -1,0 +1,33 @@
+/** What is asked of a DestinationRule beyond its fields. */
+import type { FieldPath } from "../document/node.ts";
+import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
+import type { RuleContext } from "./kind.ts";
+import { exportToRules } from "./shared.rules.ts";
+
+type Policy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
+
+export function destinationRuleRules(spec: DestinationRuleSpec, context: RuleContext): void {
+  const { tell } = context;
+  exportToRules(spec.exportTo, context);
+  policyRules(spec.trafficPolicy, ["spec", "trafficPolicy"], context);
+  const names = new Set<string>();
+  for (const [index, subset] of (spec.subsets ?? []).entries()) {
+    const path = ["spec", "subsets", index];
+    if (names.has(subset.name)) tell([...path, "name"], "MSH1306", `a second subset is named ${subset.name}`);
+    names.add(subset.name);
+    policyRules(subset.trafficPolicy, [...path, "trafficPolicy"], context);
+  }
+}
+
+function policyRules(policy: Policy | undefined, path: FieldPath, { tell }: RuleContext): void {
+  const ports = new Set<number>();
+  for (const [index, settings] of (policy?.portLevelSettings ?? []).entries()) {
+    const at = [...path, "portLevelSettings", index];
+    const { number } = settings.port;
+    if (ports.has(number)) tell([...at, "port"], "MSH1306", `port ${number} has settings twice`);
+    ports.add(number);
+    if (!settings.loadBalancer && !settings.connectionPool && !settings.tls) {
+      tell(at, "MSH1210", "sets nothing for the port; it takes loadBalancer, connectionPool, tls");
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/** DestinationRule: how a service is used once a request is routed to it. */
+import {
+  choice,
+  duration,
+  type Infer,
+  integer,
+  list,
+  object,
+  portNumber,
+  required,
+  string,
+  unsupported,
+} from "../schema/type.ts";
+import { exportTo, labels } from "./shared.ts";
+
+const count = (description: string, otherwise: string) =>
+  integer({ description, default: otherwise, min: 0, max: 2_147_483_647 });
+
+const loadBalancer = object({
+  description: "How one endpoint is chosen among the healthy ones.",
+  notEmpty: true,
+  fields: {
+    simple: choice({
+      description: "A balancer without parameters.",
+      default: "LEAST_REQUEST",
+      values: {
+        UNSPECIFIED: "The mesh's default, LEAST_REQUEST.",
+        ROUND_ROBIN: "Each in turn.",
+        LEAST_REQUEST: "Of two taken at random, the one with fewer open requests.",
+        LEAST_CONN: "The old name of LEAST_REQUEST.",
+        RANDOM: "Any.",
+        PASSTHROUGH: "The address that the caller asked for.",
+      },
+      deprecatedValues: { LEAST_CONN: "LEAST_REQUEST" },
+    }),
+    consistentHash: unsupported("Chooses by a hash of a header, cookie, address or query parameter."),
+    localityLbSetting: unsupported("Distribution and failover between localities."),
+    warmupDurationSecs: unsupported("How long a new endpoint gets less."),
+    warmup: unsupported("How a new endpoint's share grows."),
+  },
+});
+
+const connectionPool = object({
+  description: "Limits on connections and requests to the service, per proxy.",
+  notEmpty: true,
+  fields: {
+    tcp: object({
+      description: "Limits for HTTP and TCP.",
+      fields: {
+        maxConnections: count("Open connections.", "no limit"),
+        connectTimeout: duration({ description: "How long a connection may take to open.", default: "10s" }),
+        tcpKeepalive: unsupported("TCP keepalive."),
+        maxConnectionDuration: unsupported("How long a connection may live."),
+        idleTimeout: unsupported("How long a TCP connection may be idle."),
+      },
+    }),
+    http: object({
+      description: "Limits for HTTP.",
+      fields: {
+        http1MaxPendingRequests: count("Requests that wait for a connection.", "no limit"),
+        http2MaxRequests: count("Open requests.", "no limit"),
+        maxRequestsPerConnection: count("Requests after which a connection is closed; 0 is no limit.", "no limit"),
+        maxRetries: count("Retries under way at a time.", "no limit"),
+        idleTimeout: duration({ description: "How long a connection without a request stays open.", default: "1h" }),
+        h2UpgradePolicy: unsupported("Whether HTTP/1.1 is sent on as HTTP/2."),
+        useClientProtocol: unsupported("Whether the caller's protocol is kept."),
+        maxConcurrentStreams: unsupported("Open streams of one HTTP/2 connection."),
+      },
+    }),
+  },
+});
+
+const tls = object({
+  description: "How connections to the service are secured.",
+  default: "mTLS to endpoints that have a sidecar, plaintext to others",
+  fields: {
+    mode: required(
+      choice({
+        description: "What is spoken.",
+        values: {
+          DISABLE: "Plaintext.",
+          ISTIO_MUTUAL: "mTLS with the mesh's own identities.",
+        },
+        unsupportedValues: {
+          SIMPLE: "TLS to a server outside of the mesh.",
+          MUTUAL: "mTLS with the user's own certificate.",
+        },
+      }),
+    ),
+    clientCertificate: unsupported("File of the user's own certificate."),
+    privateKey: unsupported("File of its key."),
+    caCertificates: unsupported("File of the roots that the server is checked against."),
+    credentialName: unsupported("Secret that holds them."),
+    subjectAltNames: unsupported("Names that the server's certificate must have."),
+    sni: unsupported("The name that is asked for."),
+    insecureSkipVerify: unsupported("Does not check the server."),
+    caCrl: unsupported("File of revoked certificates."),
+  },
+});
+
+const portSettings = {
+  loadBalancer,
+  connectionPool,
+  tls,
+  outlierDetection: unsupported("Takes endpoints that fail out for a while."),
+};
+
+const trafficPolicy = (description: string) =>
+  object({
+    description,
+    notEmpty: true,
+    fields: {
+      ...portSettings,
+      portLevelSettings: list({
+        description: "The same for one port; it takes the place of all that stands above for that port.",
+        items: object({
+          description: "Settings of one port.",
+          fields: {
+            port: required(
+              object({
+                description: "The service's port.",
+                fields: { number: required(portNumber("Its number.")) },
+              }),
+            ),
+            ...portSettings,
+          },
+        }),
+      }),
+      tunnel: unsupported("Tunnels TCP through HTTP CONNECT."),
+      proxyProtocol: unsupported("Says who the caller is by the PROXY protocol."),
+      retryBudget: unsupported("How many retries there may be in proportion to requests."),
+    },
+  });
+
+export const destinationRuleSchema = object({
+  description: "How a service is used once a request is routed to it: its subsets, balancing, limits and TLS.",
+  fields: {
+    host: required(
+      string({ description: "The service; a short name is of the rule's own namespace.", format: "host" }),
+    ),
+    trafficPolicy: trafficPolicy("Settings for the whole service."),
+    subsets: list({
+      description: "Named parts of the service, by its endpoints' labels. VirtualServices route to them by name.",
+      items: object({
+        description: "One part.",
+        fields: {
+          name: required(string({ description: "Its name.", format: "subsetName" })),
+          labels: labels("Labels that its endpoints have, all of them."),
+          trafficPolicy: trafficPolicy("Settings for this part, over those of the service."),
+        },
+      }),
+    }),
+    exportTo,
+    workloadSelector: unsupported("Which callers it is for."),
+  },
+});
+
+export type DestinationRuleSpec = Infer<typeof destinationRuleSchema>;

@@ -1,0 +1,33 @@
+/**
+ * The kinds, in one list: names, groups, schema, rules. Whatever is asked of "every kind" (parse, explain, print, the
+ * words of commands) reads it.
+ */
+import type { Namespace } from "../../model/names.ts";
+import type { ObjectKind } from "../../model/object.ts";
+import type { ObjectSchema } from "../schema/type.ts";
+import type { Tell } from "../validate.ts";
+
+export interface KindNames {
+  readonly singular: string;
+  readonly plural: string;
+  readonly short: string;
+}
+
+export interface RuleContext {
+  readonly namespace: Namespace;
+  readonly name: string;
+  readonly tell: Tell;
+}
+
+export interface Kind extends KindNames {
+  readonly kind: ObjectKind;
+  /** networking, security: the first word of its API groups. */
+  readonly area: "networking" | "security";
+  readonly schema: ObjectSchema;
+}
+
+export const areas = ["networking", "security", "telemetry"] as const;
+export const domains = ["mesh.io", "istio.io"] as const;
+export const versions = ["v1", "v1beta1", "v1alpha3"] as const;
+/** What is printed when the mesh itself says an object. */
+export const preferredVersion = "v1";

@@ -1,0 +1,55 @@
+/**
+ * What a kind asks beyond its fields: what Istio's validation refuses (errors), and what is allowed and surely not meant
+ * (warnings). Pure; each looks at one object alone. References between objects are analyze.ts's.
+ */
+
+import type { ObjectKind } from "../../model/object.ts";
+import type { Node } from "../document/node.ts";
+import { validate } from "../validate.ts";
+import { authorizationPolicyRules } from "./authorization_policy.rules.ts";
+import { authorizationPolicySchema } from "./authorization_policy.schema.ts";
+import { destinationRuleRules } from "./destination_rule.rules.ts";
+import { destinationRuleSchema } from "./destination_rule.schema.ts";
+import { gatewayRules } from "./gateway.rules.ts";
+import { gatewaySchema } from "./gateway.schema.ts";
+import type { RuleContext } from "./kind.ts";
+import { peerAuthenticationRules } from "./peer_authentication.rules.ts";
+import { peerAuthenticationSchema } from "./peer_authentication.schema.ts";
+import { virtualServiceRules } from "./virtual_service.rules.ts";
+import { virtualServiceSchema } from "./virtual_service.schema.ts";
+
+/** The spec by its kind's schema and rules. undefined: something is wrong, and told. */
+export function checkSpec(
+  kind: ObjectKind,
+  node: Node,
+  context: RuleContext,
+): Readonly<Record<string, unknown>> | undefined {
+  const at = { path: ["spec"], tell: context.tell };
+  switch (kind) {
+    case "VirtualService": {
+      const spec = validate(virtualServiceSchema, node, at);
+      if (spec) virtualServiceRules(spec, context);
+      return spec;
+    }
+    case "DestinationRule": {
+      const spec = validate(destinationRuleSchema, node, at);
+      if (spec) destinationRuleRules(spec, context);
+      return spec;
+    }
+    case "Gateway": {
+      const spec = validate(gatewaySchema, node, at);
+      if (spec) gatewayRules(spec, context);
+      return spec;
+    }
+    case "PeerAuthentication": {
+      const spec = validate(peerAuthenticationSchema, node, at);
+      if (spec) peerAuthenticationRules(spec, context);
+      return spec;
+    }
+    case "AuthorizationPolicy": {
+      const spec = validate(authorizationPolicySchema, node, at);
+      if (spec) authorizationPolicyRules(spec, context);
+      return spec;
+    }
+  }
+}

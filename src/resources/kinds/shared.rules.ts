@@ -1,0 +1,42 @@
+/** Rules that several kinds share. */
+import { istioRootNamespace, type Namespace, rootNamespace } from "../../model/names.ts";
+import type { FieldPath } from "../document/node.ts";
+import type { RuleContext } from "./kind.ts";
+
+/** `istio-system` means the root namespace. */
+export function meshNamespace(name: string): string {
+  return name === istioRootNamespace ? rootNamespace : name;
+}
+
+export function tellRootNamespace(path: FieldPath, name: string, { tell }: Pick<RuleContext, "tell">): void {
+  if (name === istioRootNamespace)
+    tell(path, "MSH1108", `${istioRootNamespace} is read as ${rootNamespace}; write that`);
+}
+
+export function exportToRules(exportTo: readonly string[] | undefined, context: RuleContext): void {
+  const seen = new Set<string>();
+  for (const [index, word] of (exportTo ?? []).entries()) {
+    const path = ["spec", "exportTo", index];
+    const meant = exportedTo(word, context.namespace);
+    tellRootNamespace(path, word, context);
+    if (seen.has(meant)) context.tell(path, "MSH1305", `names ${meant} a second time`);
+    seen.add(meant);
+  }
+  if (seen.has("*") && seen.size > 1) {
+    context.tell(["spec", "exportTo"], "MSH1305", "'*' is everybody; it must stand alone");
+  }
+}
+
+/** "*", or the namespace that is meant. */
+export function exportedTo(word: string, own: Namespace): string {
+  return word === "." ? own : meshNamespace(word);
+}
+
+export function selectorRules(
+  selector: { readonly matchLabels?: Readonly<Record<string, string>> } | undefined,
+  { tell }: RuleContext,
+): void {
+  if (selector && Object.keys(selector.matchLabels ?? {}).length === 0) {
+    tell(["spec", "selector"], "MSH1311", "has no labels and so selects every workload; leave it out if that is meant");
+  }
+}

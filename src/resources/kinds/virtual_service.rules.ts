@@ -1,0 +1,87 @@
+/** What is asked of a VirtualService beyond its fields. */
+
+import type { FieldPath } from "../document/node.ts";
+import { covers } from "../hosts.ts";
+import type { RuleContext } from "./kind.ts";
+import { exportToRules, tellRootNamespace } from "./shared.rules.ts";
+import type { VirtualServiceSpec } from "./virtual_service.schema.ts";
+
+const weightsMax = 4_294_967_295;
+
+export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleContext): void {
+  const { tell } = context;
+  const gateways = spec.gateways ?? [];
+  const inMesh = gateways.length === 0 || gateways.includes("mesh");
+  for (const [index, host] of spec.hosts.entries()) {
+    if (host === "*" && inMesh) {
+      tell(
+        ["spec", "hosts", index],
+        "MSH1301",
+        "'*' is for Gateways only; name the hosts, or the Gateway in `gateways`",
+      );
+    }
+    const earlier = spec.hosts.findIndex(
+      (other, at) => at !== index && covers(other.toLowerCase(), host.toLowerCase()),
+    );
+    if (earlier >= 0 && !(spec.hosts[earlier]?.toLowerCase() === host.toLowerCase() && earlier > index)) {
+      tell(["spec", "hosts", index], "MSH1302", `${host} is covered by ${spec.hosts[earlier]}; keep one of them`);
+    }
+  }
+  gatewayNameRules(gateways, ["spec", "gateways"], context);
+  exportToRules(spec.exportTo, context);
+  let takesAll = -1;
+  for (const [index, route] of spec.http.entries()) {
+    const path = ["spec", "http", index];
+    if (takesAll >= 0) {
+      tell(path, "MSH1314", `is never reached: spec.http[${takesAll}] takes every request; put that one last`);
+    }
+    if ((route.match ?? []).length === 0 && takesAll < 0) takesAll = index;
+    for (const [at, match] of (route.match ?? []).entries()) {
+      gatewayNameRules(match.gateways ?? [], [...path, "match", at, "gateways"], context);
+      if (match.method?.exact !== undefined && match.method.exact !== match.method.exact.toUpperCase()) {
+        tell(
+          [...path, "match", at, "method"],
+          "MSH1313",
+          `never matches; methods are upper case: ${match.method.exact.toUpperCase()}`,
+        );
+      }
+    }
+    weightRules(route.route, path, context);
+    retryRules(route.retries, path, context);
+  }
+}
+
+function weightRules(
+  destinations: VirtualServiceSpec["http"][number]["route"],
+  path: FieldPath,
+  { tell }: RuleContext,
+): void {
+  const sum = destinations.reduce((total, { weight = 0 }) => total + weight, 0);
+  if (destinations.length > 1 && sum === 0) {
+    tell([...path, "route"], "MSH1303", "all weights are 0; give at least one destination a weight");
+  }
+  if (sum > weightsMax)
+    tell([...path, "route"], "MSH1303", `the weights' sum is ${sum}; at most ${weightsMax} is taken`);
+}
+
+function retryRules(
+  retries: VirtualServiceSpec["http"][number]["retries"],
+  path: FieldPath,
+  { tell }: RuleContext,
+): void {
+  if (!retries || (retries.attempts ?? 0) > 0) return;
+  if (retries.perTryTimeout === undefined && retries.retryOn === undefined) return;
+  tell([...path, "retries"], "MSH1304", "sets a policy and no attempts; add `attempts`, or leave the rest out");
+}
+
+function gatewayNameRules(names: readonly string[], path: FieldPath, context: RuleContext): void {
+  for (const [index, name] of names.entries()) {
+    const at = [...path, index];
+    if (name.includes(".")) {
+      const [short, namespace] = name.split(".");
+      context.tell(at, "MSH1212", `is the old form; write NAMESPACE/NAME: ${namespace}/${short}`);
+    }
+    const namespace = name.includes("/") ? name.split("/")[0] : name.split(".")[1];
+    if (namespace !== undefined) tellRootNamespace(at, namespace, context);
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Every problem that reading, checking and analysing resources can find. docs/problems.md lists exactly these; codes
+ * are never used twice, nor for something else.
+ */
+import type { Severity } from "../model/problem.ts";
+
+interface ProblemKind {
+  readonly severity: Severity;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+const error = (meaning: string, remedy: string): ProblemKind => ({ severity: "error", meaning, remedy });
+const warning = (meaning: string, remedy: string): ProblemKind => ({ severity: "warning", meaning, remedy });
+
+export const problemCodes = {
+  // Text
+  MSH1001: error("The input is too large.", "Split it into several applies."),
+  MSH1002: error(
+    "The text is not YAML or JSON.",
+    "Mend the syntax at the named place; indentation is the usual cause.",
+  ),
+  MSH1003: error(
+    "Objects are nested too deeply.",
+    "No resource needs such depth; look for an indentation that only grows.",
+  ),
+  MSH1004: error("Aliases expand to too much.", "Write the values out instead of repeating anchors."),
+  MSH1005: error("A key stands twice in one object.", "Keep one of the two; which one would win is not defined."),
+  MSH1006: error("A name that no object may have.", "Choose another name than `__proto__`."),
+  MSH1007: error("More documents than one apply takes.", "Split them into several applies."),
+  MSH1008: { severity: "info", meaning: "Further problems were found.", remedy: "Mend those shown and look again." },
+  // Documents
+  MSH1101: error("The document is no resource.", "A resource has `apiVersion`, `kind`, `metadata.name` and `spec`."),
+  MSH1102: warning(
+    "A kind that is Kubernetes' own (or somebody else's), which the mesh does not need.",
+    "Nothing: it is ignored. On this machine, `meshctl run` starts workloads.",
+  ),
+  MSH1103: error("The API group has no such kind.", "Use the kind that the message names."),
+  MSH1104: error(
+    "A kind of Istio's that is not supported yet.",
+    "Leave it out; docs/compatibility lists what is supported.",
+  ),
+  MSH1105: error("The kind is not in this API group or version.", "Use an `apiVersion` that the message names."),
+  MSH1106: error("`metadata.name` is missing or no name.", "Lower-case letters, digits, '-' and '.', at most 253."),
+  MSH1107: error("The namespace is no name.", "Lower-case letters, digits and '-', at most 63."),
+  MSH1108: warning("`istio-system` means the mesh's root namespace, `mesh-system`.", "Write `mesh-system`."),
+  MSH1109: error("The same object stands twice in one apply.", "Keep one of the two."),
+  MSH1110: error(
+    "Workloads and Services are registered by `meshctl run` or by the endpoints API, not applied.",
+    "Leave the document out; offline, `meshctl compile` takes it.",
+  ),
+  // Fields
+  MSH1201: error(
+    "The kind has no such field.",
+    "Use the field that the message names; `meshctl explain KIND` lists all.",
+  ),
+  MSH1202: error(
+    "A field or value that Istio knows and Weft does not support yet.",
+    "Leave it out. It is refused and not ignored, so that nobody believes it works.",
+  ),
+  MSH1203: error("The value has the wrong type.", "Write what the message names."),
+  MSH1204: error("A field that must be there is missing.", "Add it."),
+  MSH1205: error("The value is none of those that the field takes.", "Use one that the message names."),
+  MSH1206: error("The number is out of its range.", "Stay within the range that the message names."),
+  MSH1207: error("The text has not the form that the field needs.", "Write it as the message says."),
+  MSH1208: error("Not a duration.", "Write 10s, 1.5s, 250ms, 1m or 1h; at least 1ms."),
+  MSH1209: error("Fields that exclude each other are set together, or none of them.", "Set one of them."),
+  MSH1210: error("An empty list or object where at least one is needed.", "Add one, or leave the field out."),
+  MSH1211: error("An item of the list is null.", "Remove the lone '-', or write the item."),
+  MSH1212: warning("An old form.", "Write what the message names."),
+  // What a kind asks beyond its fields
+  MSH1301: error("Host `*` in the mesh.", "`*` is for Gateways; in the mesh name the hosts."),
+  MSH1302: error("A host stands twice, or is covered by another of the same VirtualService.", "Keep one."),
+  MSH1303: error("All weights of a route are 0, or their sum is too large.", "Give at least one destination a weight."),
+  MSH1304: error("A retry policy with no attempts.", "Set `attempts`, or leave the other fields out."),
+  MSH1305: error("`exportTo` contradicts itself.", "`*` stands alone, and no namespace stands twice."),
+  MSH1306: error("Two subsets, ports or servers share a name or number that must be unique.", "Rename one."),
+  MSH1307: error("Settings for a port without a selector.", "Add `selector.matchLabels`: ports are a workload's."),
+  MSH1308: error("A DENY without rules never applies.", "Add rules; `rules: [{}]` refuses everything."),
+  MSH1309: error("A policy's annotation that would change what it does is not supported yet.", "Remove it."),
+  MSH1310: warning(
+    "A DENY that names only HTTP attributes also denies everything on the workload's TCP ports.",
+    "Name `ports` in the rule if that is not meant.",
+  ),
+  MSH1311: warning("A selector without labels selects everything.", "Add labels, or leave the selector out."),
+  MSH1312: warning("A `*` that is neither first nor last is an ordinary character.", "Write PREFIX* or *SUFFIX."),
+  MSH1313: warning("A value that never matches.", "Write it as the message says."),
+  MSH1314: warning("A route behind one that takes every request is never reached.", "Move it up, or remove it."),
+  // References between objects
+  MSH1401: warning("The Gateway that is named does not exist.", "Apply it, or mend the name: NAMESPACE/NAME."),
+  MSH1402: warning("The host is no known service.", "Register the service, or mend the name."),
+  MSH1403: warning("No DestinationRule defines this subset of the host.", "Add it to the host's DestinationRule."),
+  MSH1404: warning("The weights of a route do not add up to 100.", "Make them 100, so that they read as percent."),
+  MSH1405: warning("Two VirtualServices are for the same host and place.", "Merge them; otherwise the older one wins."),
+  MSH1406: warning("Two DestinationRules are for the same host.", "Merge them; otherwise the older one wins."),
+  // Endpoints and workloads
+  MSH1501: error("An endpoint or workload names a port that is not declared.", "Declare it in `ports`."),
+  MSH1502: error("Two things share an id, name or number.", "Give each its own."),
+  MSH1503: error("Too many endpoints of one source for one service.", "Split the service, or the source."),
+  MSH1504: error("An endpoint that speaks the mesh's mTLS has no identity.", "Add `serviceAccount`."),
+  MSH1505: error("Unknown protocol.", "http, http2, grpc, grpc-web, tcp, tls, https, mongo, redis, mysql, postgres."),
+} as const satisfies Readonly<Record<`MSH${number}`, ProblemKind>>;
+
+export type ProblemCode = keyof typeof problemCodes;
+
+/** Where a problem's code is explained. */
+export function problemAnchor(code: ProblemCode): string {
+  return `docs/problems.md#${code.toLowerCase()}`;
+}

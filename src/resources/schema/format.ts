@@ -1,0 +1,230 @@
+/**
+ * Forms of text that schemas name. Each says what it wants, as a sentence that follows "must be", and checks it. A
+ * check answers undefined (good), or what is wrong beyond that.
+ */
+import { isIP } from "node:net";
+import { isDnsLabel } from "../../model/names.ts";
+import { checkRegex } from "../regex.ts";
+
+export interface Format {
+  readonly wants: string;
+  /** For JSON Schema, where the form is regular. */
+  readonly pattern?: RegExp;
+  readonly maxLength?: number;
+  readonly check?: (text: string) => string | undefined;
+}
+
+// Labels of hosts may have upper case, as in Istio; the model lowers them.
+const hostLabel = /^[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$/;
+const dnsSubdomain = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
+const labelName = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const retryWords: ReadonlySet<string> = new Set([
+  ...["5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited"],
+  ...["retriable-4xx", "refused-stream", "retriable-status-codes", "retriable-headers", "http3-post-connect-failure"],
+  ...["cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"],
+]);
+
+export const formats = {
+  text: { wants: "text without control characters", check: printable, maxLength: 4_096 },
+  name: { wants: "a name of lower-case letters, digits, '-' and '.'", pattern: dnsSubdomain, maxLength: 253 },
+  label: {
+    wants: "a name of lower-case letters, digits and '-', at most 63 long",
+    pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+    maxLength: 63,
+  },
+  subsetName: { wants: "a name of letters, digits and '-', at most 63 long", pattern: hostLabel, maxLength: 63 },
+  portName: {
+    wants: "a port name that begins with its protocol, such as http or grpc-web",
+    pattern: /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+    maxLength: 63,
+  },
+  /** A destination or a rule's subject. */
+  host: {
+    wants: "a host name such as reviews, reviews.default or example.com, or *.SUFFIX",
+    maxLength: 255,
+    check: checkHost,
+  },
+  /** The same without "*" alone: as a destination it would mean nothing. */
+  destinationHost: {
+    wants: "a host name such as reviews, reviews.default or example.com",
+    maxLength: 255,
+    check: (text) => (text === "*" ? "'*' is no destination; name a host" : checkHost(text)),
+  },
+  routedHost: {
+    wants: "a host name such as reviews or example.com, *.SUFFIX, an IP address, or * behind a gateway",
+    maxLength: 255,
+    check: (text) => (isIP(text) ? undefined : checkHost(text)),
+  },
+  gatewayHost: {
+    wants: "a host, *.SUFFIX or *, with NAMESPACE/, ./ or */ before it where only some may bind",
+    maxLength: 320,
+    check: checkGatewayHost,
+  },
+  gatewayRef: { wants: "mesh, a Gateway's NAME, or NAMESPACE/NAME", maxLength: 127, check: checkGatewayRef },
+  exportTo: {
+    wants: "'.' (the own namespace), '*' (all), or a namespace",
+    maxLength: 63,
+    check: (text) => (text === "." || text === "*" || isDnsLabel(text) ? undefined : ""),
+  },
+  labelKey: { wants: "a label's key, such as app or example.com/tier", maxLength: 317, check: checkLabelKey },
+  labelValue: {
+    wants: "a label's value: letters, digits, '-', '_' and '.', at most 63",
+    pattern: /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/,
+    maxLength: 63,
+  },
+  annotationValue: { wants: "text", maxLength: 256 * 1024 },
+  headerName: {
+    wants: "a header's name: letters, digits, '-' and '_'",
+    pattern: /^[-_A-Za-z0-9]+$/,
+    maxLength: 256,
+  },
+  regex: { wants: "a regular expression of RE2", check: checkRegex },
+  prefix: { wants: "text that is not empty", maxLength: 4_096, check: (text) => notEmpty(text) ?? printable(text) },
+  retryOn: { wants: "retry conditions and status codes, separated by commas", maxLength: 512, check: checkRetryOn },
+  port: {
+    wants: "a port number from 1 to 65535",
+    pattern: /^[1-9][0-9]{0,4}$/,
+    maxLength: 5,
+    check: (text) => (Number(text) <= 65_535 ? undefined : ""),
+  },
+  policyPort: {
+    wants: 'a port number in quotes, such as "8080"',
+    pattern: /^[0-9]{1,5}$/,
+    maxLength: 5,
+    check: (text) => (Number(text) <= 65_535 ? undefined : ""),
+  },
+  policyValue: {
+    wants: 'text: VALUE, PREFIX*, *SUFFIX, or "*" for any that is present',
+    maxLength: 4_096,
+    check: (text) => notEmpty(text) ?? printable(text),
+  },
+  policyPath: {
+    wants: 'a path: VALUE, PREFIX*, *SUFFIX, or "*"',
+    maxLength: 4_096,
+    check: (text) =>
+      /\{\*{1,2}\}/.test(text)
+        ? "path templates ({*}, {**}) are not supported yet; write PREFIX* or *SUFFIX"
+        : (notEmpty(text) ?? printable(text)),
+  },
+  gatewayProtocol: {
+    wants: "HTTP, HTTP2 or GRPC",
+    maxLength: 16,
+    check: checkGatewayProtocol,
+  },
+  protocol: { wants: "a protocol, such as http, http2, grpc, tcp or tls", maxLength: 16, check: notEmpty },
+  ip: {
+    wants: "an IPv4 or IPv6 address, not a name",
+    maxLength: 45,
+    check: (text) => (isIP(text) ? undefined : ""),
+  },
+  listenAddress: {
+    wants: "ADDRESS:PORT, such as 127.0.0.1:15001",
+    maxLength: 53,
+    check: (text) => (listenAddressOf(text) ? undefined : ""),
+  },
+  serviceRef: {
+    wants: "a service: NAME of the own namespace, or NAME.NAMESPACE",
+    maxLength: 127,
+    check: (text) => (text.split(".").length <= 2 && text.split(".").every(isDnsLabel) ? undefined : ""),
+  },
+  locality: {
+    wants: "REGION/ZONE, or REGION",
+    pattern: /^([A-Za-z0-9._-]{1,128}(\/[A-Za-z0-9._-]{0,128})?)?$/,
+    maxLength: 257,
+  },
+  endpointId: { wants: "an id: text without spaces or control characters", pattern: /^[\x21-\x7e]+$/, maxLength: 253 },
+} as const satisfies Readonly<Record<string, Format>>;
+
+export type FormatName = keyof typeof formats;
+
+/** undefined: good. Otherwise a sentence that follows the field's path. */
+export function checkFormat(name: FormatName, text: string): string | undefined {
+  const format: Format = formats[name];
+  const quoted = shown(text);
+  if (format.maxLength !== undefined && text.length > format.maxLength) {
+    return `${quoted} is ${text.length} characters long; at most ${format.maxLength} are taken`;
+  }
+  const wanted = `must be ${format.wants}, not ${quoted}`;
+  if (format.pattern && !format.pattern.test(text)) return wanted;
+  const wrong = format.check?.(text);
+  if (wrong === undefined) return undefined;
+  return wrong === "" ? wanted : `${quoted}: ${wrong}`;
+}
+
+/** Quoted, escaped, cut: safe in a message, whatever it holds. */
+export function shown(text: string): string {
+  return text.length > 64 ? `${JSON.stringify(text.slice(0, 60))}…` : JSON.stringify(text);
+}
+
+function notEmpty(text: string): string | undefined {
+  return text === "" ? "must not be empty" : undefined;
+}
+
+function printable(text: string): string | undefined {
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    if (code < 0x20 || code === 0x7f) return "holds a control character";
+  }
+  return undefined;
+}
+
+/** 127.0.0.1:80 or [::1]:80 */
+export function listenAddressOf(text: string): { readonly address: string; readonly port: number } | undefined {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})$/.exec(text) ?? [];
+  const address = bracketed ?? plain ?? "";
+  const port = Number(digits);
+  return isIP(address) !== 0 && port >= 1 && port <= 65_535 ? { address, port } : undefined;
+}
+
+function checkHost(text: string): string | undefined {
+  if (text === "*") return undefined;
+  const [first = "", ...rest] = text.split(".");
+  // The last may be empty: a full name with its dot.
+  const named = rest.at(-1) === "" ? rest.slice(0, -1) : rest;
+  if (first === "*" && named.length === 0) return "";
+  if (first.startsWith("*-")) return "a wildcard must be the whole first label: *.SUFFIX";
+  if (first !== "*" && !hostLabel.test(first)) return "";
+  if (!named.every((label) => hostLabel.test(label))) return "";
+  return /^\d+$/.test(named.at(-1) ?? first)
+    ? "its last label must not be a number; an address is no host here"
+    : undefined;
+}
+
+function checkGatewayHost(text: string): string | undefined {
+  const slash = text.indexOf("/");
+  if (slash < 0) return checkHost(text);
+  const namespace = text.slice(0, slash);
+  const good = namespace === "*" || namespace === "." || isDnsLabel(namespace);
+  return good ? checkHost(text.slice(slash + 1)) : "";
+}
+
+function checkGatewayRef(text: string): string | undefined {
+  // NAME.NAMESPACE.svc…, the form of old, is still taken (with a warning).
+  if (text.includes(".")) return text.split(".").every(isDnsLabel) ? undefined : "";
+  const parts = text.split("/");
+  return parts.length <= 2 && parts.every(isDnsLabel) ? undefined : "";
+}
+
+function checkLabelKey(text: string): string | undefined {
+  const slash = text.indexOf("/");
+  if (slash < 0) return labelName.test(text) ? undefined : "";
+  const domain = text.slice(0, slash);
+  return domain.length <= 253 && dnsSubdomain.test(domain) && labelName.test(text.slice(slash + 1)) ? undefined : "";
+}
+
+function checkRetryOn(text: string): string | undefined {
+  for (const word of text === "" ? [] : text.split(",")) {
+    const code = /^[1-5][0-9]{2}$/.test(word);
+    if (!code && !retryWords.has(word)) {
+      return `${shown(word)} is no retry condition; Envoy knows ${[...retryWords].sort().join(", ")}, and status codes`;
+    }
+  }
+  return undefined;
+}
+
+function checkGatewayProtocol(text: string): string | undefined {
+  const upper = text.toUpperCase();
+  if (["HTTP", "HTTP2", "GRPC"].includes(upper)) return undefined;
+  const later = ["HTTPS", "TLS", "TCP", "GRPC-WEB", "MONGO", "REDIS", "MYSQL"].includes(upper);
+  return later ? "is not supported yet; HTTP, HTTP2 and GRPC are" : "";
+}

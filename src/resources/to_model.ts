@@ -1,0 +1,48 @@
+/**
+ * A stored resource → the model: full host names, milliseconds, parsed matches. Pure. Called where records enter a node.
+ * What is stored was checked when it was applied; it is checked again, because a record may come from a newer version or
+ * from other hands. A record that fails throws `invalid`: its object stays as it was last understood.
+ */
+import type { MeshObject, StoredResource } from "../model/object.ts";
+import { WeftError } from "../platform/error.ts";
+import { nodeOf, printPath } from "./document/node.ts";
+import { toAuthorizationPolicy } from "./kinds/authorization_policy.model.ts";
+import { authorizationPolicySchema } from "./kinds/authorization_policy.schema.ts";
+import { toDestinationRule } from "./kinds/destination_rule.model.ts";
+import { destinationRuleSchema } from "./kinds/destination_rule.schema.ts";
+import { toGateway } from "./kinds/gateway.model.ts";
+import { gatewaySchema } from "./kinds/gateway.schema.ts";
+import { toPeerAuthentication } from "./kinds/peer_authentication.model.ts";
+import { peerAuthenticationSchema } from "./kinds/peer_authentication.schema.ts";
+import { toVirtualService } from "./kinds/virtual_service.model.ts";
+import { virtualServiceSchema } from "./kinds/virtual_service.schema.ts";
+import { problemCodes } from "./problem_codes.ts";
+import { type Tell, validate } from "./validate.ts";
+
+export function toModel({ resource, createdAtMs }: StoredResource): MeshObject {
+  const { kind } = resource;
+  const { name, namespace } = resource.metadata;
+  const owner = { name, namespace, createdAt: createdAtMs };
+  let because = "its spec is not of its kind";
+  const tell: Tell = (path, code, message) => {
+    if (problemCodes[code].severity === "error") because = `${printPath(path)}: ${message} (${code})`;
+  };
+  const node = nodeOf(resource.spec);
+  const at = { path: ["spec"], tell };
+  const refuse = (): never => {
+    const attempted = `read ${kind} ${namespace}/${name} from the store`;
+    throw new WeftError({ code: "invalid", retry: "never", attempted, because, next: "apply the object again" });
+  };
+  switch (kind) {
+    case "VirtualService":
+      return { kind, ...toVirtualService(validate(virtualServiceSchema, node, at) ?? refuse(), owner) };
+    case "DestinationRule":
+      return { kind, ...toDestinationRule(validate(destinationRuleSchema, node, at) ?? refuse(), owner) };
+    case "Gateway":
+      return { kind, ...toGateway(validate(gatewaySchema, node, at) ?? refuse(), owner) };
+    case "PeerAuthentication":
+      return { kind, ...toPeerAuthentication(validate(peerAuthenticationSchema, node, at) ?? refuse(), owner) };
+    case "AuthorizationPolicy":
+      return { kind, ...toAuthorizationPolicy(validate(authorizationPolicySchema, node, at) ?? refuse(), owner) };
+  }
+}

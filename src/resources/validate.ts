@@ -1,0 +1,191 @@
+/**
+ * Judges a located value by a schema: tells all that is wrong, and answers the plain data when nothing is. What a kind
+ * asks beyond its fields stands in its rules (kinds/*.rules.ts). Called by parse.ts, and by to_model.ts for what the
+ * store holds.
+ */
+import { type FieldPath, fieldOf, type Node } from "./document/node.ts";
+import { suggestion } from "./nearest.ts";
+import type { ProblemCode } from "./problem_codes.ts";
+import { durationMs } from "./schema/duration.ts";
+import { checkFormat, shown } from "./schema/format.ts";
+import type { EnumSchema, Infer, IntegerSchema, ListSchema, MapSchema, ObjectSchema, Schema } from "./schema/type.ts";
+
+/** Takes what is wrong at a path. */
+export type Tell = (path: FieldPath, code: ProblemCode, message: string) => void;
+
+export interface At {
+  readonly path: FieldPath;
+  readonly tell: Tell;
+}
+
+/** undefined: something was wrong, and told. What comes back has the schema's type. */
+export function validate<S>(schema: S & Schema, node: Node, at: At): Infer<S> | undefined;
+export function validate(schema: Schema, node: Node, { path, tell }: At): unknown {
+  const validation = new Validation(tell);
+  const value = validation.value(schema, node, path);
+  return validation.good ? value : undefined;
+}
+
+class Validation {
+  good = true;
+  readonly #tell: Tell;
+
+  constructor(tell: Tell) {
+    this.#tell = tell;
+  }
+
+  value(schema: Schema, node: Node, path: FieldPath): unknown {
+    switch (schema.type) {
+      case "object":
+        return this.#object(schema, node, path);
+      case "list":
+        return this.#list(schema, node, path);
+      case "map":
+        return this.#map(schema, node, path);
+      case "string": {
+        const text = this.#text(node, path);
+        return text === undefined ? undefined : this.#checked(text, checkFormat(schema.format, text), path, "MSH1207");
+      }
+      case "enum":
+        return this.#enum(schema, node, path);
+      case "integer":
+        return this.#integer(schema, node, path);
+      case "duration": {
+        const text = this.#text(node, path, " such as 10s");
+        const wrong = text === undefined ? undefined : durationMs(text);
+        if (typeof wrong !== "string") return text;
+        return this.#wrong(path, "MSH1208", `${shown(text ?? "")} ${wrong}`);
+      }
+      case "boolean":
+        return node.kind === "boolean" ? node.value : this.#wrongType(path, "true or false", node);
+      case "unsupported":
+        return this.#wrong(path, "MSH1202", "is not supported yet; leave it out");
+    }
+  }
+
+  #object(schema: ObjectSchema, node: Node, path: FieldPath): unknown {
+    if (node.kind !== "map") return this.#wrongType(path, "an object", node);
+    const value: Record<string, unknown> = {};
+    for (const [name, entry] of node.entries) {
+      const field = Object.hasOwn(schema.fields, name) ? schema.fields[name] : undefined;
+      const at = [...path, name];
+      if (!field) this.#unknown(schema, name, at);
+      // As for Kubernetes, null is as good as absent.
+      else if (entry.value.kind !== "null") value[name] = this.value(field, entry.value, at);
+    }
+    const set = (name: string) => fieldOf(node, name) !== undefined;
+    for (const [name, field] of Object.entries(schema.fields)) {
+      if (field.required && !set(name)) this.#wrong([...path, name], "MSH1204", `is missing: ${field.description}`);
+      if (field.deprecated && set(name)) this.#tell([...path, name], "MSH1212", `is old; use ${field.deprecated}`);
+    }
+    const { oneOf, notEmpty } = schema;
+    const chosen = oneOf?.fields.filter(set) ?? [];
+    if (oneOf && (chosen.length > 1 || (oneOf.required && chosen.length === 0))) {
+      const names = oneOf.fields.join(", ");
+      this.#wrong(path, "MSH1209", chosen.length > 1 ? `takes only one of ${names}` : `needs one of ${names}`);
+    }
+    const empty = node.entries.size === 0 || ![...node.entries.keys()].some(set);
+    if (notEmpty && empty) {
+      const names = Object.keys(schema.fields).filter((name) => schema.fields[name]?.type !== "unsupported");
+      this.#wrong(path, "MSH1210", `must not be empty; it takes ${names.join(", ")}`);
+    }
+    return value;
+  }
+
+  #unknown(schema: ObjectSchema, name: string, path: FieldPath): void {
+    const names = Object.keys(schema.fields);
+    this.#wrong(path, "MSH1201", `there is no field ${shown(name)} here${suggestion(name, names)}`);
+  }
+
+  #list(schema: ListSchema, node: Node, path: FieldPath): unknown {
+    if (node.kind !== "list") return this.#wrongType(path, "a list", node);
+    if (node.items.length < (schema.minItems ?? 0)) return this.#wrong(path, "MSH1210", "must have at least one item");
+    return node.items.map((item, index) => {
+      const at = [...path, index];
+      return item.kind === "null"
+        ? this.#wrong(at, "MSH1211", "is null; write the item, or remove its '-'")
+        : this.value(schema.items, item, at);
+    });
+  }
+
+  #map(schema: MapSchema, node: Node, path: FieldPath): unknown {
+    if (node.kind !== "map") return this.#wrongType(path, "an object", node);
+    if (node.entries.size < (schema.minItems ?? 0)) return this.#wrong(path, "MSH1210", "must have at least one entry");
+    const entries: [string, unknown][] = [];
+    for (const [key, { value }] of node.entries) {
+      const at = [...path, key];
+      const wrong = key === "__proto__" ? "is not taken as a name" : checkFormat(schema.keys, key);
+      if (wrong !== undefined) this.#wrong(at, "MSH1207", `its name ${wrong}`);
+      else if (value.kind === "null") this.#wrong(at, "MSH1211", "has no value");
+      else entries.push([key, this.value(schema.values, value, at)]);
+    }
+    // Own properties, whatever the names.
+    return Object.fromEntries(entries);
+  }
+
+  #enum(schema: EnumSchema, node: Node, path: FieldPath): unknown {
+    const text = this.#text(node, path);
+    if (text === undefined) return undefined;
+    if (Object.hasOwn(schema.values, text)) {
+      const instead = Object.entries(schema.deprecatedValues ?? {}).find(([old]) => old === text)?.[1];
+      if (instead) this.#tell(path, "MSH1212", `${text} is the old name; use ${instead}`);
+      return text;
+    }
+    const words = Object.keys(schema.values);
+    if (schema.unsupportedValues && Object.hasOwn(schema.unsupportedValues, text)) {
+      return this.#wrong(path, "MSH1202", `${text} is not supported yet; ${words.join(", ")} are`);
+    }
+    return this.#wrong(path, "MSH1205", `${shown(text)} must be one of ${words.join(", ")}`);
+  }
+
+  #integer(schema: IntegerSchema, node: Node, path: FieldPath): unknown {
+    if (node.kind !== "number") {
+      const quoted = node.kind === "string" && /^-?\d+$/.test(node.value);
+      return this.#wrongType(path, quoted ? "a number, without quotes" : "a whole number", node);
+    }
+    const { value, source } = node;
+    if (!Number.isInteger(value))
+      return this.#wrong(path, "MSH1203", `must be a whole number, not ${source.slice(0, 32)}`);
+    if (value >= schema.min && value <= schema.max) return value;
+    return this.#wrong(path, "MSH1206", `must be from ${schema.min} to ${schema.max}, not ${source.slice(0, 32)}`);
+  }
+
+  #text(node: Node, path: FieldPath, example = ""): string | undefined {
+    if (node.kind === "string") return node.value;
+    const scalar = node.kind === "number" ? node.source : node.kind === "boolean" ? String(node.value) : undefined;
+    // Such as `version: 1`, or a port in a policy: most often the quotes are all that is missing.
+    const quotes = scalar === undefined || example !== "" ? "" : ` in quotes: ${shown(scalar)}`;
+    this.#wrongType(path, `text${example}${quotes}`, node);
+    return undefined;
+  }
+
+  #checked(value: string, wrong: string | undefined, path: FieldPath, code: ProblemCode): unknown {
+    return wrong === undefined ? value : this.#wrong(path, code, wrong);
+  }
+
+  #wrongType(path: FieldPath, wanted: string, node: Node): undefined {
+    return this.#wrong(path, "MSH1203", `must be ${wanted}, not ${typeName(node)}`);
+  }
+
+  #wrong(path: FieldPath, code: ProblemCode, message: string): undefined {
+    this.good = false;
+    this.#tell(path, code, message);
+  }
+}
+
+function typeName(node: Node): string {
+  switch (node.kind) {
+    case "map":
+      return "an object";
+    case "list":
+      return "a list";
+    case "null":
+      return "null";
+    case "string":
+      return `the text ${shown(node.value)}`;
+    case "number":
+      return `the number ${node.source.slice(0, 32)}`;
+    case "boolean":
+      return String(node.value);
+  }
+}

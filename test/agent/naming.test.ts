@@ -1,0 +1,107 @@
+// Default names, ports, and RunRequest → Workload.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { defaultName, firstFree } from "../../src/agent/naming.ts";
+import { outside, PortAllocator } from "../../src/agent/ports.ts";
+import { addressesOf, mistakeIn, workloadFrom } from "../../src/agent/workloads.ts";
+import { isDnsLabel } from "../../src/model/names.ts";
+import type { RunSidecar } from "../../src/model/run.ts";
+import { seededRandom } from "../../src/platform/random.ts";
+
+const request: RunSidecar = {
+  role: "sidecar",
+  session: "s",
+  namespace: "shop",
+  serviceAccount: "default",
+  labels: { version: "v2" },
+  locality: "eu/a",
+  service: "reviews",
+  ports: [
+    { name: "http", port: 80, appPort: 8080 },
+    { name: "tcp-echo", port: 9000, appPort: 9000 },
+  ],
+  upstreams: [{ service: "db.data", port: 5432, listen: { address: "127.0.0.1", port: 0 } }],
+};
+
+test("a name is SERVICE-VERSION, SERVICE without one, and numbered past those that are taken", () => {
+  assert.equal(defaultName("reviews", "v1"), "reviews-v1");
+  assert.equal(defaultName("reviews", "1.2_Beta!"), "reviews-1-2-beta");
+  assert.equal(defaultName("reviews", undefined), "reviews");
+  const taken = new Set(["reviews-v1", "reviews-v1-2"]);
+  assert.equal(
+    firstFree("reviews-v1", (name) => taken.has(name)),
+    "reviews-v1-3",
+  );
+});
+
+test("every default name is a DNS label, and numbering never repeats one", () => {
+  const service = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
+  fc.assert(
+    fc.property(service, fc.string(), (name, version) => {
+      const base = defaultName(name, version);
+      const next = firstFree(base, (taken) => taken === base);
+      assert.ok(isDnsLabel(base), base);
+      assert.ok(isDnsLabel(next) && next !== base, next);
+    }),
+  );
+});
+
+test("ports are taken outside the kernel's ephemeral range, free ones only, none twice", async () => {
+  assert.deepEqual(outside({ first: 15_000, last: 32_000 }, { first: 20_000, last: 60_999 }), {
+    first: 15_000,
+    last: 19_999,
+  });
+  assert.deepEqual(outside({ first: 15_000, last: 32_000 }, { first: 1_024, last: 65_535 }), {
+    first: 15_000,
+    last: 32_000,
+  });
+  const busy = new Set([101, 103]);
+  const ports = new PortAllocator({
+    range: { first: 100, last: 104 },
+    random: seededRandom(1),
+    canBind: async ({ port }) => !busy.has(port),
+  });
+  const first = await ports.take();
+  const given = [first, await ports.take(), await ports.take()].map(({ port }) => port);
+  assert.deepEqual(given.sort(), [100, 102, 104]);
+  await assert.rejects(ports.take(), /every port from 100 to 104 is taken/);
+  ports.release(first);
+  assert.deepEqual(await ports.take(), first);
+});
+
+test("a request becomes a workload: app label, protocols by port name, addresses of its own", async () => {
+  let next = 15_000;
+  const take = async () => ({ address: "127.0.0.1", port: next++ });
+  const workload = await workloadFrom({ request, name: "reviews-v2", host: "host-a", take });
+  assert.ok(workload.role === "sidecar");
+  assert.deepEqual(workload.labels, { app: "reviews", version: "v2" });
+  assert.deepEqual(
+    workload.inbound.map(({ protocol, appPort }) => [protocol, appPort]),
+    [
+      ["http", 8080],
+      ["tcp", 9000],
+    ],
+  );
+  assert.deepEqual(workload.upstreams[0]?.service, { namespace: "data", name: "db" });
+  assert.equal(new Set(addressesOf(workload).map(({ port }) => port)).size, 4);
+  const own = { ...request, labels: { app: "other" } };
+  assert.equal((await workloadFrom({ request: own, name: "x", host: "h", take })).labels.app, "other");
+});
+
+test("what a user wrote wrong is named", () => {
+  const port = { name: "http", port: 80, appPort: 80 };
+  const wrong: readonly [Partial<RunSidecar>, RegExp][] = [
+    [{ service: "Reviews" }, /service "Reviews"/],
+    [{ namespace: "a.b" }, /namespace "a\.b"/],
+    [{ name: "x".repeat(64) }, /name/],
+    [{ locality: "eu" }, /REGION\/ZONE/],
+    [{ ports: [port, { ...port, name: "http-2" }] }, /port 80 is there twice/],
+    [{ ports: [{ ...port, port: 0 }] }, /1 to 65535/],
+    [{ upstreams: [{ service: "example.com", port: 1, listen: { address: "127.0.0.1", port: 0 } }] }, /no service/],
+    [{ upstreams: [{ service: "db", port: 1, listen: { address: "localhost", port: 0 } }] }, /no IP address/],
+  ];
+  assert.equal(mistakeIn(request), undefined);
+  for (const [change, expected] of wrong) assert.match(mistakeIn({ ...request, ...change }) ?? "", expected);
+});

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { takeLock } from "../../src/cli/dev/lock.ts";
+import { type NextStepsInput, nextSteps } from "../../src/cli/dev/next_steps.ts";
+import { defaultPorts } from "../../src/cli/dev/plan.ts";
+import { choosePorts, parsePorts } from "../../src/cli/dev/ports.ts";
+import { natsConfiguration } from "../../src/cli/dev/programs.ts";
+import { settingsOf } from "../../src/cli/dev/settings.ts";
+import { DevState } from "../../src/cli/dev/state.ts";
+import { StopSignal } from "../../src/cli/dev/stop_signal.ts";
+import { CommandFailure } from "../../src/cli/exit.ts";
+import { readOptions } from "../../src/cli/options.ts";
+import { limits } from "../../src/platform/limits.ts";
+import { startTimeOf } from "../../src/platform/process_id.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "weft-dev-"));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const settings = (values: Readonly<Record<string, unknown>>) =>
+  settingsOf({ args: [], options: readOptions(values) }, {});
+
+test("ports: the remembered one first, then the default, then any free; never one twice", async () => {
+  const taken = new Set<number>([defaultPorts.api, 40_000]);
+  let next = 50_000;
+  const probe = async (port: number): Promise<number | undefined> => {
+    if (port === 0) return next++;
+    return taken.has(port) ? undefined : port;
+  };
+
+  const ports = await choosePorts({ nats: 41_000, xds: 40_000, agents: 41_000 }, probe);
+
+  assert.equal(ports.nats, 41_000);
+  assert.equal(ports.xds, defaultPorts.xds);
+  assert.equal(ports.agents, defaultPorts.agents);
+  assert.equal(ports.api, 50_000);
+  assert.equal(new Set(Object.values(ports)).size, Object.keys(ports).length);
+});
+
+test("what is no list of ports is as good as none", () => {
+  assert.deepEqual(parsePorts("nonsense"), {});
+  assert.deepEqual(parsePorts('{"api": 99999999}'), {});
+  assert.equal(parsePorts('{"api": 15999}').api, 15_999);
+});
+
+test("a lock has one holder; one whose holder has gone is nobody's", () => {
+  const path = join(directory, "lock");
+  const alive = { pid: process.pid, startTime: startTimeOf(process.pid) ?? "" };
+  const giveBack = takeLock(path, alive);
+  assert.throws(() => takeLock(path, { pid: 1, startTime: "x" }), new RegExp(`pid ${process.pid}`));
+  giveBack();
+
+  // The same pid with another start time: somebody else has it now.
+  writeFileSync(path, JSON.stringify({ pid: process.pid, startTime: "1" }));
+  takeLock(path, alive)();
+  writeFileSync(path, "torn");
+  takeLock(path, alive)();
+});
+
+test("a signal's repeat within a second is the same; a later one hurries", async () => {
+  const clock = new ManualClock();
+  const stop = new StopSignal(clock);
+
+  stop.receive();
+  await clock.advance(limits.devSameSignalMs);
+  stop.receive();
+  assert.deepEqual([stop.stop.aborted, stop.hurry.aborted], [true, false]);
+
+  await clock.advance(1);
+  stop.receive();
+  assert.equal(stop.hurry.aborted, true);
+});
+
+test("more than one node or cluster is refused as what comes later, with 64", () => {
+  for (const values of [{ nodes: "3" }, { clusters: "2" }]) {
+    assert.throws(
+      () => settings(values),
+      (cause) => cause instanceof CommandFailure && cause.status === 64 && /comes later/.test(cause.message),
+    );
+  }
+  assert.throws(() => settings({ nodes: "many" }), /write a number/);
+});
+
+test("plaintext xDS is for loopback only", () => {
+  assert.deepEqual(settings({ xdsPlaintext: "127.0.0.1:15010" }).xdsPlaintext, { host: "127.0.0.1", port: 15_010 });
+  for (const wrong of ["0.0.0.0:15010", "10.0.0.1:1", "127.0.0.1", "127.evil.example:1", "127.0.0.1:99999"]) {
+    assert.throws(() => settings({ xdsPlaintext: wrong }), CommandFailure, wrong);
+  }
+});
+
+test("an external NATS: its password is taken out of the URL and never told", () => {
+  const nats = settings({ nats: "nats://me:s%40cret@10.0.0.1" }).nats;
+  assert.deepEqual(nats, { url: "nats://10.0.0.1:4222", user: "me", pass: "s@cret" });
+  assert.throws(
+    () => settings({ nats: "http://me:secret@host" }),
+    (cause) => cause instanceof Error && !cause.message.includes("secret") && /redacted/.test(cause.message),
+  );
+});
+
+test("a nats-server is told to sync before it acknowledges and to listen on loopback", () => {
+  const credentials = { user: "weft", pass: "a", system: { user: "system", pass: "b" } };
+  const text = natsConfiguration({ name: "n", host: "127.0.0.1", port: 1, storeDirectory: '/a "b"', credentials });
+  assert.match(text, /sync_interval: always/);
+  assert.match(text, /listen: "127\.0\.0\.1:1"/);
+  assert.match(text, /store_dir: "\/a \\"b\\""/);
+  assert.doesNotMatch(text, /http/);
+});
+
+test("state files are replaced whole and are the user's alone; a socket's path is never too long", () => {
+  const state = new DevState(join(directory, "state"));
+  const kept = Buffer.from(state.keep("key", () => "first")).toString();
+  const again = Buffer.from(state.keep("key", () => "second")).toString();
+  assert.deepEqual([kept, again], ["first", "first"]);
+  assert.equal(statSync(state.path("key")).mode & 0o777, 0o600);
+  assert.equal(statSync(state.root).mode & 0o777, 0o700);
+
+  const deep = new DevState(join(directory, "d".repeat(120)));
+  const socket = deep.socket("agent-0");
+  assert.ok(Buffer.byteLength(socket) <= limits.socketPathBytes);
+  assert.equal(socket, deep.socket("agent-0"));
+  rmSync(join(socket, ".."), { recursive: true });
+});
+
+const steps: NextStepsInput = {
+  dashboard: "http://127.0.0.1:1/",
+  api: "http://127.0.0.1:1",
+  ingress: "http://127.0.0.1:2",
+  pids: { meshd: 11, agent: 12, nats: 13 },
+  stateDirectory: undefined,
+  root: undefined,
+  hasExample: () => true,
+  bold: (text) => text,
+  dim: (text) => text,
+};
+
+test("what to try names only examples that are there, and the directory when it is another", () => {
+  const commands = (input: NextStepsInput): string => nextSteps(input).join("\n");
+  assert.match(commands(steps), /npx meshctl apply -f examples\/reviews-90-10\.yaml/);
+  assert.match(commands(steps), /kill -9 11/);
+  assert.doesNotMatch(commands({ ...steps, hasExample: () => false }), /examples\//);
+  const elsewhere = commands({ ...steps, root: "/it's/there", stateDirectory: "/tmp/a b" });
+  assert.match(elsewhere, /cd '\/it'\\''s\/there'/);
+  assert.match(elsewhere, /npx meshctl --state-dir '\/tmp\/a b' wait/);
+});
