@@ -1,4 +1,5 @@
 /** What both listeners share: bodies are read as text, and every failure is answered with problem details. */
+import type { ServerResponse } from "node:http";
 import type { FastifyInstance, RawServerBase } from "fastify";
 import type { Logger } from "../platform/log.ts";
 import { ApiRefusal, problemDetails, refusalFrom } from "./problem_details.ts";
@@ -21,8 +22,9 @@ export function speakProblems<Server extends RawServerBase>(app: FastifyInstance
 }
 
 /** For fastify's `frameworkErrors`: what has no route and no hook yet, a URL that cannot be decoded. */
-export function answerFrameworkError(cause: Error, reply: Reply): unknown {
-  return sendProblem(reply, refusalFrom(cause));
+export function answerFrameworkError(cause: Error, raw: ServerResponse): void {
+  const details = problemDetails(refusalFrom(cause));
+  raw.writeHead(details.status, { "content-type": "application/problem+json" }).end(JSON.stringify(details));
 }
 
 interface Reply {

@@ -64,7 +64,7 @@ export async function startApi(ports: ApiPorts, options: ApiOptions): Promise<Ap
   const app = fastify({
     bodyLimit: limits.applyBytes,
     forceCloseConnections: "idle",
-    frameworkErrors: (cause, _request, reply) => void answerFrameworkError(cause, reply),
+    frameworkErrors: (cause, _request, reply) => answerFrameworkError(cause, reply.raw),
     // A name of 300 characters is answered with what is wrong with it, not with a missing route.
     routerOptions: { maxParamLength: 1_024 },
   });

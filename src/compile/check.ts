@@ -31,14 +31,16 @@ export interface CheckInput {
   readonly mesh: MeshInput;
   /** The objects as they would be after the write. */
   readonly candidates: readonly MeshObject[];
+  /** Objects that the same write takes away. */
+  readonly removed?: readonly ObjectRef[];
   readonly validate: Validate;
 }
 
 /** Services that one wildcard is tried on; the next ones would come to the same. */
 const servicesTried = 16;
 
-export function checkObjects({ mesh, candidates, validate }: CheckInput): readonly Problem[] {
-  const replaced = new Map(candidates.map((object) => [objectKey(object), object]));
+export function checkObjects({ mesh, candidates, removed = [], validate }: CheckInput): readonly Problem[] {
+  const replaced = new Set([...candidates, ...removed].map(objectKey));
   const others = [...mesh.objects()].filter((object) => !replaced.has(objectKey(object)));
   const after = [...others, ...candidates];
   return candidates.flatMap((object) => {
@@ -54,7 +56,7 @@ export function checkObjects({ mesh, candidates, validate }: CheckInput): readon
 
 function problemsOf(object: ObjectRef, item: Item, validate: Validate): readonly Problem[] {
   return validate(item).map(({ path, message }) => ({
-    code: "MSH0900",
+    code: "MSH1501",
     severity: "error",
     object: `${object.kind.toLowerCase()} ${object.namespace}/${object.name}`,
     message: `would make Envoy refuse ${item.type} ${item.name}: ${path}: ${message}; change what leads to it`,

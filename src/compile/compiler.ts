@@ -140,8 +140,8 @@ export class Compiler {
     const before = this.#workloads.get(name);
     this.#workloads.set(name, workload);
     this.#input.setWorkload(workload);
-    if (before?.role === "sidecar") this.#countCaller(before.namespace, -1);
     if (workload.role === "sidecar") this.#countCaller(workload.namespace, 1);
+    if (before?.role === "sidecar") this.#countCaller(before.namespace, -1);
     this.#open(`own ${name}`, (read) => {
       const now = read(this.#input.workloads.at(name));
       const layer = layerKey("own", name);

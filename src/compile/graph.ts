@@ -78,6 +78,7 @@ export class Node<T> extends Source<T> {
   }
 
   current(): T {
+    invariant(!this.#computing, `a ${this.#options.kind} does not read itself`);
     if (this.dirty) this.refresh();
     invariant(this.#state !== undefined, "a fresh node has a value");
     return this.#state.value;
@@ -89,11 +90,12 @@ export class Node<T> extends Source<T> {
   }
 
   refresh(): void {
-    invariant(!this.#computing, `a ${this.#options.kind} does not read itself`);
     this.#computing = true;
     this.dirty = false;
     const reads = new Set<Source<unknown>>();
     const value = this.#options.compute((source) => {
+      // At once: should it change while this is still being computed, this is computed again.
+      source.readers.add(this);
       reads.add(source);
       return source.current();
     });
@@ -134,7 +136,6 @@ export class Node<T> extends Source<T> {
     if (before.length === reads.length && before.every((source, index) => source === reads[index])) return;
     const now = new Set(reads);
     for (const source of before) if (!now.has(source)) this.#graph.unlink(source, this);
-    for (const source of reads) source.readers.add(this);
   }
 }
 

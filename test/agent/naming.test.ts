@@ -99,7 +99,7 @@ test("what a user wrote wrong is named", () => {
     [{ locality: "eu" }, /REGION\/ZONE/],
     [{ ports: [port, { ...port, name: "http-2" }] }, /port 80 is there twice/],
     [{ ports: [{ ...port, port: 0 }] }, /1 to 65535/],
-    [{ upstreams: [{ service: "example.com", port: 1, listen: { address: "127.0.0.1", port: 0 } }] }, /no service/],
+    [{ upstreams: [{ service: "www.example.com", port: 1, listen: { address: "127.0.0.1", port: 0 } }] }, /no service/],
     [{ upstreams: [{ service: "db", port: 1, listen: { address: "localhost", port: 0 } }] }, /no IP address/],
   ];
   assert.equal(mistakeIn(request), undefined);

@@ -28,21 +28,21 @@ function tlsOf(svid: Svid, keys: KeyPair): Tls {
   return { key: toPem("PRIVATE KEY", exportPrivateKey(keys.privateKey)), cert: chainToPem(svid.chain) };
 }
 
-function identity(id: SpiffeId, chain: TrustChain): Tls {
+async function identity(id: SpiffeId, chain: TrustChain): Promise<Tls> {
   const keys = makeKeyPair();
-  return tlsOf(svidFor(id, chain, Date.now(), keys), keys);
+  return tlsOf(await svidFor(id, chain, Date.now(), keys), keys);
 }
 
 async function listener(t: TestContext) {
   const opened = await openCommitPorts(t);
-  const chain = trustChain(Date.now());
+  const chain = await trustChain(Date.now());
   const heard: { host: string; heartbeat: Heartbeat }[] = [];
   const live = new Set<string>();
   const conflicts: { of: readonly PortConflict[] } = { of: [] };
   const claimed = new Map<string, readonly number[]>();
   const issued: SpiffeId[] = [];
   const changed = new Set<() => void>();
-  const certificates = { node: identity(meshdId(trustDomain), chain), roots: chainToPem([chain.root]) };
+  const certificates = { node: await identity(meshdId(trustDomain), chain), roots: chainToPem([chain.root]) };
   const ports: AgentPorts = {
     ...opened.ports,
     trustDomain,
@@ -90,9 +90,9 @@ async function listener(t: TestContext) {
   t.after(() => server.close());
   const call = (as: Tls | undefined, method: string, path: string, body: unknown, root = chain.root) =>
     send({ address: server.address, as, method, path, body, root });
-  const agent = identity(agentId(trustDomain, "h1"), chain);
-  const rotate = (next: TrustChain): void => {
-    certificates.node = identity(meshdId(trustDomain), next);
+  const agent = await identity(agentId(trustDomain, "h1"), chain);
+  const rotate = async (next: TrustChain): Promise<void> => {
+    certificates.node = await identity(meshdId(trustDomain), next);
     certificates.roots = chainToPem([next.root]);
     for (const told of changed) told();
   };
@@ -162,8 +162,8 @@ test("without a certificate there is attestation and nothing else, and its refus
 
 test("a certificate of another root, or of no agent, opens nothing", async (t) => {
   const { call, chain } = await listener(t);
-  const foreign = identity(agentId(trustDomain, "h1"), trustChain(Date.now()));
-  const workload = identity(meshdId(trustDomain), chain);
+  const foreign = await identity(agentId(trustDomain, "h1"), await trustChain(Date.now()));
+  const workload = await identity(meshdId(trustDomain), chain);
   for (const as of [foreign, workload]) {
     const { status, body } = await call(as, "PUT", "/v1/agent/workloads", setOf());
     assert.deepEqual([status, body.code], [401, "unauthorized"]);
@@ -206,7 +206,7 @@ test("a host's workloads become records and endpoints, and go when they are no l
 
 test("an agent cannot speak for another host, nor take its name while it lives", async (t) => {
   const { call, agent, chain, live, ports } = await listener(t);
-  const other = identity(agentId(trustDomain, "h2"), chain);
+  const other = await identity(agentId(trustDomain, "h2"), chain);
   await call(other, "PUT", "/v1/agent/workloads", setOf(sidecar("v1", [["http", 80]], "h2")));
   live.add("h2");
   const set = setOf(sidecar("v1", [["http", 80]]), sidecar("v9", [], "h2"));
@@ -325,10 +325,10 @@ test("attestation beyond its rate is told to wait", async (t) => {
 
 test("new certificates and roots hold from the next connection on", async (t) => {
   const { call, agent, rotate } = await listener(t);
-  const next = trustChain(Date.now());
-  rotate(next);
+  const next = await trustChain(Date.now());
+  await rotate(next);
   const old = await call(agent, "PUT", "/v1/agent/workloads", setOf(), next.root);
   assert.equal(old.status, 401);
-  const young = identity(agentId(trustDomain, "h1"), next);
+  const young = await identity(agentId(trustDomain, "h1"), next);
   assert.equal((await call(young, "PUT", "/v1/agent/workloads", setOf(), next.root)).status, 200);
 });

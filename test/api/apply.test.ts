@@ -84,11 +84,23 @@ test("what admission refuses is refused at its place in the file; its warnings a
   around.admission = () => [{ ...found, severity: "error" }];
   const refused = await apply(`\n\n${virtualService("reviews")}`);
   assert.equal(refused.status, 422);
-  assert.deepEqual(refused.body.problems[0].position, { line: 3, column: 1 });
+  const isFound = ({ code }: { readonly code: string }): boolean => code === found.code;
+  assert.deepEqual(refused.body.problems.find(isFound).position, { line: 3, column: 1 });
   assert.equal(ports.mirror.position().records, 0);
   around.admission = () => [{ ...found, severity: "warning" }];
   const { status, body } = await apply(virtualService("reviews"));
-  assert.deepEqual([status, body.warnings[0].message], [200, "Envoy would refuse it"]);
+  assert.deepEqual([status, body.warnings.find(isFound).message], [200, "Envoy would refuse it"]);
+});
+
+test("what is odd beside the mesh is taken, with a warning at its place", async (t) => {
+  const { apply } = await startTestApi(t);
+  const { status, body } = await apply(virtualService("reviews", [90, 20]));
+  assert.equal(status, 200);
+  assert.ok(body.warnings.length > 0);
+  for (const { severity, position } of body.warnings) {
+    assert.equal(severity, "warning");
+    assert.ok(position.line > 0);
+  }
 });
 
 test("more documents than one apply takes are refused with the figure", async (t) => {

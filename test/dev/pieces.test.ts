@@ -26,21 +26,20 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 const settings = (values: Readonly<Record<string, unknown>>) =>
   settingsOf({ args: [], options: readOptions(values) }, {});
 
-test("ports: the remembered one first, then the default, then any free; never one twice", async () => {
-  const taken = new Set<number>([defaultPorts.api, 40_000]);
+test("ports: the default first, then the remembered one, then any free; never one twice", async () => {
+  const taken = new Set<number>([defaultPorts.nats, defaultPorts.api, defaultPorts.xds, 40_000]);
   let next = 50_000;
   const probe = async (port: number): Promise<number | undefined> => {
     if (port === 0) return next++;
     return taken.has(port) ? undefined : port;
   };
 
-  const ports = await choosePorts({ nats: 41_000, xds: 40_000, agents: 41_000 }, probe);
+  const ports = await choosePorts({ nats: 41_000, api: 40_000, xds: 41_000, agents: 42_000 }, probe);
 
   assert.equal(ports.nats, 41_000);
-  assert.equal(ports.xds, defaultPorts.xds);
-  assert.equal(ports.agents, defaultPorts.agents);
   assert.equal(ports.api, 50_000);
-  assert.equal(new Set(Object.values(ports)).size, Object.keys(ports).length);
+  assert.equal(ports.xds, 50_001);
+  assert.equal(ports.agents, defaultPorts.agents);
 });
 
 test("what is no list of ports is as good as none", () => {

@@ -294,8 +294,8 @@ describe("a stream ends", () => {
   });
 });
 
-describe("over mTLS", () => {
-  const trust = trustChain(Date.now());
+describe("over mTLS", async () => {
+  const trust = await trustChain(Date.now());
 
   test("the certificate must be that of the workload that the node names", async () => {
     const { mtls } = await serve(trust);
@@ -310,7 +310,7 @@ describe("over mTLS", () => {
 
   test("without a certificate, or with one of another root, there is no connection", async () => {
     const { mtls } = await serve(trust);
-    const foreign = pemFor(spiffeId("cart"), trustChain(Date.now()));
+    const foreign = pemFor(spiffeId("cart"), await trustChain(Date.now()));
     for (const own of [undefined, foreign]) {
       const stream = Stream.open(mtls, { roots: trust, ...(own && { own }) }).hello("cart.default");
       assert.equal((await stream.end()).code, "UNAVAILABLE");
@@ -321,7 +321,7 @@ describe("over mTLS", () => {
     const { mtls, server } = await serve(trust);
     const old = Stream.open(mtls, { roots: trust, own: pemFor(spiffeId("cart"), trust) }).hello("cart.default");
     await old.next();
-    const next = trustChain(Date.now());
+    const next = await trustChain(Date.now());
     server.replaceTls(material(next));
     const stream = Stream.open(mtls, { roots: next, own: pemFor(spiffeId("cart"), next) }).hello("cart.default");
     assert.equal((await stream.next()).resources[0]?.name, "cart");

@@ -58,6 +58,9 @@ export class FakeMeshd {
   /** Workload → why it is refused. */
   readonly refusals = new Map<string, string>();
   gatewayPorts: Record<string, number[]> = {};
+  /** Connections that were opened, and requests that came on them. */
+  connections = 0;
+  requests = 0;
   svidLifetimeMs: number;
   ads: FakeAds | undefined;
   readonly #tokens = new Set(["t0"]);
@@ -75,6 +78,10 @@ export class FakeMeshd {
     const tls = await meshd.#serverTls();
     meshd.#server = createServer({ ...tls, requestCert: true, rejectUnauthorized: false }, (request, response) => {
       void meshd.#handle(request, response);
+    });
+    meshd.#server.on("connection", () => {
+      meshd.connections++;
+      meshd.#changed.dispatchEvent(new Event("change"));
     });
     meshd.#server.listen(0, "127.0.0.1");
     await once(meshd.#server, "listening");
@@ -134,6 +141,7 @@ export class FakeMeshd {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.requests++;
     let text = "";
     for await (const part of request) text += String(part);
     const answer = await this.#answer(`${request.method} ${request.url}`, JSON.parse(text), agentOn(request));

@@ -4,7 +4,7 @@ import { alternativeNames, peerOfCertificate } from "../../src/xds/peer.ts";
 import { spiffeId, svidFor, trustChain } from "../certificates/fixtures.ts";
 
 const nowMs = Date.UTC(2026, 0, 1);
-const trust = trustChain(nowMs);
+const trust = await trustChain(nowMs);
 
 test("an SVID says who it is and until when", () => {
   const svid = svidFor(spiffeId("cart"), trust, nowMs);

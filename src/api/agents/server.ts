@@ -32,7 +32,7 @@ export async function startAgentListener(
   const app = fastify({
     bodyLimit: limits.endpointsBytes,
     forceCloseConnections: true,
-    frameworkErrors: (cause, _request, reply) => void answerFrameworkError(cause, reply),
+    frameworkErrors: (cause, _request, reply) => answerFrameworkError(cause, reply.raw),
     requestTimeout: limits.agentRequestTimeoutMs,
     https: {
       ...secureContext(ports),

@@ -6,11 +6,13 @@ import type { Problem } from "../../model/problem.ts";
 import { isError } from "../../model/problem.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { limits } from "../../platform/limits.ts";
+import type { Known } from "../../resources/analyze.ts";
 import { type CommitPorts, catchUp, commit, type PlannedWrites } from "../commit.ts";
-import type { Admission } from "../ports.ts";
+import type { Admission, Mirror } from "../ports.ts";
 import { ApiRefusal, invalidInput } from "../problem_details.ts";
 import { printPosition } from "../revision.ts";
 import type { ChangePlan } from "./plan.ts";
+import type { Documents } from "./read_documents.ts";
 
 export interface ChangePorts extends CommitPorts {
   readonly admission: Admission;
@@ -24,8 +26,8 @@ export interface ChangeRequest<Result> {
   /** Of how many objects; above the limit nothing is done. */
   readonly objects: number;
   readonly plan: () => ChangePlan<Result>;
-  /** Gives what admission finds its place in the input. */
-  readonly placed?: (problems: readonly Problem[]) => readonly Problem[];
+  /** Of an apply: what was read. */
+  readonly documents?: Pick<Documents, "placed" | "judge">;
 }
 
 export interface Changed<Result> {
@@ -62,15 +64,25 @@ export async function changeObjects<Result>(
   return { revision: printPosition(ports.store, "records", sequence), ...result };
 }
 
+/** What is odd, beside the mesh as this node knows it; what would not compile refuses the change. */
 async function admit<Result>(
   ports: ChangePorts,
-  { placed = (problems) => problems }: ChangeRequest<Result>,
+  { documents }: ChangeRequest<Result>,
   { set, remove }: ChangePlan<Result>,
 ): Promise<readonly Problem[]> {
-  if (set.length === 0 && remove.length === 0) return [];
-  const problems = placed(await ports.admission.check({ set, remove }));
+  const found = documents?.judge(meshOf(ports.mirror)) ?? [];
+  const changes = set.length > 0 || remove.length > 0;
+  const compiled = changes ? await ports.admission.check({ set, remove }) : [];
+  const problems = [...found, ...(documents?.placed(compiled) ?? compiled)];
   if (problems.some(isError)) throw invalidInput(problems);
   return problems;
+}
+
+function meshOf(mirror: Mirror): Known {
+  return {
+    resources: Array.from(mirror.objects(), ({ value }) => value.resource),
+    services: Array.from(mirror.shards(), ({ value }) => value.service),
+  };
 }
 
 function logOf<Result>(ports: ChangePorts, { who, what }: ChangeRequest<Result>, { changes }: ChangePlan<Result>) {

@@ -1,6 +1,7 @@
 /** The documents of a request: parsed, or refused with every mistake in them at once. */
 import type { Namespace } from "../../model/names.ts";
 import { isError, type Problem, type SourcePosition } from "../../model/problem.ts";
+import { analyze, type Known } from "../../resources/analyze.ts";
 import { singularOf } from "../../resources/kinds/catalog.ts";
 import { parseResources } from "../../resources/parse.ts";
 import { invalidInput } from "../problem_details.ts";
@@ -19,6 +20,8 @@ export interface Documents {
   readonly warnings: readonly Problem[];
   /** Gives problems that were found later, and name only the object, the place where the object stands. */
   readonly placed: (problems: readonly Problem[]) => readonly Problem[];
+  /** What is odd about the documents beside what the mesh has: dangling references, shared hosts. */
+  readonly judge: (known: Known) => readonly Problem[];
 }
 
 export function readDocuments(sources: readonly Source[], namespace: Namespace | undefined): Documents {
@@ -40,6 +43,7 @@ export function readDocuments(sources: readonly Source[], namespace: Namespace |
         const position = problem.position ?? places.get(problem.object ?? "");
         return position ? { ...problem, position } : problem;
       }),
+    judge: (known) => analyze(resources, known),
   };
 }
 

@@ -28,14 +28,14 @@ export function routeApply(app: FastifyInstance, ports: ApiPorts): void {
   app.post("/v1/apply", (request) => {
     const query = queryOf(request, ["dryRun", "namespace"]);
     const documents = readDocuments(sourcesOf(request), query.namespace());
-    const { declared, ignored, warnings, placed } = documents;
+    const { declared, ignored, warnings } = documents;
     const apply = {
       what: "apply" as const,
       who: callerOf(request),
       dryRun: query.flag("dryRun"),
       objects: declared.length,
       plan: () => planApply(declared, (ref) => ports.mirror.object(ref), ports.clock.nowMs()),
-      placed,
+      documents,
     };
     return withDeadline(ports.clock, limits.applyMs, async (signal) => {
       const changed = await changeObjects(ports, apply, signal);

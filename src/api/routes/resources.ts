@@ -48,14 +48,15 @@ export function routeResources(app: FastifyInstance, ports: ApiPorts): void {
 
   app.put<One>("/v1/resources/:kind/:namespace/:name", (request) => {
     const ref = refFrom(request.params);
-    const { declared, warnings, placed } = readDocuments(sourcesOf(request), ref.namespace);
+    const documents = readDocuments(sourcesOf(request), ref.namespace);
+    const { declared, warnings } = documents;
     const [one, ...more] = declared;
     if (!one || more.length > 0 || !sameRef(refOf(one.resource), ref)) {
       const wanted = `${ref.kind} ${ref.namespace}/${ref.name}`;
       throw new ApiRefusal("bad-request", `the body must be one document, of ${wanted}, as the path says`);
     }
     const plan = () => planApply([one], (of) => ports.mirror.object(of), ports.clock.nowMs());
-    const apply = { what: "apply" as const, who: callerOf(request), dryRun: false, objects: 1, plan, placed };
+    const apply = { what: "apply" as const, who: callerOf(request), dryRun: false, objects: 1, plan, documents };
     return withDeadline(ports.clock, limits.applyMs, async (signal) => {
       const changed = await changeObjects(ports, apply, signal);
       return { revision: changed.revision, applied: changed.results, warnings: [...warnings, ...changed.warnings] };

@@ -25,16 +25,12 @@ interface Try {
 }
 
 const demoTries: readonly Try[] = [
-  {
-    command: "apply -f examples/reviews-90-10.yaml",
-    what: "90 % to reviews v1, 10 % to v3",
-    example: "reviews-90-10.yaml",
-  },
+  { command: "apply -f examples/reviews-90-10.yaml", what: "of reviews, 90 % to v1", example: "reviews-90-10.yaml" },
   { command: "wait --for=distributed", what: "until every proxy has it" },
   { command: "apply -f examples/reviews-50-50.yaml", what: "half and half", example: "reviews-50-50.yaml" },
   { command: "proxy-status", what: "what each proxy has acknowledged" },
   { command: "proxy-config route productpage-v1", what: "what one proxy is told" },
-  { command: "apply -f examples/strict-mtls.yaml", what: "no plaintext any more", example: "strict-mtls.yaml" },
+  { command: "apply -f examples/strict.yaml", what: "no plaintext any more", example: "strict.yaml" },
   { command: "apply -f examples/deny-ratings.yaml", what: "nobody may call ratings", example: "deny-ratings.yaml" },
   { command: "delete -f examples/deny-ratings.yaml", what: "everybody may again", example: "deny-ratings.yaml" },
 ];

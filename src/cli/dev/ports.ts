@@ -1,6 +1,6 @@
 /**
- * Which ports a run uses: those of the run before, else the defaults, and for each that is taken a free one. They are
- * remembered in the state directory, because agents, Envoys and bookmarks do.
+ * Which ports a run uses: the defaults, and for each that is taken the one of the run before, else any free one. They
+ * are remembered in the state directory, because bookmarks and terminals do.
  */
 import { createServer } from "node:net";
 import { type Decode, integer, object } from "../../platform/decode.ts";
@@ -12,12 +12,12 @@ const names = Object.keys(defaultPorts).filter((name): name is PortName => name 
 /** Whether a port can be listened on now; 0 asks for any free one. undefined: it is taken. */
 export type ProbePort = (port: number) => Promise<number | undefined>;
 
-/** Prefers the remembered port of each name, then the default, then any; no two names get the same. */
+/** Prefers the default port of each name, then the remembered one, then any; no two names get the same. */
 export async function choosePorts(remembered: Partial<Ports>, probe: ProbePort = probePort): Promise<Ports> {
   const chosen: Record<PortName, number> = { ...defaultPorts };
   const used = new Set<number>();
   for (const name of names) {
-    const wanted = [remembered[name], defaultPorts[name]].filter((port) => port !== undefined && !used.has(port));
+    const wanted = [defaultPorts[name], remembered[name]].filter((port) => port !== undefined && !used.has(port));
     chosen[name] = (await firstFree(wanted, probe)) ?? (await anyFree(used, probe));
     used.add(chosen[name]);
   }

@@ -1,0 +1,107 @@
+/** Values that a schema takes, made from the schema itself: one with every field, and arbitrary ones. */
+import fc from "fast-check";
+import type { FormatName } from "../../../src/resources/schema/format.ts";
+import type { Schema } from "../../../src/resources/schema/type.ts";
+
+/** Some good values of every form of text; a new form does not compile until it has some. */
+export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> = {
+  text: ["reviews", "", "x: y # z", "ünïcode", "on", "0123", "null", "- a", "{}", "'", '"', "a\u00a0b"],
+  name: ["reviews", "a.b-c"],
+  label: ["reviews", "x1"],
+  subsetName: ["v1", "Blue"],
+  portName: ["http", "grpc-x"],
+  host: ["reviews", "*.example.com", "*", "a.b.", "Reviews.Default.svc.cluster.local"],
+  destinationHost: ["reviews", "reviews.default", "example.com"],
+  routedHost: ["reviews", "b.example.com", "10.0.0.1"],
+  gatewayHost: ["*", "ns/*.example.com", "./a.example.com", "*/b.example.com"],
+  gatewayRef: ["mesh", "edge", "other/edge"],
+  exportTo: [".", "shop", "*"],
+  labelKey: ["app", "example.com/tier", "constructor", "a_b.c"],
+  labelValue: ["reviews", "", "V_1.x"],
+  annotationValue: ["anything\nat all", ""],
+  headerName: ["x-user", "constructor", "toString"],
+  regex: ["a.*b", "[0-9]+", "(?i)x|y"],
+  prefix: ["/api", "#x"],
+  retryOn: ["5xx,503", "connect-failure,refused-stream"],
+  port: ["8080", "1"],
+  policyPort: ["8080", "0"],
+  policyValue: ["*", "a*", "*b", "cluster.local/ns/x/sa/y"],
+  policyPath: ["/x", "/y/*", "*.html", "*"],
+  gatewayProtocol: ["HTTP", "http2", "GRPC"],
+  protocol: ["http", "tcp"],
+  ip: ["10.0.0.1", "::1"],
+  listenAddress: ["127.0.0.1:80", "[::1]:8080"],
+  serviceRef: ["reviews", "reviews.shop"],
+  locality: ["eu/a", "eu", ""],
+  endpointId: ["e1", "10.0.0.1:80"],
+};
+
+/** A value with every supported field; of fields that exclude each other, the first. */
+export function fullSample(schema: Schema): unknown {
+  switch (schema.type) {
+    case "object": {
+      const left = schema.oneOf?.fields.slice(1) ?? [];
+      const fields = Object.entries(schema.fields).filter(
+        ([name, field]) => field.type !== "unsupported" && !left.includes(name),
+      );
+      return Object.fromEntries(fields.map(([name, field]) => [name, fullSample(field)]));
+    }
+    case "list":
+      return [fullSample(schema.items)];
+    case "map":
+      return { [good[schema.keys][0]]: fullSample(schema.values) };
+    case "string":
+      return good[schema.format][0];
+    case "enum":
+      return Object.keys(schema.values)[0];
+    case "integer":
+      return Math.max(schema.min, 1);
+    case "duration":
+      return "1s";
+    case "boolean":
+      return true;
+    case "unsupported":
+      return undefined;
+  }
+}
+
+export function arbitraryOf(schema: Schema): fc.Arbitrary<unknown> {
+  switch (schema.type) {
+    case "object":
+      return arbitraryObject(schema);
+    case "list":
+      return fc.array(arbitraryOf(schema.items), { minLength: schema.minItems ?? 0, maxLength: 3 });
+    case "map":
+      return fc
+        .uniqueArray(fc.tuple(fc.constantFrom(...good[schema.keys]), arbitraryOf(schema.values)), {
+          minLength: schema.minItems ?? 0,
+          maxLength: 2,
+          selector: ([key]) => key,
+        })
+        .map((entries) => Object.fromEntries(entries));
+    case "string":
+      return fc.constantFrom(...good[schema.format]);
+    case "enum":
+      return fc.constantFrom(...Object.keys(schema.values));
+    case "integer":
+      return fc.integer({ min: schema.min, max: Math.min(schema.max, 2_000_000) });
+    case "duration":
+      return fc.constantFrom("1s", "250ms", "1h30m", "1.5s");
+    case "boolean":
+      return fc.boolean();
+    case "unsupported":
+      throw new Error("no value is good");
+  }
+}
+
+function arbitraryObject(schema: Extract<Schema, { type: "object" }>): fc.Arbitrary<unknown> {
+  const fields = Object.entries(schema.fields).filter(([, field]) => field.type !== "unsupported");
+  const chosen = schema.oneOf?.fields;
+  const required = fields.filter(([, field]) => field.required).map(([name]) => name);
+  const whole = fc.record(Object.fromEntries(fields.map(([name, field]) => [name, arbitraryOf(field)])), {
+    requiredKeys: required,
+  });
+  return whole
+    .map((value) => (chosen ? Object.fromEntries(Object.entries(value).slice(0, 1)) : value))
+    .filter((value) => !schema.notEmpty || Object.keys(value).length > 0);
+}
