@@ -91,7 +91,11 @@ try {
     load_average: loadavg()[0],
   };
   if (values.json) console.log(JSON.stringify(figures));
-  else console.table({ "PUT answered": figures.put_answered_ms, "all Envoys acknowledged": figures.acknowledged_by_all_ms });
+  else
+    console.table({
+      "PUT answered": figures.put_answered_ms,
+      "all Envoys acknowledged": figures.acknowledged_by_all_ms,
+    });
   if (!values.json) console.log(`${changes} changes, ${proxies} proxies, ms; load average ${figures.load_average}`);
 } finally {
   agent.destroy();

@@ -44,8 +44,8 @@ export async function startAgent(settings: Settings, token: JoinToken | undefine
     ports,
   );
   trust.onChange(() => {
-    writeXdsAddresses(state, trust.joined.nodes.xds);
     host.trustChanged();
+    writeXdsAddresses(state, trust.joined.nodes.xds);
   });
   const joined = !attestation.meshKnown;
   if (joined) await attestation.begin(signal);

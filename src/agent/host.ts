@@ -21,6 +21,8 @@ export interface HostParts extends Omit<RunParts, "nextName" | "gone"> {
 export class Host {
   readonly #parts: RunParts & HostParts;
   readonly #runs = new Map<string, Run>();
+  /** Sessions that are being opened now: a client that comes twice waits for its first request. */
+  readonly #opening = new Map<string, Promise<void>>();
   /** Names promised to runs whose ports are still being chosen, and names that other hosts turned out to have. */
   readonly #reserved = new Set<WorkloadName>();
   readonly #elsewhere = new Set<WorkloadName>();
@@ -49,16 +51,25 @@ export class Host {
 
   /** Opens a session, or takes up one that lives. What is wrong is told to the client as `failed`. */
   async open(request: RunRequest, client: Client): Promise<void> {
+    const { session } = request;
+    for (let other = this.#opening.get(session); other; other = this.#opening.get(session)) await other.catch(() => {});
+    const opening = this.#open(request, client);
+    this.#opening.set(session, opening);
+    await opening.finally(() => this.#opening.delete(session));
+  }
+
+  async #open(request: RunRequest, client: Client): Promise<void> {
     const known = this.#runs.get(request.session);
     if (known && !known.ending) return known.attach(client);
     await known?.end("its session is opened anew");
-    const refusal = await this.#refusal(request);
-    if (refusal) {
-      client.tell({ event: "failed", ...refusal });
+    await this.#endOrphan(request);
+    const name = this.#claim(request);
+    if (typeof name !== "string") {
+      client.tell({ event: "failed", ...name });
       client.end();
       return;
     }
-    const run = await this.#make(request);
+    const run = await this.#make(request, name);
     run.attach(client);
     run.start();
   }
@@ -109,27 +120,32 @@ export class Host {
     }
   }
 
-  async #refusal(request: RunRequest): Promise<{ readonly message: string; readonly exit: number } | undefined> {
+  /** A workload of the name that the user asks for gives way at once if nobody attends to it any more. */
+  async #endOrphan(request: RunRequest): Promise<void> {
+    if (request.name === undefined) return;
+    const holder = this.#named(workloadName(request.name, request.namespace as Namespace));
+    if (holder && (holder.ending || !holder.session.attended)) await holder.end("another of its name takes its place");
+  }
+
+  /** The name that the run will have, reserved from now on; or why there will be no run. */
+  #claim(request: RunRequest): string | { readonly message: string; readonly exit: number } {
     const message = mistakeIn(request);
     if (message !== undefined) return { message, exit: 65 };
     if (this.#runs.size >= limits.workloadsPerAgent) {
       return { message: `this host runs ${limits.workloadsPerAgent} workloads, its limit`, exit: 1 };
     }
-    if (request.name === undefined) return undefined;
-    const name = workloadName(request.name, request.namespace as Namespace);
-    const holder = this.#named(name);
-    // A workload that nobody attends to any more gives way at once.
-    if (holder && (holder.ending || !holder.session.attended)) await holder.end("another of its name takes its place");
-    if (!this.#isLive(name)) return undefined;
-    return { message: `workload ${name} lives already; end it, or choose another --name`, exit: 1 };
+    const full = (name: string): WorkloadName => workloadName(name, request.namespace as Namespace);
+    const name = request.name ?? firstFree(wantedName(request), (taken) => this.#isLive(full(taken)));
+    if (this.#isLive(full(name))) {
+      return { message: `workload ${full(name)} lives already; end it, or choose another --name`, exit: 1 };
+    }
+    this.#reserved.add(full(name));
+    return name;
   }
 
-  async #make(request: RunRequest): Promise<Run> {
-    const namespace = request.namespace as Namespace;
-    const name = firstFree(wantedName(request), (taken) => this.#isLive(workloadName(taken, namespace)));
-    const full = workloadName(name, namespace);
+  async #make(request: RunRequest, name: string): Promise<Run> {
+    const full = workloadName(name, request.namespace as Namespace);
     const { hostName: host, ports, sdsSocket } = this.#parts;
-    this.#reserved.add(full);
     try {
       const take = () => ports.take();
       const workload = await workloadFrom({ request, name, host, take });

@@ -289,6 +289,7 @@ export class Run {
       down: () => {
         this.#state = "restarting";
         this.#died = this.#readyOnce;
+        if (!this.#readyOnce) this.#warn("Envoy ended before it was configured and is started again");
         this.#change({ serving: false });
         this.#parts.registration.tellSoon();
       },
@@ -323,9 +324,13 @@ export class Run {
       await this.#parts.registration.tell();
     } else if (forMs >= limits.proxyReadyWarnMs) {
       const what = listeners.length === 0 ? "its first configuration" : listeners.map(printAddress).join(", ");
-      const message = `the sidecar still waits for ${what}; its log: ${this.#parts.records.paths(this.#record).logPath}`;
-      this.session.tell({ event: "warning", message });
+      this.#warn(`the sidecar still waits for ${what}`);
     }
+  }
+
+  #warn(what: string): void {
+    const { logPath } = this.#parts.records.paths(this.#record);
+    this.session.tell({ event: "warning", message: `${what}; its log: ${logPath}` });
   }
 
   #tellReady(): void {
@@ -335,6 +340,11 @@ export class Run {
 
   #change(change: Partial<RunRecord>): void {
     this.#record = { ...this.#record, ...change };
-    this.#parts.records.save(this.#record);
+    try {
+      this.#parts.records.save(this.#record);
+    } catch (cause) {
+      // The disk may be full. The run goes on; only an agent after this one would not know of the change.
+      this.#parts.log.error("record-not-saved", { workload: this.name, because: String(cause) });
+    }
   }
 }

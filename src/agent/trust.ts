@@ -77,8 +77,12 @@ export class Trust {
 
   #replace(mesh: Mesh): void {
     this.#mesh = mesh;
-    this.#state.write(file, JSON.stringify(mesh), 0o644);
-    for (const listener of this.#listeners) listener();
+    try {
+      // First those who serve it: a disk that is full must not keep a new root from the Envoys.
+      for (const listener of this.#listeners) listener();
+    } finally {
+      this.#state.write(file, JSON.stringify(mesh), 0o644);
+    }
   }
 }
 

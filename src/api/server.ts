@@ -56,7 +56,7 @@ export interface ApiOptions {
 export interface ApiServer {
   /** http://host:port, as it listens. */
   readonly url: string;
-  /** Ends event streams and idle connections, waits for calls under way. */
+  /** Ends event streams, waits and idle connections; other calls under way are finished. */
   close(): Promise<void>;
 }
 
@@ -69,9 +69,10 @@ export async function startApi(ports: ApiPorts, options: ApiOptions): Promise<Ap
     routerOptions: { maxParamLength: 1_024 },
   });
   const streams = new EventStreams(ports.clock);
+  const closing = new AbortController();
   protect(app, ports, options.access);
-  for (const route of [routeApply, routeResources, routeEndpoints, routeWait, routeFleet, routeHealth])
-    route(app, ports);
+  for (const route of [routeApply, routeResources, routeEndpoints, routeFleet, routeHealth]) route(app, ports);
+  routeWait(app, ports, closing.signal);
   routeWatch(app, ports, streams);
   routeOpenApi(app);
   for (const [path, page] of options.pages ?? []) {
@@ -81,6 +82,7 @@ export async function startApi(ports: ApiPorts, options: ApiOptions): Promise<Ap
   return {
     url,
     async close() {
+      closing.abort();
       streams.closeAll();
       await app.close();
     },

@@ -3,7 +3,7 @@
  * and tests can print it. @peculiar/x509 reads the extensions, node:crypto (OpenSSL) the rest and the signatures; a TLS
  * stack does the same for every handshake, without the words.
  */
-import type { X509Certificate } from "node:crypto";
+import type { KeyObject, X509Certificate } from "node:crypto";
 import { parseSpiffeId } from "../model/identity.ts";
 import { limits } from "../platform/limits.ts";
 import type { BundleSet } from "./attestation/protocol.ts";
@@ -35,6 +35,7 @@ type Report = (rule: Violation["rule"], message: string) => void;
 /** What the profile looks at, out of one certificate. */
 interface Reading {
   readonly certificate: X509Certificate;
+  readonly key: KeyObject;
   readonly uris: readonly string[];
   readonly constraints: { readonly critical: boolean; readonly authority: boolean; readonly pathLength?: number };
   readonly usage: Usage | undefined;
@@ -82,6 +83,7 @@ function read(library: X509Library, der: Uint8Array, report: Report): Reading | 
     const names = view.getExtension(library.SubjectAlternativeNameExtension)?.names.items ?? [];
     return {
       certificate,
+      key: certificate.publicKey,
       uris: names.filter(({ type }) => type === "url").map(({ value }) => value),
       constraints: {
         critical: constraints?.critical ?? false,
@@ -112,7 +114,7 @@ function usageOf(library: X509Library, view: InstanceType<X509Library["X509Certi
 
 function checkLeaf(
   { ExtendedKeyUsage }: X509Library,
-  { certificate, uris, constraints, usage, uses }: Reading,
+  { certificate, key, uris, constraints, usage, uses }: Reading,
   report: Report,
 ): void {
   if (uris.length !== 1) report("uri-san", `it has ${uris.length} URI SANs, an SVID has exactly one`);
@@ -127,11 +129,11 @@ function checkLeaf(
   if (usage?.certificates || usage?.revocations) report("key-usage", "a leaf must not sign certificates or CRLs");
   const both = uses?.includes(ExtendedKeyUsage.serverAuth) && uses.includes(ExtendedKeyUsage.clientAuth);
   if (uses && !both) report("extended-key-usage", "extendedKeyUsage, when there, must have serverAuth and clientAuth");
-  const { validFromDate, validToDate, serialNumber, publicKey } = certificate;
+  const { validFromDate, validToDate, serialNumber } = certificate;
   if (validToDate.getTime() - validFromDate.getTime() > limits.svidLifetimeMs)
     report("lifetime", "it lives longer than 24 h");
   if (serialNumber.length < 16) report("serial", "its serial number has less than 64 bits");
-  if (publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1") report("key", "its key is not on P-256");
+  if (key.asymmetricKeyDetails?.namedCurve !== "prime256v1") report("key", "its key is not on P-256");
 }
 
 function checkAuthority({ constraints, usage, uris }: Reading, authoritiesBelow: number, report: Report): void {

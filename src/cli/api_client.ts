@@ -53,6 +53,11 @@ export class ApiClient {
     return this.#send(node, call);
   }
 
+  #patienceMs({ waitsMs }: ApiCall): number {
+    const { timeoutMs } = this.#context.globals;
+    return waitsMs === undefined ? (timeoutMs ?? limits.cliRequestMs) : limits.cliRequestMs + waitsMs;
+  }
+
   #send(node: ApiNode, call: ApiCall): Promise<RawAnswer> {
     const url = new URL(call.path, node.api);
     for (const [name, value] of Object.entries(call.query ?? {})) {
@@ -76,7 +81,7 @@ export class ApiClient {
           resolve({ kind: "response", status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
         });
       });
-      const patience = this.#context.clock.after(limits.cliRequestMs + (call.waitsMs ?? 0), () =>
+      const patience = this.#context.clock.after(this.#patienceMs(call), () =>
         request.destroy(new Error("no answer in time")),
       );
       request.on("error", unreachable);

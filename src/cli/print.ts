@@ -1,6 +1,5 @@
 /** Prints data in the form that -o asks for. */
 import type { CliContext } from "./command.ts";
-import { CommandFailure, exit } from "./exit.ts";
 import { printTable } from "./table.ts";
 
 export interface Printable {
@@ -32,10 +31,4 @@ export async function print(context: CliContext, printable: Printable): Promise<
 async function yamlOf(data: unknown): Promise<string> {
   const { stringify } = await import("yaml");
   return stringify(data);
-}
-
-/** For commands whose data is one JSON document whatever is asked for. */
-export function refuseNameOutput(context: CliContext): void {
-  if (context.globals.output === "name")
-    throw new CommandFailure(exit.usage, "-o name: this command has no names to print");
 }

@@ -94,10 +94,11 @@ export class Node<T> extends Source<T> {
     this.dirty = false;
     const reads = new Set<Source<unknown>>();
     const value = this.#options.compute((source) => {
+      const current = source.current();
       // At once: should it change while this is still being computed, this is computed again.
       source.readers.add(this);
       reads.add(source);
-      return source.current();
+      return current;
     });
     this.#computing = false;
     this.#graph.count(this.#options.kind);

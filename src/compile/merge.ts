@@ -1,6 +1,7 @@
 /**
  * Merging: one service out of what its sources say of it, shard by shard. Pure, and the order of the shards does not
- * matter: they are taken by source and number. The ports are the union (who comes first names a port); endpoints are the
+ * matter: they are taken by source and number. The ports are the union (the first who says its protocol
+ * names a port); endpoints are the
  * union too, and one that two sources know is theirs together, as healthy as the better of them says.
  */
 import type { Endpoint, EndpointShard, Health, ServicePort } from "../model/endpoint.ts";
@@ -33,7 +34,10 @@ export interface MergedEndpoint {
 export function mergeShards(shards: readonly EndpointShard[]): MergedService {
   const ordered = [...shards].sort((a, b) => compare(a.source, b.source) || a.shard - b.shard);
   const ports = new Map<number, ServicePort>();
-  for (const port of ordered.flatMap((shard) => shard.ports)) if (!ports.has(port.port)) ports.set(port.port, port);
+  for (const port of ordered.flatMap((shard) => shard.ports)) {
+    const known = ports.get(port.port);
+    if (!known || (known.protocol === "auto" && port.protocol !== "auto")) ports.set(port.port, port);
+  }
   const endpoints = new Map<string, MergedEndpoint>();
   for (const shard of ordered) {
     // Port names are each source's own; the number is what they share.

@@ -9,7 +9,7 @@ export function outboundCluster(port: number, subset: string, host: Host): strin
 
 /** The TLS server name of that cluster: what an east-west gateway can route by. */
 export function outboundServerName(port: number, subset: string, host: Host): string {
-  return `outbound_.${port}_.${subset || "_"}_.${host}`;
+  return `outbound_.${port}_.${subset}_.${host}`;
 }
 
 /** inbound|APP_PORT|VARIANT| of the application beside the proxy. */

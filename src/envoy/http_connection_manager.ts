@@ -24,7 +24,8 @@ export function connectionManager(handler: HttpHandler): HttpConnectionManager {
     }),
     generateRequestId: true,
     serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
-    upgradeConfigs: [{ upgradeType: "websocket" }],
+    // CONNECT is let as far as its route, which answers 405: unknown upgrades get a 403 that says nothing.
+    upgradeConfigs: [{ upgradeType: "websocket" }, ...(handler.role === "inbound" ? [] : [{ upgradeType: "CONNECT" }])],
     httpProtocolOptions: { acceptHttp10: true },
     // A stream may be silent as long as its ends like: Istio's default, where Envoy's own is 5 minutes.
     streamIdleTimeout: duration(0),

@@ -1,7 +1,8 @@
 /** The service actors' say on ports, as the API asks for it; what this node's replica already shows needs no asking. */
-import type { ClaimOutcome, Claims, PortConflict } from "../api/ports.ts";
+
 import { type ServiceState, service } from "../actors/kinds/service.ts";
 import type { ActorRuntime } from "../actors/runtime/runtime.ts";
+import type { ClaimOutcome, Claims, PortConflict } from "../api/ports.ts";
 import type { ServicePort } from "../model/endpoint.ts";
 import { type ServiceRef, serviceKey } from "../model/names.ts";
 
@@ -22,7 +23,9 @@ export class ActorClaims implements Claims {
 
   async claimPorts(ref: ServiceRef, source: string, ports: readonly ServicePort[]): Promise<ClaimOutcome> {
     const request =
-      ports.length === 0 ? ({ type: "releaseSource", source } as const) : ({ type: "claimPorts", source, ports } as const);
+      ports.length === 0
+        ? ({ type: "releaseSource", source } as const)
+        : ({ type: "claimPorts", source, ports } as const);
     const reply = await this.#runtime.ask(service, serviceKey(ref), request);
     if (reply.kind === "ok") return { kind: "claimed" };
     const conflict: PortConflict =
@@ -37,4 +40,3 @@ const isSame =
   (a: ServicePort) =>
   (b: ServicePort): boolean =>
     a.port === b.port && a.protocol === b.protocol && a.name === b.name;
-

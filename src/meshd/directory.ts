@@ -1,6 +1,6 @@
 /** Who stands behind a name or an address, for the traffic counts: from workload records and endpoints. */
 import type { Endpoint } from "../model/endpoint.ts";
-import { type ServiceRef, serviceOfHost, type Host, type WorkloadName } from "../model/names.ts";
+import { type Host, type ServiceRef, serviceOfHost, type WorkloadName } from "../model/names.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Directory, Instance } from "../telemetry/fleet.ts";
 

@@ -41,7 +41,9 @@ async function main(): Promise<void> {
   await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
   const tracing = await startTracing("meshd");
   node = await startNode(options, { clock: systemClock, random: systemRandom, log, signal: abort.signal });
-  process.stdout.write(`${JSON.stringify({ event: "ready", name: options.name, pid: process.pid, ...node.addresses })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ event: "ready", name: options.name, pid: process.pid, ...node.addresses })}\n`,
+  );
   process.on("exit", () => void tracing.stop());
 }
 

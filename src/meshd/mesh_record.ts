@@ -5,10 +5,10 @@
 import { type AuthorityState, authority } from "../actors/kinds/authority.ts";
 import { type ServiceState, service } from "../actors/kinds/service.ts";
 import { stateInRecord } from "../actors/runtime/envelope.ts";
+import { decodeShard, decodeStoredResource, decodeWorkload } from "../model/decode.ts";
 import type { EndpointShard } from "../model/endpoint.ts";
 import type { MeshObject, StoredResource } from "../model/object.ts";
 import type { Workload } from "../model/workload.ts";
-import { decodeStoredResource, decodeShard, decodeWorkload } from "../model/decode.ts";
 import { toModel } from "../resources/to_model.ts";
 import { recordKind } from "../store/keys.ts";
 import type { StoreRecord } from "../store/store.ts";

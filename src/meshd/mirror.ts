@@ -61,15 +61,18 @@ export class ReplicaMirror implements Mirror {
   }
 
   #seen<Value>(key: RecordKey, pick: (record: MeshRecord) => Value | undefined): Seen<Value> {
-    const held = this.#replica.get(key);
-    return { record: this.#replica.record(key), value: held && pick(held.object) };
+    const record = this.#replica.record(key);
+    // What is gone may still be shown (endpoints carried over a reset); only what is stored counts as seen, or its
+    // source would find nothing to say again.
+    const held = record?.value === undefined ? undefined : this.#replica.get(key);
+    return { record, value: held && pick(held.object) };
   }
 
   #list<Value>(prefix: string, pick: (record: MeshRecord) => Value | undefined): readonly Held<Value>[] {
     return this.#replica.list(prefix).flatMap((held) => {
       const value = pick(held.object);
       const record: StoreRecord | undefined = this.#replica.record(held.key);
-      return value === undefined || record === undefined ? [] : [{ record, value }];
+      return value === undefined || record?.value === undefined ? [] : [{ record, value }];
     });
   }
 }

@@ -13,8 +13,8 @@ import { startApi } from "../api/server.ts";
 import { AttestationService } from "../certificates/attestation/service.ts";
 import { sealingKeyFrom } from "../certificates/key_sealing.ts";
 import { NodeIdentity, type NodeTls } from "../certificates/node_identity.ts";
-import { object, text } from "../platform/decode.ts";
 import type { Clock } from "../platform/clock.ts";
+import { object, text } from "../platform/decode.ts";
 import { WeftError } from "../platform/error.ts";
 import { type Logger, Secret } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
@@ -23,8 +23,8 @@ import { authorityRecord, serviceRecord } from "../store/keys.ts";
 import { Replica } from "../store/replica.ts";
 import { Fleet as TrafficFleet } from "../telemetry/fleet.ts";
 import { Metrics } from "../telemetry/metrics.ts";
-import { PoolSigner } from "../workers/signer.ts";
 import { WorkerPool } from "../workers/pool.ts";
+import { PoolSigner } from "../workers/signer.ts";
 import { Fleet } from "../xds/fleet.ts";
 import type { TlsMaterial } from "../xds/listener.ts";
 import { XdsServer } from "../xds/server.ts";
@@ -51,7 +51,12 @@ export interface NodePorts {
 
 export interface Node {
   /** host:port of what listens. */
-  readonly addresses: { readonly api: string; readonly xds: string; readonly agents: string; readonly xdsPlaintext?: string };
+  readonly addresses: {
+    readonly api: string;
+    readonly xds: string;
+    readonly agents: string;
+    readonly xdsPlaintext?: string;
+  };
   stop(): Promise<void>;
 }
 
@@ -65,7 +70,10 @@ export async function startNode(options: MeshdOptions, ports: NodePorts): Promis
   const { clock, random, log, signal } = ports;
   const { trustDomain, name } = options;
   const stops: (() => Promise<void> | void)[] = [];
-  const { system, ...credentials } = credentialsFile(JSON.parse(await read(options.natsCredentialsFile)), "credentials");
+  const { system, ...credentials } = credentialsFile(
+    JSON.parse(await read(options.natsCredentialsFile)),
+    "credentials",
+  );
   const store = await openJetStreamStore({
     ...credentials,
     ...(system ? { system } : { assumeSynced: options.assumeNatsSynced }),
@@ -120,7 +128,14 @@ export async function startNode(options: MeshdOptions, ports: NodePorts): Promis
     replicaRecords: () => replica.list("object").length + replica.list("workload").length,
     actors: () => Object.values(runtime.active()).reduce((sum, count) => sum + count, 0),
   });
-  const pipeline = new Pipeline({ replica, fleet, trustDomain, outboundPolicy: options.outboundPolicy, log, recomputed: (node, count) => metrics.recomputations.inc({ node }, count) });
+  const pipeline = new Pipeline({
+    replica,
+    fleet,
+    trustDomain,
+    outboundPolicy: options.outboundPolicy,
+    log,
+    recomputed: (node, count) => metrics.recomputations.inc({ node }, count),
+  });
   const traffic = new TrafficFleet(clock, new TrafficDirectory(pipeline));
   const hosts = new LiveHosts(clock, traffic);
   pipeline.onWorkloadChanged((workload) => {

@@ -118,7 +118,10 @@ export class Pipeline implements Admission, ProxyDirectory {
     const moved = new Set<WorkloadName>();
     const changes = [...first, ...keys.flatMap((key) => this.#changeOf(key, moved) ?? [])];
     const layers = changes.length > 0 ? this.#compiler.update(changes) : [];
-    fleet.apply(layers.map((layer) => this.#encoded(layer)), replica.position());
+    fleet.apply(
+      layers.map((layer) => this.#encoded(layer)),
+      replica.position(),
+    );
     for (const name of moved) for (const listener of this.#workloadListeners) listener(name);
     this.#count();
   }

@@ -1,5 +1,12 @@
 /** The fleet of proxies as the API shows it: xDS streams of this node, joined with the workload records. */
-import type { ConfigSection, Distribution, Proxies, ProxyStatus, ProxyTypeStatus, StreamPosition } from "../api/ports.ts";
+import type {
+  ConfigSection,
+  Distribution,
+  Proxies,
+  ProxyStatus,
+  ProxyTypeStatus,
+  StreamPosition,
+} from "../api/ports.ts";
 import type { LayerKey } from "../compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
 import type { WorkloadName } from "../model/names.ts";
@@ -73,7 +80,11 @@ export class NodeProxies implements Proxies {
     const revision = position.records < 0 ? "" : revisionOf(store.incarnation("records"), position.records);
     const shown = Object.entries(types).map(([type, { version, acked, nacked }]) => {
       const message = nacked?.resources.map(({ name, because }) => `${name}: ${because}`).join("; ") ?? "";
-      const status: ProxyTypeStatus = { version, acked, ...(nacked && { nacked: { version: nacked.version, message } }) };
+      const status: ProxyTypeStatus = {
+        version,
+        acked,
+        ...(nacked && { nacked: { version: nacked.version, message } }),
+      };
       return [type, status] as const;
     });
     return { proxy, meshd: nodeName, connected: true, types: Object.fromEntries(shown), revision };

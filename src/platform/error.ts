@@ -57,10 +57,16 @@ export class WeftError extends Error {
 
 /** For what cannot be: the process must not go on after it. */
 export function invariant(holds: boolean, statement: string): asserts holds {
-  if (!holds) throw new WeftError({ code: "internal", retry: "never", attempted: "hold an invariant", because: statement });
+  if (!holds)
+    throw new WeftError({ code: "internal", retry: "never", attempted: "hold an invariant", because: statement });
 }
 
 /** Ends a switch over a closed union; a new member fails to compile. */
 export function unreachable(never: never): never {
-  throw new WeftError({ code: "internal", retry: "never", attempted: "switch", because: `unexpected ${String(never)}` });
+  throw new WeftError({
+    code: "internal",
+    retry: "never",
+    attempted: "switch",
+    because: `unexpected ${String(never)}`,
+  });
 }

@@ -44,12 +44,21 @@ interface PinoLike {
 
 function overPino(sink: PinoLike): Logger {
   return {
-    debug: (event, fields = {}) => sink.debug(fields, event),
-    info: (event, fields = {}) => sink.info(fields, event),
-    warn: (event, fields = {}) => sink.warn(fields, event),
-    error: (event, fields = {}) => sink.error(fields, event),
-    with: (fields) => overPino(sink.child(fields)),
+    debug: (event, fields = {}) => sink.debug(printable(fields), event),
+    info: (event, fields = {}) => sink.info(printable(fields), event),
+    warn: (event, fields = {}) => sink.warn(printable(fields), event),
+    error: (event, fields = {}) => sink.error(printable(fields), event),
+    with: (fields) => overPino(sink.child(printable(fields))),
   };
+}
+
+/** An Error has no enumerable fields, so JSON would lose all that it says. */
+function printable(fields: Record<string, unknown>): Record<string, unknown> {
+  const shown = Object.entries(fields).map(([name, value]) => [
+    name,
+    value instanceof Error ? { message: value.message, stack: value.stack, cause: String(value.cause ?? "") } : value,
+  ]);
+  return Object.fromEntries(shown);
 }
 
 /** @param level debug | info | warn | error; from MESHCTL_LOG_LEVEL in the programs. */

@@ -74,7 +74,9 @@ class World {
     if (!this.#services || this.#services.has(host)) return undefined;
     if (host.startsWith("*") && [...this.#services].some((service) => covers(host, service))) return undefined;
     const short = (name: string) => (name.endsWith(`.${meshDomain}`) ? name.slice(0, -meshDomain.length - 1) : name);
-    const alike = [...this.#services].filter((service) => Math.abs(service.length - host.length) <= 3).slice(0, mostCompared);
+    const alike = [...this.#services]
+      .filter((service) => Math.abs(service.length - host.length) <= 3)
+      .slice(0, mostCompared);
     return `no service ${short(host)} is known${suggestion(short(host), alike.map(short))}`;
   }
 

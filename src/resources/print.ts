@@ -9,10 +9,12 @@ export function printResource(resource: Resource, format: PrintFormat): string {
   return format === "json" ? `${JSON.stringify(ordered, undefined, 2)}\n` : printYaml([ordered]);
 }
 
-/** Documents, parted by `---`. No line is folded and no anchor made: what is printed is what stands there. */
+/** Documents, parted by `---`, without folded lines or anchors. Words that YAML 1.1 reads otherwise (on, yes) are quoted. */
 export function printYaml(values: readonly unknown[]): string {
   return values
-    .map((value) => new Document(value, { aliasDuplicateObjects: false }).toString({ lineWidth: 0 }))
+    .map((value) =>
+      new Document(value, { aliasDuplicateObjects: false, compat: "yaml-1.1" }).toString({ lineWidth: 0 }),
+    )
     .join("---\n");
 }
 

@@ -38,7 +38,7 @@ export const problemCodes = {
   MSH1103: error("The API group has no such kind.", "Use the kind that the message names."),
   MSH1104: error(
     "A kind of Istio's that is not supported yet.",
-    "Leave it out; docs/compatibility lists what is supported.",
+    "Leave it out; `meshctl explain KIND` says what of a kind is supported.",
   ),
   MSH1105: error("The kind is not in this API group or version.", "Use an `apiVersion` that the message names."),
   MSH1106: error("`metadata.name` is missing or no name.", "Lower-case letters, digits, '-' and '.', at most 253."),
@@ -102,8 +102,3 @@ export const problemCodes = {
 } as const satisfies Readonly<Record<`MSH${number}`, ProblemKind>>;
 
 export type ProblemCode = keyof typeof problemCodes;
-
-/** Where a problem's code is explained. */
-export function problemAnchor(code: ProblemCode): string {
-  return `docs/problems.md#${code.toLowerCase()}`;
-}

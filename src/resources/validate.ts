@@ -7,8 +7,17 @@ import { type FieldPath, fieldOf, type Node } from "./document/node.ts";
 import { suggestion } from "./nearest.ts";
 import type { ProblemCode } from "./problem_codes.ts";
 import { durationMs } from "./schema/duration.ts";
-import { checkFormat, shown } from "./schema/format.ts";
-import type { EnumSchema, Infer, IntegerSchema, ListSchema, MapSchema, ObjectSchema, Schema } from "./schema/type.ts";
+import { checkFormat, shown, unsupportedForm } from "./schema/format.ts";
+import type {
+  EnumSchema,
+  Infer,
+  IntegerSchema,
+  ListSchema,
+  MapSchema,
+  ObjectSchema,
+  Schema,
+  StringSchema,
+} from "./schema/type.ts";
 
 /** Takes what is wrong at a path. */
 export type Tell = (path: FieldPath, code: ProblemCode, message: string) => void;
@@ -42,10 +51,8 @@ class Validation {
         return this.#list(schema, node, path);
       case "map":
         return this.#map(schema, node, path);
-      case "string": {
-        const text = this.#text(node, path);
-        return text === undefined ? undefined : this.#checked(text, checkFormat(schema.format, text), path, "MSH1207");
-      }
+      case "string":
+        return this.#string(schema, node, path);
       case "enum":
         return this.#enum(schema, node, path);
       case "integer":
@@ -159,8 +166,13 @@ class Validation {
     return undefined;
   }
 
-  #checked(value: string, wrong: string | undefined, path: FieldPath, code: ProblemCode): unknown {
-    return wrong === undefined ? value : this.#wrong(path, code, wrong);
+  #string({ format }: StringSchema, node: Node, path: FieldPath): unknown {
+    const text = this.#text(node, path);
+    if (text === undefined) return undefined;
+    const later = unsupportedForm(format, text);
+    if (later !== undefined) return this.#wrong(path, "MSH1202", later);
+    const wrong = checkFormat(format, text);
+    return wrong === undefined ? text : this.#wrong(path, "MSH1207", wrong);
   }
 
   #wrongType(path: FieldPath, wanted: string, node: Node): undefined {

@@ -85,15 +85,14 @@ test("a node that fails is asked again, at least every two seconds, until it ans
   const { clock, identities, requests, issued, mood } = await node();
   mood.broken = true;
   identities.add(a);
-  for (let tries = 1; tries <= 10; tries++) {
-    await until(() => requests.length === tries);
+  for (let tries = 0; tries < 10; tries++) {
+    const before = requests.length;
+    await clock.advance(2_000);
+    await until(() => requests.length > before);
     // What the failure leads to.
     await settled();
-    await clock.advance(2_000);
   }
-  await until(() => requests.length === 11);
   mood.broken = false;
-  await settled();
   await clock.advance(2_000);
   await until(() => issued.length === 1);
 });

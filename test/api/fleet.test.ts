@@ -76,6 +76,21 @@ test("stopping the node ends its streams", async (t) => {
   await ended;
 });
 
+test("stopping the node answers who waits", async (t) => {
+  const { call, api, around } = await startTestApi(t);
+  const waiting = new Promise<void>((begun) => {
+    around.distribution = (_position, signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener("abort", () => resolve({ kind: "pending", proxies: ["slow.default"] }));
+        begun();
+      });
+  });
+  const answer = call("GET", "/v1/wait?timeoutMs=600000");
+  await waiting;
+  await api.close();
+  assert.equal((await answer).body.kind, "pending");
+});
+
 test("alive, ready and metrics", async (t) => {
   const { call, around } = await startTestApi(t);
   assert.equal((await call("GET", "/healthz")).status, 200);

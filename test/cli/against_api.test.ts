@@ -1,10 +1,13 @@
 /** The commands against a node's real API (its store in memory, what lies behind it faked). */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startTestApi, virtualService } from "../api/support/api.ts";
+import { FakeAgent } from "./support/agent.ts";
 import { meshctl, stateDirectory, temporaryDirectory } from "./support/meshctl.ts";
 
 async function mesh(t: TestContext) {
@@ -132,6 +135,48 @@ test("proxy-status and proxy-config say what the node says", async (t) => {
   assert.deepEqual(JSON.parse(json.out), [{ name: "outbound|80||ratings" }]);
   assert.equal((await run("proxy-config", "cluster", "nobody")).status, 1);
   assert.equal((await run("proxy-config", "secrets", "reviews-v1")).status, 64);
+});
+
+test("proxy-config --live asks the Envoy itself, by its agent's word, and shows no private key", async (t) => {
+  const dump = {
+    configs: [
+      { "@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump", version_info: "7" },
+      {
+        "@type": "type.googleapis.com/envoy.admin.v3.SecretsConfigDump",
+        dynamic_active_secrets: [{ secret: { tls_certificate: { private_key: { inline_bytes: "S0VZ" } } } }],
+      },
+    ],
+  };
+  const envoy = createHttpServer((_request, response) => void response.end(JSON.stringify(dump))).listen(
+    0,
+    "127.0.0.1",
+  );
+  await once(envoy, "listening");
+  t.after(() => envoy.close());
+  const address = envoy.address();
+  const agent = await FakeAgent.start(t);
+  agent.workloads = [
+    { workload: "reviews-v1.default", admin: `127.0.0.1:${typeof address === "object" && address ? address.port : 0}` },
+  ];
+  const node = { name: "n", pid: process.pid, api: "http://127.0.0.1:1", xds: "", agents: "", cluster: "local" };
+  const agents = [{ name: "a", pid: process.pid, socket: agent.socket }];
+  const directory = await stateDirectory(t, { nodes: [node], agents });
+  const live = (...args: readonly string[]) =>
+    meshctl(["proxy-config", ...args, "--live", "--state-dir", directory, "-o", "json"]);
+  assert.deepEqual(JSON.parse((await live("cluster", "reviews-v1")).out), [dump.configs[0]]);
+  const secrets = await live("all", "reviews-v1");
+  assert.equal(JSON.parse(secrets.out).secret.length, 1);
+  assert.doesNotMatch(secrets.out, /S0VZ/);
+  assert.equal((await live("cluster", "nobody")).status, 1);
+});
+
+test("a file over the limit of one apply is refused before it is sent", async (t) => {
+  const { run } = await mesh(t);
+  const path = join(await temporaryDirectory(t), "huge.yaml");
+  await writeFile(path, Buffer.alloc(10 * 1024 * 1024, "# x\n"));
+  const done = await run("apply", "-f", path);
+  assert.equal(done.status, 65);
+  assert.match(done.err, /huge\.yaml: more than/);
 });
 
 test("check is 0 when all is well and 79 with what is broken", async (t) => {

@@ -11,7 +11,7 @@ import { resourceJson } from "../../src/envoy/print.ts";
 export type Json = null | string | number | boolean | Json[] | { [key: string]: Json };
 
 /** The message with each object that `swap` knows another form of replaced. */
-function swapped(value: Json, swap: (object: { [key: string]: Json }) => { [key: string]: Json } | undefined): Json {
+export function swapped(value: Json, swap: (object: { [key: string]: Json }) => { [key: string]: Json } | undefined): Json {
   if (Array.isArray(value)) return value.map((item) => swapped(item, swap));
   if (typeof value !== "object" || value === null) return value;
   const object = swap(value) ?? value;

@@ -19,7 +19,10 @@ describe("the demo", () => {
   async function split(): Promise<Record<string, number>> {
     const via = mesh.workload("productpage-v1").outbound ?? "";
     const answers = await sendMany({ via, host: "reviews:9080", path: "/reviews/0" }, requests);
-    assert.deepEqual(countBy(answers, ({ status }) => String(status)), { 200: requests });
+    assert.deepEqual(
+      countBy(answers, ({ status }) => String(status)),
+      { 200: requests },
+    );
     const counts = countBy(answers, ({ body }) => JSON.parse(body).version);
     return Object.fromEntries(Object.entries(counts).map(([version, count]) => [version, count / requests]));
   }

@@ -221,6 +221,19 @@ test("names: numbered when taken, here or elsewhere; a live name that was asked 
   });
 });
 
+test("two clients of one name at once: one has it; a name whose client is gone is given over at once", async () => {
+  await withAgent({}, async (_meshd, agent) => {
+    const clients = ["s1", "s2"].map((session) => agent.run({ session, name: "one" }));
+    const got = await Promise.allSettled(clients.map((client) => client.ready()));
+    assert.deepEqual(got.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    for (const client of clients) client.vanish();
+    await eventually("nobody attends", async () => (await agent.status()).workloads.find(({ attended }) => !attended));
+    const next = agent.run({ session: "s3", name: "one" });
+    assert.equal((await next.ready()).workload, "one.default");
+    await next.end();
+  });
+});
+
 test("a gateway names its listeners at once, and gets one for a port that a Gateway asks for", async () => {
   await withAgent({}, async (meshd, agent) => {
     const client = agent.request({

@@ -4,17 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { envoyPath } from "../envoy/running_envoy.ts";
 import { compileCase, goldenCases } from "../golden/cases.ts";
 import { staticBootstrap } from "../golden/static_bootstrap.ts";
-
-const tools = JSON.parse(readFileSync(join(import.meta.dirname, "../../node_modules/.weft/tools.json"), "utf8")) as {
-  envoy: { path: string };
-};
 
 test("the real Envoy takes every golden case", { timeout: 120_000 }, async (t) => {
   const cases = goldenCases();
@@ -26,7 +23,7 @@ test("the real Envoy takes every golden case", { timeout: 120_000 }, async (t) =
       const path = join(directory, "bootstrap.json");
       writeFileSync(path, JSON.stringify(staticBootstrap(compileCase(golden).items)));
       const args = ["--mode", "validate", "-c", path, "--log-level", "error"];
-      await promisify(execFile)(tools.envoy.path, args);
+      await promisify(execFile)(envoyPath, args);
     });
   }
 });

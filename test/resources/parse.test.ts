@@ -18,7 +18,7 @@ test("a document becomes a resource as it was said, with where it stands", () =>
   assert.deepEqual(one?.at(["spec", "http", 0, "route", 0, "destination", "host"]), {
     file: "a.yaml",
     line: 7,
-    column: 32,
+    column: 34,
   });
 });
 

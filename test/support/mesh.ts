@@ -124,7 +124,11 @@ export class Mesh {
   async restartOf(name: string, after: () => void): Promise<Restarted> {
     const seen = this.#lines.length;
     after();
-    const find = () => this.#lines.slice(seen).filter(isRestarted).find((line) => line.name === name);
+    const find = () =>
+      this.#lines
+        .slice(seen)
+        .filter(isRestarted)
+        .find((line) => line.name === name);
     await this.#until(() => find() !== undefined, `${name} is started again`);
     const line = find();
     if (!line) throw new Error("gone");
@@ -164,7 +168,8 @@ export class Mesh {
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
         if (holds()) resolve();
-        else if (this.#process.exitCode !== null) reject(new Error(`dev ended before ${what}:\n${this.#stderr.join("")}`));
+        else if (this.#process.exitCode !== null)
+          reject(new Error(`dev ended before ${what}:\n${this.#stderr.join("")}`));
         else return;
         this.#watchers.delete(look);
       };

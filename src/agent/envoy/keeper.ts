@@ -18,7 +18,10 @@ import { printAddress } from "../workloads.ts";
 import type { EnvoyAdmin } from "./admin.ts";
 import { adoptEnvoy, type EnvoyCommand, type EnvoyProcess, startEnvoy } from "./process.ts";
 
+/** Between two looks at an Envoy that is not configured yet; one that waits long is most likely waiting for a node. */
 const readyPollMs = 50;
+const lateReadyPollMs = 500;
+const lateAfterMs = 5_000;
 const drainPollMs = 50;
 /** How long a live Envoy may lack listeners before somebody looks whether their ports were taken. */
 const missingAfterMs = 2_000;
@@ -102,7 +105,8 @@ export class EnvoyKeeper {
         saidMs = nowMs;
         events.missing(missing, nowMs - sinceMs);
       }
-      await sleep(clock, readyPollMs, this.#stopping.signal).catch(() => {});
+      const pollMs = nowMs - sinceMs < lateAfterMs ? readyPollMs : lateReadyPollMs;
+      await sleep(clock, pollMs, this.#stopping.signal).catch(() => {});
     }
     return false;
   }

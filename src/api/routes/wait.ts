@@ -12,16 +12,18 @@ import type { ApiPorts } from "../server.ts";
 
 const defaultWaitMs = 30_000;
 
-export function routeWait(app: FastifyInstance, ports: ApiPorts): void {
+/** @param closing aborted when the node stops: who waits is answered then, with what is still pending. */
+export function routeWait(app: FastifyInstance, ports: ApiPorts, closing: AbortSignal): void {
   app.get("/v1/wait", async (request, reply) => {
     const query = queryOf(request, ["revision", "endpoints", "timeoutMs"]);
     const timeoutMs = query.integer("timeoutMs", { least: 0, most: limits.waitMs }) ?? defaultWaitMs;
     const controller = new AbortController();
     const timer = ports.clock.after(timeoutMs, () => controller.abort());
     reply.raw.on("close", () => controller.abort());
+    const signal = AbortSignal.any([controller.signal, closing]);
     try {
-      const position = await positionOf(ports, query.text("revision"), query.text("endpoints"), controller.signal);
-      const distribution = await waitAt(ports, position, controller.signal);
+      const position = await positionOf(ports, query.text("revision"), query.text("endpoints"), signal);
+      const distribution = await waitAt(ports, position, signal);
       return {
         ...distribution,
         revision: printPosition(ports.store, "records", position.records),

@@ -12,6 +12,8 @@ export interface Format {
   readonly pattern?: RegExp;
   readonly maxLength?: number;
   readonly check?: (text: string) => string | undefined;
+  /** Of a form that Istio takes and we do not yet: what to write meanwhile. Asked before the rest. */
+  readonly later?: (text: string) => string | undefined;
 }
 
 // Labels of hosts may have upper case, as in Istio; the model lowers them.
@@ -23,6 +25,8 @@ const retryWords: ReadonlySet<string> = new Set([
   ...["retriable-4xx", "refused-stream", "retriable-status-codes", "retriable-headers", "http3-post-connect-failure"],
   ...["cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"],
 ]);
+
+const laterProtocols = ["HTTPS", "TLS", "TCP", "GRPC-WEB", "MONGO", "REDIS", "MYSQL"];
 
 export const formats = {
   text: { wants: "text without control characters", check: printable, maxLength: 4_096 },
@@ -101,15 +105,16 @@ export const formats = {
   policyPath: {
     wants: 'a path: VALUE, PREFIX*, *SUFFIX, or "*"',
     maxLength: 4_096,
-    check: (text) =>
-      /\{\*{1,2}\}/.test(text)
-        ? "path templates ({*}, {**}) are not supported yet; write PREFIX* or *SUFFIX"
-        : (notEmpty(text) ?? printable(text)),
+    check: (text) => notEmpty(text) ?? printable(text),
+    later: (text) =>
+      /\{\*{1,2}\}/.test(text) ? "path templates are not supported yet; write PREFIX* or *SUFFIX" : undefined,
   },
   gatewayProtocol: {
     wants: "HTTP, HTTP2 or GRPC",
     maxLength: 16,
-    check: checkGatewayProtocol,
+    check: (text) => (["HTTP", "HTTP2", "GRPC"].includes(text.toUpperCase()) ? undefined : ""),
+    later: (text) =>
+      laterProtocols.includes(text.toUpperCase()) ? "is not supported yet; HTTP, HTTP2 and GRPC are" : undefined,
   },
   protocol: { wants: "a protocol, such as http, http2, grpc, tcp or tls", maxLength: 16, check: notEmpty },
   ip: {
@@ -149,6 +154,13 @@ export function checkFormat(name: FormatName, text: string): string | undefined 
   const wrong = format.check?.(text);
   if (wrong === undefined) return undefined;
   return wrong === "" ? wanted : `${quoted}: ${wrong}`;
+}
+
+/** What to write instead of a form that is not supported yet; undefined: it is none. */
+export function unsupportedForm(name: FormatName, text: string): string | undefined {
+  const format: Format = formats[name];
+  const instead = format.later?.(text);
+  return instead === undefined ? undefined : `${shown(text)}: ${instead}`;
 }
 
 /** Quoted, escaped, cut: safe in a message, whatever it holds. */
@@ -220,11 +232,4 @@ function checkRetryOn(text: string): string | undefined {
     }
   }
   return undefined;
-}
-
-function checkGatewayProtocol(text: string): string | undefined {
-  const upper = text.toUpperCase();
-  if (["HTTP", "HTTP2", "GRPC"].includes(upper)) return undefined;
-  const later = ["HTTPS", "TLS", "TCP", "GRPC-WEB", "MONGO", "REDIS", "MYSQL"].includes(upper);
-  return later ? "is not supported yet; HTTP, HTTP2 and GRPC are" : "";
 }

@@ -11,6 +11,7 @@ export class FakeAgent {
   readonly withdrawn: string[] = [];
   /** What a new session is told at once. */
   greeting: readonly RunEvent[] = [];
+  workloads: readonly { readonly workload: string; readonly admin: string }[] = [];
   /** Instead: a refusal. */
   refusal: { readonly status: number; readonly detail: string } | undefined;
   #server: Server | undefined;
@@ -30,6 +31,10 @@ export class FakeAgent {
 
   async listen(): Promise<void> {
     const server = createServer((request, response) => {
+      if (request.method === "GET") {
+        response.end(JSON.stringify({ host: "h1", pid: process.pid, attested: true, workloads: this.workloads }));
+        return;
+      }
       if (request.method === "DELETE") {
         this.withdrawn.push((request.url ?? "").split("/").at(-1) ?? "");
         response.writeHead(204).end();

@@ -1,0 +1,230 @@
+/** What each kind refuses and warns of beyond its fields' types. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseResources } from "../../src/resources/parse.ts";
+import { document } from "./support/reading.ts";
+
+interface Case {
+  readonly spec: string;
+  /** "CODE field" of each problem, in order. */
+  readonly told: readonly string[];
+}
+
+function check(kind: string, cases: Readonly<Record<string, Case>>): void {
+  for (const [name, { spec, told }] of Object.entries(cases)) {
+    test(`${kind}: ${name}`, () => {
+      const { problems } = parseResources({ text: document(kind, spec) });
+      assert.deepEqual(
+        problems.map(({ code, field }) => `${code} ${field}`),
+        told,
+        JSON.stringify(problems, undefined, 1),
+      );
+    });
+  }
+}
+
+const to = "route: [{destination: {host: a}}]";
+
+check("VirtualService", {
+  "nothing to route": { spec: "hosts: [a]", told: ["MSH1204 spec.http"] },
+  "no hosts": { spec: `http: [{${to}}]`, told: ["MSH1204 spec.hosts"] },
+  "an empty list of routes": { spec: "hosts: [a]\nhttp: []", told: ["MSH1210 spec.http"] },
+  "a route without destinations": { spec: "hosts: [a]\nhttp: [{route: []}]", told: ["MSH1210 spec.http[0].route"] },
+  "a null item": { spec: `hosts: [a]\nhttp:\n  -\n  - ${to}`, told: ["MSH1211 spec.http[0]"] },
+  "a host that another covers": {
+    spec: `hosts: ['*.shop.com', a.shop.com]\nhttp: [{${to}}]`,
+    told: ["MSH1302 spec.hosts[1]"],
+  },
+  "a host twice": { spec: `hosts: [a, A]\nhttp: [{${to}}]`, told: ["MSH1302 spec.hosts[1]"] },
+  "two ways to match a path": {
+    spec: `hosts: [a]\nhttp: [{match: [{uri: {exact: /, prefix: /}}], ${to}}]`,
+    told: ["MSH1209 spec.http[0].match[0].uri"],
+  },
+  "a header without a match": {
+    spec: `hosts: [a]\nhttp: [{match: [{headers: {x: }}], ${to}}]`,
+    told: ["MSH1211 spec.http[0].match[0].headers.x"],
+  },
+  "weights of 0": {
+    spec: "hosts: [a]\nhttp: [{route: [{destination: {host: a}}, {destination: {host: b}, weight: 0}]}]",
+    told: ["MSH1303 spec.http[0].route"],
+  },
+  "a weight below 0": {
+    spec: "hosts: [a]\nhttp: [{route: [{destination: {host: a}, weight: -1}]}]",
+    told: ["MSH1206 spec.http[0].route[0].weight"],
+  },
+  "odd weights are taken": {
+    spec: "hosts: [a]\nhttp: [{route: [{destination: {host: a}, weight: 7}, {destination: {host: b}, weight: 2}]}]",
+    told: [],
+  },
+  "retries without attempts": {
+    spec: `hosts: [a]\nhttp: [{${to}, retries: {perTryTimeout: 1s}}]`,
+    told: ["MSH1304 spec.http[0].retries"],
+  },
+  "no retries at all are fine": { spec: `hosts: [a]\nhttp: [{${to}, retries: {attempts: 0}}]`, told: [] },
+  "an unknown retry condition": {
+    spec: `hosts: [a]\nhttp: [{${to}, retries: {attempts: 1, retryOn: '5xx, reset'}}]`,
+    told: ["MSH1207 spec.http[0].retries.retryOn"],
+  },
+  "a timeout of 0": { spec: `hosts: [a]\nhttp: [{${to}, timeout: 0s}]`, told: ["MSH1208 spec.http[0].timeout"] },
+  "a timeout without unit": { spec: `hosts: [a]\nhttp: [{${to}, timeout: 3}]`, told: ["MSH1203 spec.http[0].timeout"] },
+  "a route behind one that takes all": {
+    spec: `hosts: [a]\nhttp: [{${to}}, {match: [{uri: {exact: /}}], ${to}}]`,
+    told: ["MSH1314 spec.http[1]"],
+  },
+  "a method in lower case never matches": {
+    spec: `hosts: [a]\nhttp: [{match: [{method: {exact: get}}], ${to}}]`,
+    told: ["MSH1313 spec.http[0].match[0].method"],
+  },
+  "exportTo that contradicts itself": {
+    spec: `hosts: [a]\nexportTo: ['.', shop, '*']\nhttp: [{${to}}]`,
+    told: ["MSH1305 spec.exportTo[1]", "MSH1305 spec.exportTo"],
+  },
+  "a gateway by its old name, and the root namespace by its other": {
+    spec: `hosts: [a]\ngateways: [edge.istio-system.svc.cluster.local, istio-system/edge]\nhttp: [{${to}}]`,
+    told: ["MSH1212 spec.gateways[0]", "MSH1108 spec.gateways[0]", "MSH1108 spec.gateways[1]"],
+  },
+  "what Istio has and we have not": {
+    spec: `hosts: [a]\ntcp: []\nhttp: [{${to}, rewrite: {uri: /}}, {match: [{queryParams: {}}], ${to}}]`,
+    told: ["MSH1202 spec.tcp", "MSH1202 spec.http[0].rewrite", "MSH1202 spec.http[1].match[0].queryParams"],
+  },
+});
+
+check("DestinationRule", {
+  "no host": { spec: "subsets: []", told: ["MSH1204 spec.host"] },
+  "the host of all": { spec: "host: '*'\ntrafficPolicy: {tls: {mode: DISABLE}}", told: [] },
+  "an empty policy": { spec: "host: a\ntrafficPolicy: {}", told: ["MSH1210 spec.trafficPolicy"] },
+  "an empty pool": {
+    spec: "host: a\ntrafficPolicy: {connectionPool: {}}",
+    told: ["MSH1210 spec.trafficPolicy.connectionPool"],
+  },
+  "a subset twice": {
+    spec: "host: a\nsubsets: [{name: v1}, {name: v1}]",
+    told: ["MSH1306 spec.subsets[1].name"],
+  },
+  "the old name of a balancer": {
+    spec: "host: a\ntrafficPolicy: {loadBalancer: {simple: LEAST_CONN}}",
+    told: ["MSH1212 spec.trafficPolicy.loadBalancer.simple"],
+  },
+  "a balancer nobody knows": {
+    spec: "host: a\ntrafficPolicy: {loadBalancer: {simple: round_robin}}",
+    told: ["MSH1205 spec.trafficPolicy.loadBalancer.simple"],
+  },
+  "TLS to the outside is not supported yet": {
+    spec: "host: a\ntrafficPolicy: {tls: {mode: SIMPLE}}",
+    told: ["MSH1202 spec.trafficPolicy.tls.mode"],
+  },
+  "a port twice, and one without settings": {
+    spec: "host: a\ntrafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: DISABLE}}, {port: {number: 80}}]}",
+    told: ["MSH1306 spec.trafficPolicy.portLevelSettings[1].port", "MSH1210 spec.trafficPolicy.portLevelSettings[1]"],
+  },
+  "ejection is not supported yet": {
+    spec: "host: a\ntrafficPolicy: {outlierDetection: {consecutive5xxErrors: 5}}",
+    told: ["MSH1202 spec.trafficPolicy.outlierDetection"],
+  },
+});
+
+check("PeerAuthentication", {
+  "an empty one": { spec: "mtls: {}", told: [] },
+  "an unknown mode": { spec: "mtls: {mode: strict}", told: ["MSH1205 spec.mtls.mode"] },
+  "ports without a selector": {
+    spec: "portLevelMtls: {8080: {mode: DISABLE}}",
+    told: ["MSH1307 spec.portLevelMtls"],
+  },
+  "a port that is none": {
+    spec: "selector: {matchLabels: {app: a}}\nportLevelMtls: {80800: {mode: DISABLE}}",
+    told: ['MSH1207 spec.portLevelMtls["80800"]'],
+  },
+  "a selector that selects everything": { spec: "selector: {}\nmtls: {mode: STRICT}", told: ["MSH1311 spec.selector"] },
+});
+
+const from = "from: [{source: {principals: [a]}}]";
+
+check("AuthorizationPolicy", {
+  "an ALLOW without rules": { spec: "action: ALLOW", told: [] },
+  "a DENY without rules": { spec: "action: DENY", told: ["MSH1308 spec"] },
+  "a DENY of everything": { spec: "action: DENY\nrules: [{}]", told: [] },
+  "a null rule": { spec: "rules:\n  -", told: ["MSH1211 spec.rules[0]"] },
+  "an empty from": { spec: "rules: [{from: []}]", told: ["MSH1210 spec.rules[0].from"] },
+  "a from without source": { spec: "rules: [{from: [{}]}]", told: ["MSH1204 spec.rules[0].from[0].source"] },
+  "an empty source": { spec: "rules: [{from: [{source: {}}]}]", told: ["MSH1210 spec.rules[0].from[0].source"] },
+  "an empty operation": { spec: "rules: [{to: [{operation: {}}]}]", told: ["MSH1210 spec.rules[0].to[0].operation"] },
+  "an empty list of values": {
+    spec: "rules: [{from: [{source: {principals: []}}]}]",
+    told: ["MSH1210 spec.rules[0].from[0].source.principals"],
+  },
+  "a null list of values beside none": {
+    spec: "rules: [{from: [{source: {principals: }}]}]",
+    told: ["MSH1210 spec.rules[0].from[0].source"],
+  },
+  "an empty value": {
+    spec: "rules: [{from: [{source: {principals: ['']}}]}]",
+    told: ["MSH1207 spec.rules[0].from[0].source.principals[0]"],
+  },
+  "conditions that are not supported yet are never ignored": {
+    spec: `rules: [{${from}, when: [{key: source.ip}]}, {from: [{source: {ipBlocks: [10.0.0.0/8], requestPrincipals: ['*']}}]}]`,
+    told: [
+      "MSH1202 spec.rules[0].when",
+      "MSH1202 spec.rules[1].from[0].source.ipBlocks",
+      "MSH1202 spec.rules[1].from[0].source.requestPrincipals",
+    ],
+  },
+  "actions that are not supported yet": {
+    spec: "action: CUSTOM\nprovider: {name: x}",
+    told: ["MSH1202 spec.action", "MSH1202 spec.provider"],
+  },
+  "a path template": {
+    spec: "rules: [{to: [{operation: {paths: ['/a/{*}/b']}}]}]",
+    told: ["MSH1202 spec.rules[0].to[0].operation.paths[0]"],
+  },
+  "a port without quotes": {
+    spec: "rules: [{to: [{operation: {ports: [8080]}}]}]",
+    told: ["MSH1203 spec.rules[0].to[0].operation.ports[0]"],
+  },
+  "a DENY by HTTP alone says what it does to TCP": {
+    spec: "action: DENY\nrules: [{to: [{operation: {paths: [/admin]}}]}]",
+    told: ["MSH1310 spec.rules[0]"],
+  },
+  "values that never match": {
+    spec: "rules: [{from: [{source: {principals: ['spiffe://a', 'a/ns/istio-system/sa/x', 'a*b']}}], to: [{operation: {methods: [get]}}]}]",
+    told: [
+      "MSH1313 spec.rules[0].from[0].source.principals[0]",
+      "MSH1313 spec.rules[0].from[0].source.principals[1]",
+      "MSH1312 spec.rules[0].from[0].source.principals[2]",
+      "MSH1313 spec.rules[0].to[0].operation.methods[0]",
+    ],
+  },
+});
+
+test("AuthorizationPolicy: a dry run is refused, for it would be enforced", () => {
+  const metadata = "{name: x, annotations: {istio.io/dry-run: 'true'}}";
+  const { resources, problems } = parseResources({ text: document("AuthorizationPolicy", "action: ALLOW", metadata) });
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ["MSH1309"],
+  );
+  assert.deepEqual(resources, []);
+});
+
+const port = "{number: 80, name: http, protocol: HTTP}";
+
+check("Gateway", {
+  "no servers": { spec: "selector: {istio: x}", told: ["MSH1204 spec.servers"] },
+  "no hosts": { spec: `servers: [{port: ${port}}]`, told: ["MSH1204 spec.servers[0].hosts"] },
+  "no port": { spec: "servers: [{hosts: ['*']}]", told: ["MSH1204 spec.servers[0].port"] },
+  "TLS is not supported yet": {
+    spec: "servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE}}]",
+    told: ["MSH1202 spec.servers[0].port.protocol", "MSH1202 spec.servers[0].tls"],
+  },
+  "a port's name twice": {
+    spec: `servers: [{port: ${port}, hosts: [a]}, {port: ${port}, hosts: [b]}]`,
+    told: ["MSH1306 spec.servers[1].port.name"],
+  },
+  "a port with two protocols": {
+    spec: `servers: [{port: ${port}, hosts: [a]}, {port: {number: 80, name: g, protocol: grpc}, hosts: [b]}]`,
+    told: ["MSH1306 spec.servers[1].port.protocol"],
+  },
+  "a bad namespace before a host": {
+    spec: `servers: [{port: ${port}, hosts: ['A B/x.com']}]`,
+    told: ["MSH1207 spec.servers[0].hosts[0]"],
+  },
+});

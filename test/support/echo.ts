@@ -1,0 +1,77 @@
+/** Applications for a mesh under test: they answer with what reached them, and remember it. */
+import { createServer as createHttpServer, type IncomingMessage } from "node:http";
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
+
+/** One request as the application saw it. */
+export interface Reached {
+  readonly method: string;
+  /** The request target as it stood in the request line. */
+  readonly url: string;
+  /** Name, value, name, value, … as they came. */
+  readonly headers: readonly string[];
+}
+
+export interface Echo {
+  readonly port: number;
+  /** What reached it since the last call. */
+  takeReached(): readonly Reached[];
+  close(): void;
+}
+
+/** Answers 200 with the request as JSON. */
+export async function startHttpEcho(): Promise<Echo> {
+  const reached: Reached[] = [];
+  const server = createHttpServer((request, response) => {
+    const seen = seenIn(request);
+    reached.push(seen);
+    request.resume();
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify(seen));
+  });
+  const port = await listening(server);
+  return {
+    port,
+    takeReached: () => reached.splice(0),
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function seenIn(request: IncomingMessage): Reached {
+  return { method: request.method ?? "", url: request.url ?? "", headers: request.rawHeaders };
+}
+
+/** Greets with "hello\n" at the first byte, then sends back what it gets; what reached it is one entry a connection. */
+export async function startTcpEcho(): Promise<Echo> {
+  const reached: Reached[] = [];
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      reached.push({ method: "TCP", url: "", headers: [] });
+      socket.write("hello\n");
+    });
+    socket.on("data", (data) => socket.write(data));
+    socket.on("end", () => socket.end());
+  });
+  const port = await listening(server);
+  return {
+    port,
+    takeReached: () => reached.splice(0),
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function listening(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+  });
+}
