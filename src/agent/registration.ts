@@ -1,7 +1,7 @@
 /**
- * Tells a node the whole of what runs here. A set is sent at every change and whenever a node asks for it; changes that
- * come while one is under way go together in the next, and a failed call is repeated with the set of that moment. Only
- * what a node refuses for good (a malformed set) fails those who wait for it.
+ * Tells a node the whole of what runs here. A set is sent at every change and whenever a node asks for it; changes of
+ * one turn go together, and so do those that come while a set is under way; a failed call is repeated with the set of
+ * that moment. Only what a node refuses for good (a malformed set) fails those who wait for it.
  */
 import type { WorkloadSet, WorkloadSetReply } from "../certificates/attestation/protocol.ts";
 import { WeftError } from "../platform/error.ts";
@@ -36,7 +36,12 @@ export class Registration {
     const told = new Promise<WorkloadSetReply>((resolve, reject) => {
       this.#waiters = [...this.#waiters, { change, resolve, reject }];
     });
-    if (!this.#sending) void this.#sendAll();
+    if (!this.#sending) {
+      this.#sending = true;
+      // Not before the turn ends: while an agent adopts its runs one by one, the set of this moment lacks the others,
+      // and what a set lacks is withdrawn.
+      queueMicrotask(() => void this.#sendAll());
+    }
     return told;
   }
 
@@ -49,7 +54,6 @@ export class Registration {
   }
 
   async #sendAll(): Promise<void> {
-    this.#sending = true;
     while (this.#told < this.#changes) await this.#send();
     this.#sending = false;
   }

@@ -24,16 +24,16 @@ export interface Flow {
 }
 
 interface Change {
-  /** Makes the change. Made again until it succeeds. */
+  /** Makes the change, and answers where it stands. Made again until it succeeds. */
   make(): Promise<Record<string, string>>;
-  /** What a request through each sidecar shows when the change has come. */
-  seen(via: string): Promise<boolean>;
+  /** Which way a request through this sidecar goes; `nowhere` when it fails. */
+  seen(via: string): Promise<"new" | "old" | "nowhere">;
 }
 
 export class ConfigurationFlow {
   readonly #mesh: Mesh;
   readonly #backends: readonly Server[];
-  #turn = 0;
+  #changes = 0;
 
   private constructor(mesh: Mesh, backends: readonly Server[]) {
     this.#mesh = mesh;
@@ -54,8 +54,11 @@ export class ConfigurationFlow {
 
   /** @param sinceMs from which the times count, on performance.now()'s clock. */
   async flows(sinceMs: number): Promise<Flow> {
-    const turn = this.#turn++ % 2;
-    const [routes, endpoints] = await Promise.all([this.#flow(this.#route(turn)), this.#flow(this.#endpoint(turn))]);
+    const change = this.#changes++;
+    const [routes, endpoints] = await Promise.all([
+      this.#flow(this.#route(change)),
+      this.#flow(this.#endpoint(change)),
+    ]);
     return {
       routesMs: routes.doneMs - sinceMs,
       endpointsMs: endpoints.doneMs - sinceMs,
@@ -67,49 +70,61 @@ export class ConfigurationFlow {
     const giveUp = AbortSignal.timeout(patienceMs);
     const position = await insist(giveUp, () => change.make());
     await insist(giveUp, () => this.#distributed(position));
+    let stale = 0;
     const sidecars = this.#mesh.ready.workloads.flatMap(({ outbound }) => outbound ?? []);
-    const seen = await Promise.all(sidecars.map((via) => change.seen(via)));
-    const doneMs = performance.now();
-    const stale = seen.filter((one) => !one).length;
-    if (stale > 0)
-      await insist(giveUp, async () => must((await Promise.all(sidecars.map(change.seen))).every(Boolean)));
-    return { doneMs: stale > 0 ? performance.now() : doneMs, stale };
+    await insist(giveUp, async () => {
+      const seen = await Promise.all(sidecars.map((via) => change.seen(via).catch(() => "nowhere")));
+      stale += seen.filter((way) => way === "old").length;
+      must(seen.every((way) => way === "new"));
+    });
+    return { doneMs: performance.now(), stale };
   }
 
-  #route(turn: number): Change {
-    const version = turn === 0 ? "v1" : "v3";
-    const document = `{apiVersion: networking.mesh.io/v1, kind: VirtualService, metadata: {name: reviews}, spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: ${version}}}]}]}}`;
+  /** Weights change for everybody; a request that carries this change's number is sent to v3 by this change alone. */
+  #route(change: number): Change {
+    const [v1, v2] = change % 2 === 0 ? [90, 10] : [50, 50];
+    const document = `apiVersion: networking.mesh.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+    - match: [{headers: {x-change: {exact: "${change}"}}}]
+      route: [{destination: {host: reviews, subset: v3}}]
+    - route:
+        - {destination: {host: reviews, subset: v1}, weight: ${v1}}
+        - {destination: {host: reviews, subset: v2}, weight: ${v2}}
+`;
     return {
-      make: async () => {
-        const { revision } = await this.#call<{ revision: string }>("/v1/apply", { method: "POST", body: document });
-        return { revision };
-      },
+      make: () =>
+        this.#call<{ revision: string }>("/v1/apply", { method: "POST", body: document }).then(({ revision }) => ({
+          revision,
+        })),
       seen: async (via) => {
-        const { status, body } = await send({ via, host: "reviews:9080", path: "/reviews/0" });
-        return status === 200 && JSON.parse(body).version === version;
+        const headers = { "x-change": String(change) };
+        const { status, body } = await send({ via, host: "reviews:9080", path: "/reviews/0", headers });
+        if (status !== 200) return "nowhere";
+        return JSON.parse(body).version === "v3" ? "new" : "old";
       },
     };
   }
 
-  #endpoint(turn: number): Change {
+  #endpoint(change: number): Change {
+    const turn = change % 2;
     const backend = this.#backends[turn];
     if (!backend) throw new Error(`no backend ${turn}`);
-    const set = {
+    const body = JSON.stringify({
       ports: [{ name: "http", port: 9099, protocol: "http" }],
       endpoints: [{ id: "backend", address: "127.0.0.1", ports: { http: portOf(backend) } }],
-    };
+    });
+    const path = "/v1/endpoints/default/probe?source=test";
     return {
-      make: async () => {
-        const body = JSON.stringify(set);
-        const { token } = await this.#call<{ token: string }>("/v1/endpoints/default/probe?source=test", {
-          method: "PUT",
-          body,
-        });
-        return { endpoints: token };
-      },
+      make: () =>
+        this.#call<{ token: string }>(path, { method: "PUT", body }).then(({ token }) => ({ endpoints: token })),
       seen: async (via) => {
         const { status, body } = await send({ via, host: "probe:9099" });
-        return status === 200 && body === String(turn);
+        if (status !== 200) return "nowhere";
+        return body === String(turn) ? "new" : "old";
       },
     };
   }

@@ -111,7 +111,8 @@ export class Mesh {
     const { nodes, nats, agents, workloads } = this.ready;
     const first = [...nodes, ...nats, ...agents].find((part) => part.name === name)?.pid;
     const envoy = workloads.find((workload) => `${workload.name}/envoy` === name)?.pids.envoy;
-    return restarted?.pid ?? first ?? envoy;
+    const app = workloads.find((workload) => workload.name === name)?.pids.command;
+    return restarted?.pid ?? first ?? envoy ?? app;
   }
 
   workload(name: string): ReadyWorkload {
