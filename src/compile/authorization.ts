@@ -42,8 +42,10 @@ export function accessOf(policies: readonly AuthorizationPolicy[], port: AccessP
       .flatMap((policy) => policy.rules.flatMap((rule, index) => accessRule(policy, rule, index, port) ?? []));
   const deny = rulesOf("deny");
   const allow = policies.some(({ action }) => action === "allow") ? rulesOf("allow") : undefined;
-  const plainPathsOnly = [...deny, ...(allow ?? [])].some(({ to }) => to.some(({ paths }) => constrains(paths)));
-  return { deny, ...(allow ? { allow } : {}), plainPathsOnly };
+  const operations = [...deny, ...(allow ?? [])].flatMap(({ to }) => to);
+  const plainPathsOnly = operations.some(({ paths }) => constrains(paths));
+  const plainHostsOnly = operations.some(({ hosts }) => constrains(hosts));
+  return { deny, ...(allow ? { allow } : {}), plainPathsOnly, plainHostsOnly };
 }
 
 function accessRule(

@@ -56,7 +56,7 @@ export function checkObjects({ mesh, candidates, removed = [], validate }: Check
 
 function problemsOf(object: ObjectRef, item: Item, validate: Validate): readonly Problem[] {
   return validate(item).map(({ path, message }) => ({
-    code: "MSH1501",
+    code: "MSH1601",
     severity: "error",
     object: `${object.kind.toLowerCase()} ${object.namespace}/${object.name}`,
     message: `would make Envoy refuse ${item.type} ${item.name}: ${path}: ${message}; change what leads to it`,

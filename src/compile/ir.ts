@@ -184,6 +184,8 @@ export interface Access {
   readonly allow?: readonly AccessRule[];
   /** Some rule reads paths: a path that applications read in more than one way is refused. */
   readonly plainPathsOnly: boolean;
+  /** Some rule reads hosts: a Host that is not one name or address with a port at most is refused. */
+  readonly plainHostsOnly: boolean;
 }
 
 /** From any of `from` and to any of `to`; an empty list does not constrain. */

@@ -21,18 +21,34 @@ type Principal = MessageInitShape<typeof PrincipalSchema>;
 type Policy = MessageInitShape<typeof PolicySchema>;
 
 /**
- * Paths that applications read in more than one way: repeated or escaped slashes, backslashes, dot segments with a
- * parameter. Where a policy reads paths they are refused; dot segments alone are resolved before any policy is asked.
+ * Paths that applications read in more than one way: repeated or escaped slashes, backslashes, empty and dot segments
+ * with a parameter. Where a policy reads paths they are refused; dot segments alone are resolved before any policy is
+ * asked.
  */
-const ambiguousPath = "(?i).*(//|\\\\|%2f|%5c|/(\\.|%2e){1,2};).*";
+const ambiguousPath = "(?i).*(//|\\\\|%2f|%5c|/(\\.|%2e){0,2}(;|%3b)).*";
+
+/**
+ * A Host that everybody reads alike: a name or an address, and a port. Envoy joins a Host sent twice with a comma and
+ * takes `user@name`, `name%2ecom` and `name:http` as they are; where a policy reads hosts those are refused.
+ */
+const plainHost = "(\\[[0-9A-Fa-f:.]+\\]|[0-9A-Za-z_-]+(\\.[0-9A-Za-z_-]+)*\\.?)(:[0-9]*)?";
 
 /** Undefined: nothing is denied. */
-export function denyRules({ deny, plainPathsOnly }: Access): RBAC | undefined {
-  if (deny.length === 0 && !plainPathsOnly) return undefined;
-  const guard: [string, Policy][] = plainPathsOnly
-    ? [["ambiguous-path", { permissions: [path(regexMatcher(ambiguousPath))], principals: [anybody] }]]
-    : [];
-  return rules(RBAC_Action.DENY, [...guard, ...deny.map(named)]);
+export function denyRules(access: Access): RBAC | undefined {
+  const policies = [...guards(access), ...access.deny.map(named)];
+  return policies.length === 0 ? undefined : rules(RBAC_Action.DENY, policies);
+}
+
+function guards({ plainPathsOnly, plainHostsOnly }: Access): readonly [string, Policy][] {
+  const guard = (name: string, refused: Permission): [string, Policy] => [
+    name,
+    { permissions: [refused], principals: [anybody] },
+  ];
+  const notPlain: Permission = { rule: { case: "notRule", value: header(":authority", regexMatcher(plainHost)) } };
+  return [
+    ...(plainPathsOnly ? [guard("ambiguous-path", path(regexMatcher(ambiguousPath)))] : []),
+    ...(plainHostsOnly ? [guard("ambiguous-host", notPlain)] : []),
+  ];
 }
 
 /** Undefined: no ALLOW policy speaks. */
@@ -94,8 +110,8 @@ function host(match: ValueMatch): Permission {
   if (match.kind === "present") return header(name, regexMatcher(".+"));
   if (match.kind === "prefix") return header(name, stringMatcher("prefix", match.value, true));
   const wild = match.kind === "suffix" ? ".*" : "";
-  if (/:\d+$/.test(match.value)) return header(name, regexMatcher(`(?i)${wild}${literal(match.value)}`));
-  return header(name, regexMatcher(`(?i)${wild}${literal(match.value)}\\.?(:[0-9]*)?`));
+  const [, hostOnly = match.value, port] = /^(.*?)(:\d+)?$/.exec(match.value) ?? [];
+  return header(name, regexMatcher(`(?i)${wild}${literal(hostOnly)}\\.?${port ?? "(:[0-9]*)?"}`));
 }
 
 function principal({ principals, namespaces }: SourceMatch): Principal {

@@ -60,6 +60,6 @@ export function agentId(trustDomain: TrustDomain, hostName: string): SpiffeId {
 
 export function agentOf(id: string): { readonly trustDomain: TrustDomain; readonly hostName: string } | undefined {
   const parsed = parseSpiffeId(id);
-  if (!parsed || parsed.segments.length !== 2 || parsed.segments[0] !== "agent") return undefined;
+  if (parsed?.segments.length !== 2 || parsed.segments[0] !== "agent") return undefined;
   return { trustDomain: parsed.trustDomain, hostName: parsed.segments[1] ?? "" };
 }

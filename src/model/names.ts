@@ -56,7 +56,7 @@ export function serviceOfHost(host: Host): ServiceRef | undefined {
 
 /**
  * The host that a user's word in an object of `namespace` means, as Istio reads it: a word without a dot is a service
- * of the object's own namespace, NAME.NS and NAME.NS.svc are completed, anything else is a full name.
+ * of the object's own namespace, NAME.NS.svc is completed, anything else is taken as a full name.
  */
 export function resolveHost(word: string, namespace: Namespace): Host {
   const lower = word.toLowerCase();

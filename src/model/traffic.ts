@@ -35,7 +35,7 @@ export interface DestinationRule {
   readonly host: Host;
   readonly exportTo: readonly string[];
   readonly settings: TrafficSettings;
-  /** Over the rule's own settings for one service port. */
+  /** Instead of the rule's own settings, for one service port. */
   readonly portSettings: Readonly<Record<number, TrafficSettings>>;
   readonly subsets: readonly Subset[];
   readonly createdAt: number;

@@ -207,6 +207,8 @@ export const limits = {
   devIngressMs: 60_000,
   /** dev: from SIGTERM to SIGKILL of a part, ms; a node hands over and an agent drains in less. */
   devStopMs: 15_000,
+  /** dev: the same for what an earlier, killed run left: there is no node any more with which an agent could settle. */
+  devLeftoverStopMs: 1_000,
   /** dev: how long a process may take to be gone after SIGKILL, ms. */
   devKillMs: 5_000,
   /** dev: between two looks at what has no event to wait for, ms. */

@@ -99,6 +99,8 @@ export const problemCodes = {
   MSH1503: error("Too many endpoints of one source for one service.", "Split the service, or the source."),
   MSH1504: error("An endpoint that speaks the mesh's mTLS has no identity.", "Add `serviceAccount`."),
   MSH1505: error("Unknown protocol.", "http, http2, grpc, grpc-web, tcp, tls, https, mongo, redis, mysql, postgres."),
+  // What it would lead to (compile/check.ts)
+  MSH1601: error("Envoy would refuse what the object leads to.", "Change the field that the message points at."),
 } as const satisfies Readonly<Record<`MSH${number}`, ProblemKind>>;
 
 export type ProblemCode = keyof typeof problemCodes;

@@ -124,7 +124,7 @@ class MeshRun {
     if (left.length === 0) return;
     const names = left.map(({ name, pid }) => `${name} (${pid})`).join(", ");
     await console.step(`ended what an earlier run left: ${names}`, () =>
-      endProcesses(left, context.clock, limits.devKillMs),
+      endProcesses(left, context.clock, limits.devLeftoverStopMs),
     );
   }
 

@@ -70,26 +70,42 @@ function joined(a, b) {
   return a === "unknown" ? b : "mixed";
 }
 
-/** Longest way from a start; in a circle of calls, each box counts once. */
+/** Longest way from a start. Each box and line is looked at once, however many ways there are. */
 function layersOf(boxes, lines) {
-  const before = new Map([...boxes.keys()].map((key) => [key, []]));
-  for (const { from, to } of lines) if (from !== to) before.get(to.key).push(from.key);
+  const forward = forwardOnly(boxes, lines);
   const depths = new Map();
-  const depth = (key, way) => {
-    if (depths.has(key)) return depths.get(key);
-    const earlier = before.get(key).filter((other) => !way.has(other));
-    const further = new Set(way).add(key);
-    const found = earlier.length > 0 ? 1 + Math.max(...earlier.map((other) => depth(other, further))) : 0;
-    if (way.size === 0) depths.set(key, found);
-    return found;
+  const depth = (box) => {
+    if (!depths.has(box)) depths.set(box, Math.max(0, ...forward.into(box).map((earlier) => 1 + depth(earlier))));
+    return depths.get(box);
   };
   const layers = [];
   for (const box of boxes.values()) {
-    const at = depth(box.key, new Set());
+    const at = depth(box);
     layers[at] ??= [];
     layers[at].push(box);
   }
-  return layers.filter(Boolean);
+  return layers;
+}
+
+/** The lines without those that close a circle of calls, seen from where calls enter. */
+function forwardOnly(boxes, lines) {
+  const onward = new Map([...boxes.values()].map((box) => [box, []]));
+  const into = new Map([...boxes.values()].map((box) => [box, []]));
+  for (const { from, to } of lines) onward.get(from).push(to);
+  const called = new Set(lines.filter(({ from, to }) => from !== to).map(({ to }) => to));
+  const state = new Map();
+  const visit = (box) => {
+    state.set(box, "open");
+    for (const next of onward.get(box)) {
+      if (state.get(next) === "open") continue;
+      into.get(next).push(box);
+      if (!state.has(next)) visit(next);
+    }
+    state.set(box, "done");
+  };
+  const starts = [...boxes.values()].sort((a, b) => Number(called.has(a)) - Number(called.has(b)));
+  for (const box of starts) if (!state.has(box)) visit(box);
+  return { into: (box) => into.get(box) };
 }
 
 /** By name and version, then by where their callers stand, so that lines cross little and nothing jumps about. */

@@ -1,0 +1,127 @@
+/**
+ * Watches the certificate that each sidecar serves while it is renewed again and again under load: fresh handshakes at a
+ * steady rate, before, at and after every change of the serial number.
+ */
+import { setTimeout as wait } from "node:timers/promises";
+import type { Mesh } from "./mesh.ts";
+import { demoLoad, type LoadReport, stopLoads } from "./steady_load.ts";
+import { type Handshake, handshake, identityOf, type WorkloadIdentity } from "./workload_identity.ts";
+
+export interface RotationOptions {
+  /** How many changes of the watched sidecar's certificate to see. */
+  readonly rotations: number;
+  readonly handshakesPerSecond: number;
+  readonly requestsPerSecond: number;
+  /** For one rotation, ms; then the report shows fewer. */
+  readonly patienceMs: number;
+}
+
+export interface RotationReport extends LoadReport {
+  readonly handshakes: number;
+  readonly failures: readonly string[];
+  /** Serial numbers served by the watched sidecar, in order. */
+  readonly serials: readonly string[];
+  /** For each rotation, of the handshakes nearest to it: how many there were, and how many failed. */
+  readonly around: readonly { readonly made: number; readonly failed: number }[];
+  /** Rotations of each of the other sidecars in the same time. */
+  readonly others: Readonly<Record<string, number>>;
+}
+
+const watched = "reviews-v1";
+const client = "productpage-v1";
+/** Half of them before the change, half after. */
+const nearest = 100;
+
+export async function watchRotations(mesh: Mesh, options: RotationOptions): Promise<RotationReport> {
+  const loads = demoLoad(mesh.ready.ingress, mesh.workload(client).outbound ?? "", options.requestsPerSecond);
+  const callers = await Callers.start(mesh, options.handshakesPerSecond);
+  const endsMs = performance.now() + options.patienceMs * options.rotations;
+  while (!callers.complete(options.rotations) && performance.now() < endsMs) await wait(100);
+  const all = await callers.stop();
+  const mine = all.get(watched) ?? [];
+  const everything = [...all.values()].flat();
+  const others = [...all]
+    .filter(([name]) => name !== watched)
+    .map(([name, made]) => [name, changes(made).length] as const);
+  return {
+    ...(await stopLoads(loads)),
+    handshakes: everything.length,
+    failures: everything.flatMap(({ failure }) => failure ?? []),
+    serials: serialsOf(mine),
+    around: changes(mine).map((at) => around(mine, at)),
+    others: Object.fromEntries(others),
+  };
+}
+
+/** Opens connections to every sidecar with the client's newest identity; most of them to the watched one. */
+class Callers {
+  readonly #mesh: Mesh;
+  readonly #made = new Map<string, Handshake[]>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #underWay = new Set<Promise<void>>();
+  #identity: WorkloadIdentity;
+
+  private constructor(mesh: Mesh, identity: WorkloadIdentity) {
+    this.#mesh = mesh;
+    this.#identity = identity;
+  }
+
+  static async start(mesh: Mesh, perSecond: number): Promise<Callers> {
+    const callers = new Callers(mesh, await identityOf(mesh, client));
+    for (const { name, inbound } of mesh.ready.workloads) {
+      if (inbound === null) continue;
+      callers.#made.set(name, []);
+      const periodMs = name === watched ? 1_000 / perSecond : 1_000;
+      callers.#timers.push(setInterval(() => callers.#track(callers.#call(name, inbound)), periodMs));
+    }
+    const renew = async () => {
+      callers.#identity = await identityOf(mesh, client);
+    };
+    callers.#timers.push(setInterval(() => callers.#track(renew()), 500));
+    return callers;
+  }
+
+  complete(rotations: number): boolean {
+    return [...this.#made].every(([name, made]) => {
+      const seen = changes(made);
+      const last = seen.at(-1);
+      if (last === undefined || seen.length < rotations) return false;
+      return name !== watched || made.length - last >= nearest / 2;
+    });
+  }
+
+  async stop(): Promise<ReadonlyMap<string, readonly Handshake[]>> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all(this.#underWay);
+    return this.#made;
+  }
+
+  async #call(name: string, inbound: string): Promise<void> {
+    const service = name.replace(/-v\d+$/, "");
+    const made = await handshake(inbound, this.#identity, `spiffe://cluster.local/ns/default/sa/bookinfo-${service}`);
+    const all = this.#made.get(name) ?? [];
+    all.push(made);
+    all.sort((a, b) => a.atMs - b.atMs);
+  }
+
+  #track(work: Promise<void>): void {
+    const one = work.finally(() => this.#underWay.delete(one));
+    this.#underWay.add(one);
+  }
+}
+
+/** Where in a row of handshakes another certificate is served than just before. */
+function changes(made: readonly Handshake[]): readonly number[] {
+  const served = made.map(({ serial }, index) => ({ serial, index })).filter(({ serial }) => serial !== "");
+  return served.flatMap(({ serial, index }, at) => (at > 0 && served[at - 1]?.serial !== serial ? [index] : []));
+}
+
+function serialsOf(made: readonly Handshake[]): readonly string[] {
+  const first = made.find(({ serial }) => serial !== "")?.serial ?? "";
+  return [first, ...changes(made).map((index) => made[index]?.serial ?? "")];
+}
+
+function around(made: readonly Handshake[], index: number): { readonly made: number; readonly failed: number } {
+  const near = made.slice(Math.max(0, index - nearest / 2), index + nearest / 2);
+  return { made: near.length, failed: near.filter(({ failure }) => failure !== undefined).length };
+}
