@@ -37,6 +37,7 @@ try {
       `  requests         ${failed} failed of ${report.sent}, slowest ${(report.slowestMs / 1_000).toFixed(2)} s`,
     );
     console.log(`  fresh handshakes ${failures.length} failed of ${report.handshakes}`);
+    console.log(`  Envoy's own      ${report.proxyHandshakes} fresh handshakes from productpage to details`);
     for (const [index, { made, failed }] of around.entries()) {
       console.log(
         `  rotation ${index + 1}       ${failed} failed of the ${made} around it, then serial ${serials[index + 1]}`,

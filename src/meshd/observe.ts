@@ -11,7 +11,7 @@ export function observeXds(metrics: () => Metrics, log: Logger): XdsObserver {
       metrics().pushes.inc({ type });
       metrics().pushedBytes.inc({ type }, bytes);
     },
-    acknowledged: (_type, ms) => metrics().converged(ms),
+    acknowledged: (_type, ms) => metrics().acknowledged(ms),
     refused({ proxy, type, names, because, withheld }) {
       metrics().refusals.inc({ type });
       log.warn("proxy refused configuration", { proxy, type, names: names.slice(0, 10), because, withheld });

@@ -1,8 +1,10 @@
 /**
  * The control plane's own metrics, for Prometheus, in the field's words. Other rooms know none of this: the wiring hands
- * them small functions. Gauges are read when they are scraped.
+ * them small functions. What somebody else counts already is read when it is scraped.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+type Counts = Readonly<Record<string, number>>;
 
 /** Read at each scrape. */
 export interface Readings {
@@ -11,6 +13,17 @@ export interface Readings {
   readonly layerBytes: () => number;
   readonly replicaRecords: () => number;
   readonly actors: () => number;
+  /** What actors did, by event. */
+  readonly actorCounts: () => Counts;
+  /** Batches of SVIDs, by what became of them; `waiting` rises and falls. */
+  readonly signTasks: () => {
+    readonly completed: number;
+    readonly failed: number;
+    readonly refused: number;
+    readonly waiting: number;
+  };
+  /** Store writes by stream and outcome. */
+  readonly appends: () => Readonly<Record<string, Counts>>;
 }
 
 export class Metrics {
@@ -19,13 +32,9 @@ export class Metrics {
   readonly refusals = this.#counter("weft_xds_refusals_total", "xDS responses that a proxy refused (NACK)", ["type"]);
   readonly pushedBytes = this.#counter("weft_xds_pushed_bytes_total", "Bytes of xDS responses sent", ["type"]);
   readonly recomputations = this.#counter("weft_compile_recomputations_total", "Nodes compiled again", ["node"]);
-  readonly appends = this.#counter("weft_store_appends_total", "Store writes by outcome", ["stream", "outcome"]);
-  readonly turns = this.#counter("weft_actor_turns_total", "Actor turns by kind and outcome", ["kind", "outcome"]);
-  readonly issued = this.#counter("weft_certificates_issued_total", "SVIDs signed", ["for"]);
-  readonly applies = this.#counter("weft_api_applies_total", "Applies by result", ["result"]);
   readonly #convergence = new Histogram({
-    name: "weft_xds_convergence_seconds",
-    help: "From a committed change reaching this node to a proxy's acknowledgement of it",
+    name: "weft_xds_acknowledgement_seconds",
+    help: "From a response handed to a proxy's stream to the proxy's acknowledgement of it",
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [this.#registry],
   });
@@ -35,11 +44,24 @@ export class Metrics {
     this.#gauge("weft_xds_connected_proxies", "Proxies with a live xDS stream on this node", readings.connectedProxies);
     this.#gauge("weft_compile_layers", "Shared layers of configuration held", readings.layers);
     this.#gauge("weft_compile_layer_bytes", "Encoded bytes held by all layers", readings.layerBytes);
-    this.#gauge("weft_replica_records", "Records in this node's replica", readings.replicaRecords);
+    this.#gauge("weft_replica_records", "Objects and workloads in this node's replica", readings.replicaRecords);
     this.#gauge("weft_actors_active", "Actors active on this node", readings.actors);
+    this.#gauge("weft_workers_waiting", "Tasks waiting for a worker thread", () => readings.signTasks().waiting);
+    this.#readCounter("weft_actor_events_total", "What actors did", ["event"], () =>
+      Object.entries(readings.actorCounts()).map(([event, count]) => [{ event }, count]),
+    );
+    this.#readCounter("weft_sign_tasks_total", "Batches of SVIDs given to the workers", ["outcome"], () => {
+      const { completed, failed, refused } = readings.signTasks();
+      return Object.entries({ completed, failed, refused }).map(([outcome, count]) => [{ outcome }, count]);
+    });
+    this.#readCounter("weft_store_appends_total", "Store writes by outcome", ["stream", "outcome"], () =>
+      Object.entries(readings.appends()).flatMap(([stream, outcomes]) =>
+        Object.entries(outcomes).map(([outcome, count]) => [{ stream, outcome }, count] as const),
+      ),
+    );
   }
 
-  converged(milliseconds: number): void {
+  acknowledged(milliseconds: number): void {
     this.#convergence.observe(milliseconds / 1_000);
   }
 
@@ -58,6 +80,25 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         this.set(read());
+      },
+    });
+  }
+
+  /** A counter that somebody else keeps. */
+  #readCounter<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    read: () => readonly (readonly [labels: Record<Label, string>, count: number])[],
+  ): void {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [labels, count] of read()) this.inc(labels, count);
       },
     });
   }

@@ -79,6 +79,13 @@ test("calls run to the right: ingress, productpage, details and reviews, ratings
   assert.equal(lines.length, 7);
 });
 
+test("a version that nobody calls stands with the others of its service", () => {
+  const nodes = [node("p"), node("r", "v1"), node("r", "v2")];
+  const { boxes } = layout.layOut(mesh(nodes, [edge("p", "r")]), layout.wide);
+  const [v1, v2] = boxes.filter(({ service }) => service === "r");
+  assert.equal(v1?.x, v2?.x);
+});
+
 test("on a phone they run down, within its width", () => {
   const { boxes, width } = layout.layOut(topology, layout.narrow);
   const y = (service: string): number => boxes.find((box) => box.service === service)?.y ?? Number.NaN;

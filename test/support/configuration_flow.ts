@@ -132,8 +132,9 @@ spec:
   /** Proxies that are not connected are nobody's concern to `wait`; here they are. */
   async #distributed(position: Record<string, string>): Promise<void> {
     const all = async () => {
-      const proxies: readonly { readonly connected: boolean }[] = await this.#call("/v1/proxies", {});
-      must(proxies.length === this.#mesh.ready.workloads.length && proxies.every(({ connected }) => connected));
+      const proxies: readonly { proxy: string; connected: boolean }[] = await this.#call("/v1/proxies", {});
+      const connected = new Set(proxies.filter((one) => one.connected).map(({ proxy }) => proxy));
+      must(this.#mesh.ready.workloads.every(({ name, namespace }) => connected.has(`${name}.${namespace}`)));
     };
     await all();
     const query = new URLSearchParams({ ...position, timeoutMs: "1000" });

@@ -5,6 +5,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { ConfigurationFlow } from "./configuration_flow.ts";
 import type { Mesh } from "./mesh.ts";
+import { newcomerServes } from "./newcomer.ts";
 import { demoLoad, type LoadReport, stopLoads } from "./steady_load.ts";
 import type { TcpProxy } from "./tcp_proxy.ts";
 
@@ -18,6 +19,8 @@ export interface FaultReport extends LoadReport {
   readonly fault: string;
   readonly routesMs: number;
   readonly endpointsMs: number;
+  /** Until a workload that came right after the fault served its first request. */
+  readonly newcomerMs: number;
   /** Requests that went the old way although the mesh had said `distributed`. */
   readonly stale: number;
 }
@@ -31,14 +34,17 @@ export interface Bench {
 /** Load before the fault and after the recovery, ms: so that each shows in what the load reports. */
 const calmMs = 1_500;
 
+let newcomers = 0;
+
 export async function strike({ mesh, flow, perSecond }: Bench, fault: Fault): Promise<FaultReport> {
   const loads = demoLoad(mesh.ready.ingress, mesh.workload("productpage-v1").outbound ?? "", perSecond);
   await wait(calmMs);
   const faultMs = performance.now();
   await fault.strike();
-  const times = await flow.flows(performance.now());
+  const overMs = performance.now();
+  const [times, servesMs] = await Promise.all([flow.flows(overMs), newcomerServes(mesh, `newcomer-${newcomers++}`)]);
   await wait(Math.max(calmMs, 3_000 - (performance.now() - faultMs)));
-  return { fault: fault.name, ...(await stopLoads(loads)), ...times };
+  return { fault: fault.name, ...(await stopLoads(loads)), ...times, newcomerMs: servesMs - overMs };
 }
 
 /** kill -9. What supervises it starts it again; that is not waited for here, the flow shows it. */

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const root = new URL("../../", import.meta.url).pathname;
-const meshctlEntry = join(root, "src/cli/main.ts");
+export const meshctlEntry = join(root, "src/cli/main.ts");
 
 export interface ReadyNode {
   readonly name: string;

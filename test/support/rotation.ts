@@ -1,6 +1,7 @@
 /**
  * Watches the certificate that each sidecar serves while it is renewed again and again under load: fresh handshakes at a
- * steady rate, before, at and after every change of the serial number.
+ * steady rate, before, at and after every change of the serial number. Some are this program's own, with a workload's
+ * identity; others are Envoy's own, to a service that takes one request a connection.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import type { Mesh } from "./mesh.ts";
@@ -25,14 +26,29 @@ export interface RotationReport extends LoadReport {
   readonly around: readonly { readonly made: number; readonly failed: number }[];
   /** Rotations of each of the other sidecars in the same time. */
   readonly others: Readonly<Record<string, number>>;
+  /** TLS connections that the client's Envoy made to the service of one request a connection. */
+  readonly proxyHandshakes: number;
 }
 
+/** Every page needs details: with this rule, each on a connection of its own. */
+const oneRequestAConnection = `apiVersion: networking.mesh.io/v1
+kind: DestinationRule
+metadata: {name: details}
+spec:
+  host: details
+  trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}}
+  subsets: [{name: v1, labels: {version: v1}}]
+`;
 const watched = "reviews-v1";
 const client = "productpage-v1";
 /** Half of them before the change, half after. */
 const nearest = 100;
 
 export async function watchRotations(mesh: Mesh, options: RotationOptions): Promise<RotationReport> {
+  const applied = await mesh.meshctl(["apply", "-f", "-"], oneRequestAConnection);
+  if (applied.code !== 0) throw new Error(applied.stderr);
+  await mesh.meshctl(["wait", "--for=distributed"]);
+  const before = await proxyHandshakes(mesh);
   const loads = demoLoad(mesh.ready.ingress, mesh.workload(client).outbound ?? "", options.requestsPerSecond);
   const callers = await Callers.start(mesh, options.handshakesPerSecond);
   const endsMs = performance.now() + options.patienceMs * options.rotations;
@@ -50,24 +66,23 @@ export async function watchRotations(mesh: Mesh, options: RotationOptions): Prom
     serials: serialsOf(mine),
     around: changes(mine).map((at) => around(mine, at)),
     others: Object.fromEntries(others),
+    proxyHandshakes: (await proxyHandshakes(mesh)) - before,
   };
 }
 
 /** Opens connections to every sidecar with the client's newest identity; most of them to the watched one. */
 class Callers {
-  readonly #mesh: Mesh;
   readonly #made = new Map<string, Handshake[]>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #underWay = new Set<Promise<void>>();
   #identity: WorkloadIdentity;
 
-  private constructor(mesh: Mesh, identity: WorkloadIdentity) {
-    this.#mesh = mesh;
+  private constructor(identity: WorkloadIdentity) {
     this.#identity = identity;
   }
 
   static async start(mesh: Mesh, perSecond: number): Promise<Callers> {
-    const callers = new Callers(mesh, await identityOf(mesh, client));
+    const callers = new Callers(await identityOf(mesh, client));
     for (const { name, inbound } of mesh.ready.workloads) {
       if (inbound === null) continue;
       callers.#made.set(name, []);
@@ -108,6 +123,15 @@ class Callers {
     const one = work.finally(() => this.#underWay.delete(one));
     this.#underWay.add(one);
   }
+}
+
+async function proxyHandshakes(mesh: Mesh): Promise<number> {
+  const { admin } = mesh.workload(client);
+  const response = await fetch(`http://${admin}/stats?filter=details.*ssl\\.(handshake|session_reused)$`);
+  const counts = (await response.text()).split("\n").filter((line) => line !== "");
+  const sum = (name: string): number =>
+    counts.filter((line) => line.includes(name)).reduce((total, line) => total + Number(line.split(": ").at(-1)), 0);
+  return sum("handshake") - sum("session_reused");
 }
 
 /** Where in a row of handshakes another certificate is served than just before. */

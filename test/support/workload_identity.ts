@@ -9,6 +9,7 @@ import { TLSSocket } from "node:tls";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Client, credentials } from "@grpc/grpc-js";
+import type { DataSource } from "#envoy/envoy/config/core/v3/base_pb.js";
 import { type Secret, SecretSchema } from "#envoy/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { SPIFFECertValidatorConfigSchema } from "#envoy/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js";
 import {
@@ -110,10 +111,8 @@ function identityIn(secrets: readonly Secret[]): WorkloadIdentity {
   };
 }
 
-function inline(
-  source: { readonly specifier: { readonly case?: string; readonly value?: unknown } } | undefined,
-): string {
+function inline(source: DataSource | undefined): string {
   const value = source?.specifier.case === "inlineString" ? source.specifier.value : undefined;
-  if (typeof value !== "string") throw new Error("a secret is not inline");
+  if (value === undefined) throw new Error("a secret is not inline");
   return value;
 }

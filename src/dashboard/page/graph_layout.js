@@ -78,13 +78,21 @@ function layersOf(boxes, lines) {
     if (!depths.has(box)) depths.set(box, Math.max(0, ...forward.into(box).map((earlier) => 1 + depth(earlier))));
     return depths.get(box);
   };
+  const alone = new Set(boxes.values());
+  for (const { from, to } of lines) for (const box of [from, to]) alone.delete(box);
   const layers = [];
   for (const box of boxes.values()) {
-    const at = depth(box);
+    // A version that nobody calls now stands with its service's others.
+    const others = alone.has(box) ? [...boxes.values()].filter((other) => isSameService(box, other)) : [box];
+    const at = Math.max(...others.map(depth));
     layers[at] ??= [];
     layers[at].push(box);
   }
   return layers;
+}
+
+function isSameService(a, b) {
+  return a.service === b.service && a.namespace === b.namespace;
 }
 
 /** The lines without those that close a circle of calls, seen from where calls enter. */
