@@ -8,7 +8,8 @@
  */
 import { parseArgs } from "node:util";
 import { ConfigurationFlow } from "../test/support/configuration_flow.ts";
-import { interceptControlConnections } from "../test/support/control_connections.ts";
+import { ControlConnections } from "../test/support/control_connections.ts";
+import { endsWithUs } from "../test/support/ends_with_us.ts";
 import { cutOf, type Fault, type FaultReport, freezeOf, killOf, silenceOf, strike } from "../test/support/fault.ts";
 import { Mesh } from "../test/support/mesh.ts";
 
@@ -29,15 +30,17 @@ interface Planned {
 }
 
 const mesh = await Mesh.start();
+endsWithUs(mesh);
 const flow = await ConfigurationFlow.start(mesh);
 const bench = { mesh, flow, perSecond: Number(values.rate) };
 const reports: (FaultReport & { readonly lossless: boolean })[] = [];
 try {
-  const connections = await interceptControlConnections(mesh);
+  const connections = await ControlConnections.start(mesh);
   const lossless = [
     killOf(mesh, "meshd-0"),
     killOf(mesh, "agent-0"),
     killOf(mesh, "nats-0"),
+    killOf(mesh, "meshd-0", "agent-0", "nats-0"),
     cutOf(connections, 0),
     cutOf(connections, 5_000),
     silenceOf(connections, 10_000),

@@ -38,6 +38,15 @@ set_up() {
   [ "$status" -eq 0 ] || exit "$status"
 }
 
+# run_program MODULE ARGS…: becomes a program of Weft. Told of the cache by its environment, Node finds there even what it
+# makes of the first module, and need not load its type eraser: 30 ms. The program takes the word out again (platform/start.ts).
+run_program() {
+  module=$1
+  shift
+  [ -z "${HOME-}" ] || export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE-${XDG_CACHE_HOME:-$HOME/.cache}/weft/compiled}"
+  exec "$node" "$root/src/$module.ts" "$@"
+}
+
 # run_named FOLDER NAME ARGS…: becomes the program NAME of that folder.
 run_named() {
   folder=$1
@@ -57,9 +66,9 @@ task=$1
 shift
 node=$weft/bin/node
 case $task in
-  meshctl) exec "$node" "$root/src/cli/main.ts" "$@" ;;
-  meshd) exec "$node" "$root/src/meshd/main.ts" "$@" ;;
-  mesh-agent) exec "$node" "$root/src/agent/main.ts" "$@" ;;
+  meshctl) run_program cli/main "$@" ;;
+  meshd) run_program meshd/main "$@" ;;
+  mesh-agent) run_program agent/main "$@" ;;
   test) exec "$node" "$root/test/run.mjs" "$@" ;;
   sim) run_named "$root/test/simulation" main "$@" ;;
   chaos | bench) run_named "$root/$task" "$@" ;;

@@ -24,7 +24,7 @@ const { values, positionals } = parseArgs({
   options: { name: { type: "string" }, update: { type: "boolean", default: false } },
 });
 
-const files = globSync(["src/**/*.test.ts", "test/**/*.test.ts", "setup/**/*.test.mjs"], { cwd: root })
+const files = globSync(["test/**/*.test.ts", "{setup,test}/**/*.test.mjs"], { cwd: root })
   .filter((file) => positionals.length === 0 || positionals.some((pattern) => file.includes(pattern)))
   .sort();
 

@@ -5,7 +5,9 @@
  *   a mesh known ───────────challenge, host key───────▶    ▲───────────────────────────────────────────────────────┘
  *
  * A node that does not know the host key any more (its store was lost) sends the agent back to its token, if it has
- * one. Every step is retried over all nodes until it is done or refused for good. The agent's own key lives in memory.
+ * one. Every step is retried over all nodes until it is done or refused for good. A refusal is told (the host was
+ * revoked, or is not known any more), and the agent asks again every half minute: the node that refused may be wrong
+ * about it, and an operator may join the host anew. The agent's own key lives in memory.
  */
 import type { AttestReply, IssuedSvid, JoinToken } from "../certificates/attestation/protocol.ts";
 import { hostSigned, joinSigned } from "../certificates/attestation/signatures.ts";
@@ -17,6 +19,7 @@ import { createSigningRequest } from "../certificates/signing_request.ts";
 import { meshdId, type TrustDomain } from "../model/identity.ts";
 import type { Timer } from "../platform/clock.ts";
 import { WeftError } from "../platform/error.ts";
+import { limits } from "../platform/limits.ts";
 import { jittered } from "../platform/random.ts";
 import type { HostKey } from "./host_key.ts";
 import { MeshdClient } from "./meshd_client.ts";
@@ -38,11 +41,11 @@ export interface AttestationParts extends RetryPorts {
 /** Share of its life after which an SVID is renewed, and how far that is spread over hosts. */
 const renewAt = 0.5;
 const renewJitter = 0.1;
-/** After a refusal for good, ms. */
-const refusedAgainMs = 30_000;
-
 export function renewalDelayMs(parts: Pick<RetryPorts, "clock" | "random">, notAfterMs: number): number {
-  return Math.max(0, jittered(parts.random, (notAfterMs - parts.clock.nowMs()) * renewAt, renewJitter));
+  return Math.max(
+    limits.svidRenewLeastMs,
+    jittered(parts.random, (notAfterMs - parts.clock.nowMs()) * renewAt, renewJitter),
+  );
 }
 
 export class Attestation {
@@ -51,6 +54,8 @@ export class Attestation {
   #attestedOnce = false;
   #attesting = false;
   #renewal: Timer | undefined;
+  #refusal: string | undefined;
+  #tellRefusal: (because: string) => void = () => {};
 
   constructor(parts: AttestationParts) {
     this.#parts = parts;
@@ -63,6 +68,16 @@ export class Attestation {
 
   get attested(): boolean {
     return this.#attestedOnce;
+  }
+
+  /** Why a node refuses this host for good, and what to do; undefined: none does. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** Called once when a refusal begins, and when its reason changes. */
+  onRefusal(listener: (because: string) => void): void {
+    this.#tellRefusal = listener;
   }
 
   /** Whether a mesh is known, so that workloads can be adopted before a node answers. */
@@ -88,11 +103,19 @@ export class Attestation {
     this.#renewal?.cancel();
     this.begin(signal).catch((cause) => {
       if (signal.aborted) return;
-      const error = WeftError.from(cause, "renew the agent's identity");
-      this.#parts.log.error("attestation-refused", { because: error.message, againInMs: refusedAgainMs });
-      // Refused for good by a node that may be wrong about it: its store may be an old one.
-      this.#renewIn(refusedAgainMs, signal);
+      this.#refusedForGood(WeftError.from(cause, "renew the agent's identity"));
+      this.#renewIn(limits.agentRefusedAgainMs, signal);
     });
+  }
+
+  #refusedForGood({ because, code }: WeftError): void {
+    const { log, hostName } = this.#parts;
+    const next =
+      code === "denied" ? "; to join it again: meshctl token create, and start its agent with --join-token-file" : "";
+    const refusal = `the mesh refuses host ${hostName}: ${because}${next}`;
+    log.error("attestation-refused", { because: refusal, againInMs: limits.agentRefusedAgainMs });
+    if (refusal !== this.#refusal) this.#tellRefusal(refusal);
+    this.#refusal = refusal;
   }
 
   async #attest(signal: AbortSignal): Promise<AttestReply> {
@@ -162,6 +185,7 @@ export class Attestation {
     const keyPem = toPem("PRIVATE KEY", exportPrivateKey(key.privateKey));
     this.#parts.client.present({ keyPem, chainPem: pemChain(reply.svid) });
     this.#attestedOnce = true;
+    this.#refusal = undefined;
     this.#first.resolve();
     this.#parts.log.info("attested", { spiffeId: reply.svid.spiffeId, notAfterMs: reply.svid.notAfterMs });
     return reply;

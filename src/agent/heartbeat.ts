@@ -27,7 +27,7 @@ export async function beat(parts: HeartbeatParts, signal: AbortSignal): Promise<
   let failures = 0;
   while (!signal.aborted) {
     try {
-      await beatOnce(parts);
+      await beatOnce(parts, signal);
       failures = 0;
     } catch (cause) {
       if (failures++ % 30 === 0) log.warn("heartbeat-failed", { because: WeftError.from(cause, "heartbeat").message });
@@ -36,10 +36,15 @@ export async function beat(parts: HeartbeatParts, signal: AbortSignal): Promise<
   }
 }
 
-export async function beatOnce({ host, trust, registration, send }: HeartbeatParts): Promise<void> {
+export async function beatOnce(
+  { host, trust, registration, send }: HeartbeatParts,
+  signal: AbortSignal,
+): Promise<void> {
   const reports = await Promise.all(host.runs.map(reportOf));
   const proxies = reports.filter((report) => report !== undefined);
   const reply = await send({ bundleSequence: trust.joined.bundle.sequence, proxies });
+  // A node's wishes come too late for an agent that stops.
+  if (signal.aborted) return;
   trust.learn({ bundle: reply.bundle, nodes: reply.nodes });
   if (reply.resend) registration.tellSoon();
   host.gatewayPorts(reply.gatewayPorts);

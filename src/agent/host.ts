@@ -6,7 +6,9 @@ import type { WorkloadSet } from "../certificates/attestation/protocol.ts";
 import type { Namespace, WorkloadName } from "../model/names.ts";
 import { workloadName } from "../model/names.ts";
 import type { HostedWorkload, RunRequest } from "../model/run.ts";
+import type { FreePorts } from "../platform/free_ports.ts";
 import { limits } from "../platform/limits.ts";
+import { HeldPorts } from "./held_ports.ts";
 import type { Identity } from "./identities.ts";
 import { firstFree } from "./naming.ts";
 import { Run, type RunParts } from "./run.ts";
@@ -16,6 +18,7 @@ import { addressesOf, mistakeIn, wantedName, workloadFrom } from "./workloads.ts
 
 export interface HostParts extends Omit<RunParts, "nextName" | "gone"> {
   readonly hostName: string;
+  readonly free: FreePorts;
 }
 
 export class Host {
@@ -26,6 +29,7 @@ export class Host {
   /** Names promised to runs whose ports are still being chosen, and names that other hosts turned out to have. */
   readonly #reserved = new Set<WorkloadName>();
   readonly #elsewhere = new Set<WorkloadName>();
+  #closed = false;
 
   constructor(parts: HostParts) {
     this.#parts = {
@@ -49,6 +53,11 @@ export class Host {
     return this.runs.map((run) => run.status);
   }
 
+  /** Whether the agent stops: a client should come again, to the next one. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Opens a session, or takes up one that lives. What is wrong is told to the client as `failed`. */
   async open(request: RunRequest, client: Client): Promise<void> {
     const { session } = request;
@@ -59,6 +68,7 @@ export class Host {
   }
 
   async #open(request: RunRequest, client: Client): Promise<void> {
+    if (this.#closed) return client.end();
     const known = this.#runs.get(request.session);
     if (known && !known.ending) return known.attach(client);
     await known?.end("its session is opened anew");
@@ -88,14 +98,21 @@ export class Host {
 
   adopt(records: readonly RunRecord[]): void {
     for (const record of records) {
-      for (const at of [record.admin, ...addressesOf(record.workload)]) this.#parts.ports.keep(at);
-      const run = new Run(this.#parts, record);
+      const ports = new HeldPorts(this.#parts.free);
+      for (const at of [record.admin, ...addressesOf(record.workload)]) ports.keep(at);
+      const run = new Run(this.#parts, record, ports);
       this.#runs.set(record.request.session, run);
       run.adopt();
     }
   }
 
+  refuseNew(): void {
+    this.#closed = true;
+  }
+
+  /** After `refuseNew`. Those that are being opened are waited for: nobody else would end them. */
   async endAll(because: string): Promise<void> {
+    await Promise.allSettled(this.#opening.values());
     await Promise.all(this.runs.map((run) => run.end(because)));
   }
 
@@ -106,6 +123,11 @@ export class Host {
   /** A node did not take this workload into its set. */
   refused(workload: string, message: string): void {
     this.runs.find(({ name }) => name === workload)?.refused(message);
+  }
+
+  /** To every client. */
+  tellAll(message: string): void {
+    for (const run of this.runs) run.warn(message);
   }
 
   trustChanged(): void {
@@ -145,14 +167,18 @@ export class Host {
 
   async #make(request: RunRequest, name: string): Promise<Run> {
     const full = workloadName(name, request.namespace as Namespace);
-    const { hostName: host, ports, sdsSocket } = this.#parts;
+    const { hostName: host, free, sdsSocket } = this.#parts;
+    const ports = new HeldPorts(free);
+    const take = () => ports.take();
     try {
-      const take = () => ports.take();
       const workload = await workloadFrom({ request, name, host, take });
       const record = { request, workload, admin: await take(), sdsSocket: sdsSocket(full), serving: false, starts: 0 };
-      const run = new Run(this.#parts, record);
+      const run = new Run(this.#parts, record, ports);
       this.#runs.set(request.session, run);
       return run;
+    } catch (cause) {
+      ports.releaseAll();
+      throw cause;
     } finally {
       this.#reserved.delete(full);
     }

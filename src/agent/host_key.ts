@@ -4,7 +4,7 @@ import { toBase64 } from "../certificates/base64.ts";
 import { exportPrivateKey, importPrivateKey, type KeyPair, makeKeyPair } from "../certificates/key_pair.ts";
 import { fromPem, toPem } from "../certificates/pem.ts";
 import { WeftError } from "../platform/error.ts";
-import type { StateDirectory } from "./state_directory.ts";
+import type { StateDirectory } from "../platform/state_directory.ts";
 
 const file = "host-key.pem";
 

@@ -104,6 +104,7 @@ export class Identities {
       return;
     }
     entry.failures = 0;
+    entry.timer?.cancel();
     entry.timer = this.#parts.clock.after(renewalDelayMs(this.#parts, identity.notAfterMs), () =>
       this.#isDue(workload),
     );
@@ -115,6 +116,7 @@ export class Identities {
     if (!entry) return;
     if (entry.failures % 30 === 0) this.#parts.log.warn("identity-not-issued", { workload, because });
     const delayMs = backoffMs(this.#parts.random, meshdBackoff, entry.failures++);
+    entry.timer?.cancel();
     entry.timer = this.#parts.clock.after(delayMs, () => this.#isDue(workload));
   }
 }

@@ -6,11 +6,11 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import type { HostStatus } from "../model/run.ts";
+import { parseJson } from "../platform/decode.ts";
 import { WeftError } from "../platform/error.ts";
 import { limits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
 import type { Host } from "./host.ts";
-import { parseJson } from "./json.ts";
 import { decodeRunRequest } from "./run_record.ts";
 import type { Client } from "./session.ts";
 
@@ -83,15 +83,15 @@ export class LocalApi {
   }
 
   async #run(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { host, log } = this.#parts;
+    const { host, log, status } = this.#parts;
     const wanted = parseJson(await bodyOf(request), decodeRunRequest, "run request");
+    if (host.closed) return problem(response, 503, "the agent is stopping; the next one takes the session up");
     response.writeHead(200, { "content-type": "application/x-ndjson", "cache-control": "no-store" });
     response.flushHeaders();
-    const client: Client = {
-      tell: (event) => response.write(`${JSON.stringify(event)}\n`),
-      end: () => response.end(),
-    };
+    const client = clientOn(response);
     response.on("close", () => host.detach(wanted.session, client));
+    const { refused } = status();
+    if (refused !== undefined) client.tell({ event: "warning", message: refused });
     try {
       await host.open(wanted, client);
       // It may have gone while ports were chosen.
@@ -103,6 +103,19 @@ export class LocalApi {
       client.end();
     }
   }
+}
+
+/** One that does not read loses its stream at the limit, and may come again; what comes after the end is for nobody. */
+function clientOn(response: ServerResponse): Client {
+  response.on("error", () => response.destroy());
+  return {
+    tell(event) {
+      if (response.writableEnded || response.destroyed) return;
+      response.write(`${JSON.stringify(event)}\n`);
+      if (response.writableLength > limits.localStreamBytes) response.destroy();
+    },
+    end: () => void response.end(),
+  };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

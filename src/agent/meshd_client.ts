@@ -8,10 +8,9 @@ import { Agent, request as httpsRequest } from "node:https";
 import { fingerprint } from "../certificates/bundle.ts";
 import { toPem } from "../certificates/pem.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Decode } from "../platform/decode.ts";
+import { type Decode, parseJson } from "../platform/decode.ts";
 import { type Retry, WeftError } from "../platform/error.ts";
 import { limits } from "../platform/limits.ts";
-import { parseJson } from "./json.ts";
 import { problemDetails } from "./wire.ts";
 
 export interface Call<T> {
@@ -68,7 +67,7 @@ export class MeshdClient {
   /** From the next call on; calls under way keep the certificate they began with. */
   present(identity: ClientIdentity | undefined): void {
     this.#identity = identity;
-    this.#connections = undefined;
+    this.#retire();
   }
 
   async call<T>(call: Call<T>): Promise<T> {
@@ -99,8 +98,20 @@ export class MeshdClient {
 
   #agentFor(trust: NodeTrust): Agent {
     const key = [trust.meshdId, ...trust.roots.map(fingerprint)].join();
-    if (this.#connections?.key !== key) this.#connections = { agent: connectionsTo(trust, this.#identity), key };
+    if (this.#connections?.key !== key) {
+      this.#retire();
+      this.#connections = { agent: connectionsTo(trust, this.#identity), key };
+    }
     return this.#connections.agent;
+  }
+
+  /** Calls under way end on their connections; what is idle, or becomes so, is closed. */
+  #retire(): void {
+    const agent = this.#connections?.agent;
+    this.#connections = undefined;
+    if (!agent) return;
+    agent.maxFreeSockets = 0;
+    for (const socket of Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? [])) socket.destroy();
   }
 
   #send<T>(address: string, call: Call<T>, agent: Agent): Promise<string> {

@@ -1,6 +1,7 @@
 /** What an Envoy's admin pages say, as the report that goes to a node. Pure. */
 import type { EdgeCount, ProxyReport } from "../certificates/attestation/protocol.ts";
 import type { LocalAddress, Workload } from "../model/workload.ts";
+import { limits } from "../platform/limits.ts";
 import type { ClustersPage, Statistics } from "./envoy/admin.ts";
 import { addressesOf } from "./workloads.ts";
 
@@ -34,7 +35,7 @@ export function reportFrom(input: ReportInput): ProxyReport {
     envoyStarts: input.starts,
     warming,
     ...(svidSerial === undefined ? {} : { svidSerial }),
-    edges: edgesIn(input.clusters),
+    edges: mostUsed(edgesIn(input.clusters)),
     handshakes: handshakesIn(statistics),
     inbound: inboundIn(statistics, inboundAddresses(input.workload)),
   };
@@ -57,6 +58,12 @@ export function edgesIn(page: ClustersPage): readonly EdgeCount[] {
         return at && !silent ? [{ cluster, endpoint: printed(at), ...counts }] : [];
       }),
     );
+}
+
+/** A report above the limit would be refused as a whole, and with it the host's sign of life. */
+function mostUsed(edges: readonly EdgeCount[]): readonly EdgeCount[] {
+  if (edges.length <= limits.edgesPerProxy) return edges;
+  return [...edges].sort((a, b) => b.requests - a.requests).slice(0, limits.edgesPerProxy);
 }
 
 function printed({ address, port_value }: { readonly address: string; readonly port_value: number }): string {

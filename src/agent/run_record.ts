@@ -6,10 +6,20 @@
 import { decodeWorkload } from "../model/decode.ts";
 import type { RunGateway, RunRequest, RunSidecar } from "../model/run.ts";
 import { type LocalAddress, nameOfWorkload, type Workload } from "../model/workload.ts";
-import { boolean, type Decode, integer, list, object, oneOf, record, text, union } from "../platform/decode.ts";
+import {
+  boolean,
+  type Decode,
+  integer,
+  list,
+  object,
+  oneOf,
+  parseJson,
+  record,
+  text,
+  union,
+} from "../platform/decode.ts";
 import { limits } from "../platform/limits.ts";
-import { parseJson } from "./json.ts";
-import type { StateDirectory } from "./state_directory.ts";
+import type { StateDirectory } from "../platform/state_directory.ts";
 
 export interface RunRecord {
   readonly request: RunRequest;

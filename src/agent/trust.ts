@@ -1,15 +1,16 @@
 /**
  * What this host knows of its mesh: the trust bundle and the nodes' addresses, kept in the state directory (nothing in
  * it is secret) so that a restart needs no token. A bundle is replaced only by one of the same trust domain with a
- * higher sequence; a list of addresses never by an empty one.
+ * higher sequence; a list of addresses never by an empty one. A disk that is full keeps nothing of this from those who
+ * serve it: only an agent after this one would not know.
  */
 import type { BundleSet, NodeAddresses } from "../certificates/attestation/protocol.ts";
 import { decodeBundle, fingerprint, newerBundle, rootsOf } from "../certificates/bundle.ts";
 import { meshdId, type SpiffeId, type TrustDomain, trustDomainFrom } from "../model/identity.ts";
-import { object, parsed } from "../platform/decode.ts";
+import { object, parsed, parseJson } from "../platform/decode.ts";
 import { invariant } from "../platform/error.ts";
-import { parseJson } from "./json.ts";
-import type { StateDirectory } from "./state_directory.ts";
+import type { Logger } from "../platform/log.ts";
+import type { StateDirectory } from "../platform/state_directory.ts";
 import { nodeAddresses } from "./wire.ts";
 
 const file = "mesh.json";
@@ -28,11 +29,13 @@ const decodeMesh = object({
 
 export class Trust {
   readonly #state: StateDirectory;
+  readonly #log: Logger;
   readonly #listeners: (() => void)[] = [];
   #mesh: Mesh | undefined;
 
-  constructor(state: StateDirectory) {
+  constructor(state: StateDirectory, log: Logger) {
     this.#state = state;
+    this.#log = log;
     const stored = state.read(file);
     this.#mesh = stored === undefined ? undefined : parseJson(stored, decodeMesh, state.path(file));
   }
@@ -77,11 +80,13 @@ export class Trust {
 
   #replace(mesh: Mesh): void {
     this.#mesh = mesh;
-    try {
-      // First those who serve it: a disk that is full must not keep a new root from the Envoys.
-      for (const listener of this.#listeners) listener();
-    } finally {
-      this.#state.write(file, JSON.stringify(mesh), 0o644);
+    const write = (): void => this.#state.write(file, JSON.stringify(mesh), 0o644);
+    for (const step of [...this.#listeners, write]) {
+      try {
+        step();
+      } catch (cause) {
+        this.#log.error("trust-not-kept", { because: String(cause) });
+      }
     }
   }
 }

@@ -17,8 +17,8 @@ import {
 import { protocolOfPortName } from "../model/protocol.ts";
 import type { RunGateway, RunRequest, RunSidecar } from "../model/run.ts";
 import type { GatewayWorkload, InboundPort, LocalAddress, SidecarWorkload, Workload } from "../model/workload.ts";
+import { loopback } from "../platform/free_ports.ts";
 import { defaultName } from "./naming.ts";
-import { loopback } from "./ports.ts";
 
 /** What a user wrote wrong, and what to write instead; undefined: nothing. */
 export function mistakeIn(request: RunRequest): string | undefined {

@@ -1,6 +1,6 @@
 /** What both listeners share: bodies are read as text, and every failure is answered with problem details. */
 import type { ServerResponse } from "node:http";
-import type { FastifyInstance, RawServerBase } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, RawServerBase } from "fastify";
 import type { Logger } from "../platform/log.ts";
 import { ApiRefusal, problemDetails, refusalFrom } from "./problem_details.ts";
 
@@ -19,6 +19,33 @@ export function speakProblems<Server extends RawServerBase>(app: FastifyInstance
       new ApiRefusal("not-found", `${request.method} ${request.url.slice(0, 256)}: no such thing here`),
     ),
   );
+}
+
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+/**
+ * From now on every route's methods are noted.
+ * @returns call it when all routes are there: a path that is known answers other methods with 405 and what it takes.
+ */
+export function rememberMethods(app: FastifyInstance): () => void {
+  const taken = new Map<string, Set<string>>();
+  app.addHook("onRoute", ({ url, method }) => {
+    const known = taken.get(url) ?? new Set();
+    for (const one of [method].flat()) known.add(one);
+    taken.set(url, known);
+  });
+  return () => {
+    for (const [url, known] of [...taken]) {
+      const allow = [...known].join(", ");
+      const others = methods.filter((method) => !known.has(method));
+      const handler = (request: FastifyRequest, reply: FastifyReply): never => {
+        reply.header("allow", allow);
+        const path = request.url.slice(0, 256);
+        throw new ApiRefusal("method-not-allowed", `${request.method} ${path}: this takes ${allow}`);
+      };
+      if (others.length > 0) app.route({ method: others, url, handler });
+    }
+  };
 }
 
 /** For fastify's `frameworkErrors`: what has no route and no hook yet, a URL that cannot be decoded. */

@@ -59,7 +59,11 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
   },
   "/v1/resources": { get: { summary: "All objects.", query: listQuery, answer: json(ref("Objects")) } },
   "/v1/resources/{kind}": {
-    get: { summary: "Objects of a kind; services and workloads too.", query: listQuery, answer: json(ref("Objects")) },
+    get: {
+      summary: "Objects of a kind, or of several: vs,dr; services and workloads too.",
+      query: listQuery,
+      answer: json(ref("Objects")),
+    },
   },
   "/v1/resources/{kind}/{namespace}/{name}": {
     get: { summary: "One object.", query: { atLeast }, answer: json(ref("Object")) },
@@ -79,7 +83,7 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
     get: {
       summary: "Answers once every connected proxy concerned has acknowledged a revision, refused it, or time is up.",
       query: {
-        revision: { description: "what apply answered; without it and a token: the newest of both" },
+        revision: { description: "what a write answered; without it and a token: the newest of both" },
         endpoints: { description: "token that a PUT of endpoints answered" },
         timeoutMs: { description: "30000 unless given", schema: integer },
       },
@@ -98,10 +102,16 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
     },
   },
   "/v1/watch": {
-    get: { summary: "Changes as they are committed: position, object, workload, endpoints.", answer: events },
+    get: {
+      summary: "Changes as they are committed: position, and object, workload, endpoints with what each is now.",
+      answer: events,
+    },
   },
   "/v1/proxies": {
-    get: { summary: "What each proxy of this node has acknowledged.", answer: json(list({ type: "object" })) },
+    get: {
+      summary: "What each proxy has acknowledged. Nodes that do not answer are named in the header weft-silent-nodes.",
+      answer: json(list({ type: "object" })),
+    },
   },
   "/v1/proxies/{proxy}/config": {
     get: {
@@ -122,6 +132,28 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
       body: json(object({ ttlMs: integer, hostName: string }, [])),
       answer: json(object({ token: string, id: string, expiresAtMs: integer })),
       status: 201,
+    },
+  },
+  "/v1/backup": {
+    post: {
+      summary:
+        "Everything that is declared, the authority's sealed keys and the hosts, sealed with the key that is sent.",
+      body: json(object({ key: string, derivation: { type: "object" } })),
+      answer: { "application/vnd.weft.backup": string },
+    },
+  },
+  "/v1/restore": {
+    post: {
+      summary: "Puts a backup in the place of what is there, in one step; header weft-backup-key: the file's key.",
+      query: {
+        force: { description: "also when there is something", schema: boolean },
+        newAuthority: { description: "leave the backup's certificate authority out", schema: boolean },
+        dryRun,
+      },
+      body: { "application/vnd.weft.backup": string },
+      answer: json(
+        object({ manifest: { type: "object" }, revision: string, records: integer, warnings: list(string) }),
+      ),
     },
   },
   "/healthz": { get: { summary: "Whether the process lives.", answer: json({ type: "object" }) } },

@@ -95,7 +95,7 @@ export interface ProxyTypeStatus {
 export interface ProxyStatus {
   /** NAME.NS */
   readonly proxy: string;
-  /** Name of the node that serves it. */
+  /** Name of the node that serves it; "" when none is known to. */
   readonly meshd: string;
   readonly connected: boolean;
   /** cds, eds, lds, rds. */
@@ -115,10 +115,16 @@ export type Distribution =
 
 export type ConfigSection = "cluster" | "listener" | "route" | "endpoint" | "secret" | "all";
 
+export interface ProxyStatuses {
+  readonly proxies: readonly ProxyStatus[];
+  /** Nodes that did not answer: what is connected to them is missing here. */
+  readonly silent: readonly string[];
+}
+
 export interface Proxies {
-  /** Of this node. */
-  status(): readonly ProxyStatus[];
-  /** Never rejects because of the signal: it answers `pending`. */
+  /** Of all nodes. */
+  status(): Promise<ProxyStatuses>;
+  /** On all nodes. Never rejects because of the signal: it answers `pending`, with proxies and silent nodes by name. */
   waitDistributed(position: StreamPosition, signal: AbortSignal): Promise<Distribution>;
   /** What the proxy is told, as protobuf JSON by section; no private key is ever in it. undefined: not known here. */
   config(proxy: WorkloadName, section: ConfigSection): Readonly<Record<string, readonly object[]>> | undefined;
@@ -165,6 +171,6 @@ export interface Finding {
 export interface Health {
   /** Whether this node can do its work now; `reasons` says why not. */
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] };
-  /** What this node sees of itself, NATS, the agents, the proxies and their certificates. */
+  /** What this node and the others see of themselves, NATS, the agents, the proxies and their certificates. */
   findings(): Promise<readonly Finding[]>;
 }

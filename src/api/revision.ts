@@ -1,10 +1,19 @@
 /** Revisions and endpoints' tokens as callers see them: INCARNATION-SEQUENCE of one stream. */
 import type { Sequence, Store, StreamName } from "../store/store.ts";
 import { revisionOf } from "../store/store.ts";
+import type { StreamPosition } from "./ports.ts";
 import { ApiRefusal } from "./problem_details.ts";
 
 export function printPosition(store: Store, stream: StreamName, sequence: Sequence): string {
   return revisionOf(store.incarnation(stream), sequence);
+}
+
+/** What a write answered, of either stream: a revision, or an endpoints' token. Nothing is asked of the other stream. */
+export function positionFrom(store: Store, text: string): StreamPosition {
+  const { incarnation } = form.exec(text)?.groups ?? {};
+  const isToken = incarnation === store.incarnation("endpoints") && incarnation !== store.incarnation("records");
+  if (isToken) return { records: 0, endpoints: parsePosition(store, "endpoints", text) };
+  return { records: parsePosition(store, "records", text), endpoints: 0 };
 }
 
 const form = /^(?<incarnation>.{1,128})-(?<sequence>\d{1,15})$/;

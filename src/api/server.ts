@@ -10,10 +10,12 @@ import type { Logger } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { Store } from "../store/store.ts";
 import { type AccessRules, refuseCaller } from "./access.ts";
+import type { Backups } from "./backups.ts";
 import { EventStreams } from "./event_streams.ts";
-import { answerFrameworkError, speakProblems } from "./http.ts";
+import { answerFrameworkError, rememberMethods, speakProblems } from "./http.ts";
 import type { Admission, Claims, Health, Members, Metrics, Mirror, Proxies, Tokens, TopologySource } from "./ports.ts";
 import { routeApply } from "./routes/apply.ts";
+import { routeBackup } from "./routes/backup.ts";
 import { routeEndpoints } from "./routes/endpoints.ts";
 import { routeFleet } from "./routes/fleet.ts";
 import { routeHealth } from "./routes/health.ts";
@@ -35,6 +37,8 @@ export interface ApiPorts {
   readonly topology: TopologySource;
   readonly metrics: Metrics;
   readonly health: Health;
+  /** Absent: this node takes and restores none. */
+  readonly backups?: Backups;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -68,16 +72,19 @@ export async function startApi(ports: ApiPorts, options: ApiOptions): Promise<Ap
     // A name of 300 characters is answered with what is wrong with it, not with a missing route.
     routerOptions: { maxParamLength: 1_024 },
   });
+  const refuseOtherMethods = rememberMethods(app);
   const streams = new EventStreams(ports.clock);
   const closing = new AbortController();
   protect(app, ports, options.access);
-  for (const route of [routeApply, routeResources, routeEndpoints, routeFleet, routeHealth]) route(app, ports);
+  for (const route of [routeApply, routeResources, routeEndpoints, routeFleet, routeHealth, routeBackup])
+    route(app, ports);
   routeWait(app, ports, closing.signal);
   routeWatch(app, ports, streams);
   routeOpenApi(app);
   for (const [path, page] of options.pages ?? []) {
     app.get(path, (_request, reply) => reply.type(page.contentType).send(page.body));
   }
+  refuseOtherMethods();
   const url = await app.listen(options.listen);
   return {
     url,

@@ -1,8 +1,9 @@
 /** Objects, services and workloads as callers see them: one shape, Kubernetes' own. Pure but for reading the copy. */
 import type { EndpointShard } from "../model/endpoint.ts";
-import { type Namespace, serviceKey } from "../model/names.ts";
+import { type Namespace, type ServiceRef, serviceKey } from "../model/names.ts";
 import type { ObjectKind, StoredResource } from "../model/object.ts";
 import type { Workload } from "../model/workload.ts";
+import { serviceDocument, workloadDocument } from "../resources/offline/print.ts";
 import type { KindName } from "./kinds.ts";
 import type { Mirror } from "./ports.ts";
 
@@ -39,9 +40,10 @@ export function showOne(mirror: Mirror, kind: KindName, { namespace, name }: Nam
   return value && showObject(value);
 }
 
-/** By namespace and name. Without a kind: the user's own objects, all of them. */
-export function showAll(mirror: Mirror, kind: KindName | undefined): readonly Shown[] {
-  const shown = showKind(mirror, kind);
+/** By kind, namespace and name. "all": the user's own objects, all of them. */
+export function showAll(mirror: Mirror, kinds: readonly KindName[] | "all"): readonly Shown[] {
+  const shown =
+    kinds === "all" ? showKind(mirror, undefined) : [...new Set(kinds)].flatMap((kind) => showKind(mirror, kind));
   return shown.sort((a, b) => compare(orderOf(a), orderOf(b)));
 }
 
@@ -70,15 +72,10 @@ function showObject({ resource, generation, createdAtMs }: StoredResource): Show
   return { apiVersion, kind, metadata: { ...metadata, generation, creationTimestamp }, spec };
 }
 
+/** Its spec is what `meshctl compile` takes; its status what a table shows. */
 function showWorkload(workload: Workload): Shown {
-  const { name, namespace, labels, ...rest } = workload;
   const service = workload.role === "sidecar" ? workload.service.name : "";
-  return {
-    apiVersion: "mesh.io/v1",
-    kind: "Workload",
-    metadata: { name, namespace, labels },
-    status: { ...rest, service },
-  };
+  return { ...workloadDocument(workload), status: { role: workload.role, service, host: workload.host } };
 }
 
 /** What all sources together say of each service. */
@@ -91,7 +88,7 @@ function showServices(shards: Iterable<{ readonly value: EndpointShard }>): Show
   return [...services.values()].flatMap((of) => (of[0] ? [showService(of[0].service, of)] : []));
 }
 
-function showService({ namespace, name }: Named, shards: readonly EndpointShard[]): Shown {
+function showService(service: ServiceRef, shards: readonly EndpointShard[]): Shown {
   const endpoints = shards.flatMap((shard) => shard.endpoints);
   const ports = new Set(shards.flatMap((shard) => shard.ports).map((port) => `${port.port}/${port.protocol}`));
   const status = {
@@ -100,5 +97,5 @@ function showService({ namespace, name }: Named, shards: readonly EndpointShard[
     healthy: endpoints.filter(({ health }) => health === "healthy").length,
     sources: [...new Set(shards.map(({ source }) => source))].sort(),
   };
-  return { apiVersion: "mesh.io/v1", kind: "Service", metadata: { name, namespace }, status };
+  return { ...serviceDocument(service, shards), status };
 }

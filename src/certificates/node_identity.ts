@@ -107,6 +107,18 @@ export class NodeIdentity implements SvidSource {
     if (this.#current) this.#publish({ ...this.#current, ...this.#trusting(newest) });
   }
 
+  /**
+   * The authority's record is another one than before, whatever sequence it has (a backup was restored): a root that is
+   * not in it is trusted by nobody any more, so all that this node has is made anew. The old goes on until then.
+   */
+  async beginAnew(): Promise<void> {
+    this.#bundle = undefined;
+    await this.#renewIntermediate().catch((cause: unknown) => {
+      this.#options.log.warn("not begun anew yet, the old certificate goes on", { because: String(cause) });
+      this.#plan("intermediate", limits.natsReconnectMaxMs, () => this.beginAnew());
+    });
+  }
+
   async issue(requests: readonly SvidOrderFor[]): Promise<readonly SvidAnswer[]> {
     if (!this.#issuer) throw this.#notYet("sign SVIDs");
     return this.#options.signer.signSvids(this.#issuer, requests, this.#lifetimeMs);

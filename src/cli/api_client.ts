@@ -44,8 +44,8 @@ export class ApiClient {
     const answer = await this.#send(node, call);
     if (answer.kind === "unreachable") return answer;
     const { status, text: body } = answer;
-    if (status >= 200 && status < 300) return { kind: "answered", body: body === "" ? undefined : JSON.parse(body) };
-    throw failureOf(call, status, body);
+    if (status < 200 || status >= 300) throw failureOf(call, status, body);
+    return { kind: "answered", body: body === "" ? undefined : answerOf(node, body) };
   }
 
   /** Whatever the node answers, refusals too. */
@@ -122,12 +122,21 @@ export function problemsFrom(value: unknown): readonly Problem[] {
 
 const details = object({}, { detail: text(), problems: anything });
 
-function failureOf(call: ApiCall, status: number, body: string): CommandFailure {
+/** What a refusal means: its words, and the exit status. */
+export function failureOf(call: ApiCall, status: number, body: string): CommandFailure {
   const { detail, problems } = detailsOf(body);
   const listed = problems === undefined ? [] : problemsFrom(problems);
   const message =
     listed.length > 0 ? listed.map(printProblem).join("\n") : (detail ?? `${call.method} ${call.path}: ${status}`);
   return new CommandFailure(statusOf(status), message);
+}
+
+function answerOf(node: ApiNode, body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new CommandFailure(exit.failed, `${node.api} answers, but is no API of a mesh`);
+  }
 }
 
 function detailsOf(body: string): { readonly detail?: string; readonly problems?: unknown } {
@@ -138,6 +147,8 @@ function detailsOf(body: string): { readonly detail?: string; readonly problems?
   }
 }
 
+/** 400: a word of the command line that the API does not know; what is wrong in files is 422, or 413. */
 function statusOf(status: number): ExitStatus {
-  return status === 400 || status === 413 || status === 422 ? exit.badInput : exit.failed;
+  if (status === 400) return exit.usage;
+  return status === 413 || status === 422 ? exit.badInput : exit.failed;
 }

@@ -37,6 +37,7 @@ const status = (title: string, field: string): Column => ({ title, cell: (item) 
 
 const byKind: ReadonlyMap<string, readonly Column[]> = new Map([
   ["VirtualService", [spec("GATEWAYS", "gateways"), spec("HOSTS", "hosts"), age]],
+  ["Gateway", [{ title: "HOSTS", cell: hostsServed }, age]],
   ["DestinationRule", [spec("HOST", "host"), age]],
   ["AuthorizationPolicy", [spec("ACTION", "action"), age]],
   ["PeerAuthentication", [{ title: "MODE", cell: (item) => printValue(modeOf(item)) }, age]],
@@ -53,6 +54,14 @@ export function columnsOf(kind: string | undefined, extent: "usual" | "wide" = "
 function modeOf({ spec: fields }: Item): unknown {
   const mtls = fields?.mtls;
   return typeof mtls === "object" && mtls !== null && "mode" in mtls ? mtls.mode : "";
+}
+
+function hostsServed({ spec: fields }: Item): string {
+  const servers: readonly unknown[] = Array.isArray(fields?.servers) ? fields.servers : [];
+  return servers
+    .flatMap((server) => (typeof server === "object" && server !== null && "hosts" in server ? [server.hosts] : []))
+    .map(printValue)
+    .join(",");
 }
 
 function printValue(value: unknown): string {

@@ -31,6 +31,10 @@ export async function readFiles(context: CliContext, options: OptionReader): Pro
       bytes += Buffer.byteLength(text);
       if (bytes > limits.applyBytes) throw tooLarge(path);
       files.push({ name: path, text });
+      if (files.length > limits.applyFiles) {
+        const most = limits.applyFiles;
+        throw new CommandFailure(exit.badInput, `${name}: more than the ${most} files of one apply; split it`);
+      }
     }
   }
   return files;
@@ -63,7 +67,8 @@ function refuseFile(path: string): (cause: NodeJS.ErrnoException) => never {
 }
 
 function tooLarge(path: string): CommandFailure {
-  return new CommandFailure(exit.badInput, `${path}: more than the ${limits.applyBytes} bytes of one apply; split it`);
+  const because = `more than the ${limits.applyBytes} bytes of one apply; split it`;
+  return new CommandFailure(exit.badInput, `${path}:1:1: error MSH1001: ${because}`);
 }
 
 /** How several named files go in one request: `application/vnd.weft.apply+json`. */

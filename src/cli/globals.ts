@@ -30,30 +30,40 @@ export const globalFlagsWithValue: ReadonlySet<string> = new Set([
 export function addGlobalFlags(command: Command): void {
   const flag = (flags: string, description: string, variable: string): Command =>
     command.addOption(new Option(flags, description).env(variable).helpGroup("Global options:"));
+  // Commander takes any value of a variable for yes, "false" too; readGlobals looks itself.
+  const yesNo = (flags: string, description: string, variable: string): Command =>
+    command.addOption(new Option(flags, `${description} (env: ${variable})`).helpGroup("Global options:"));
   flag("-n, --namespace <name>", 'namespace ("default" unless given)', "MESHCTL_NAMESPACE");
-  flag("-A, --all-namespaces", "all namespaces", "MESHCTL_ALL_NAMESPACES");
+  yesNo("-A, --all-namespaces", "all namespaces", "MESHCTL_ALL_NAMESPACES");
   flag("-l, --selector <labels>", "only what has these labels: app=reviews,version!=v1", "MESHCTL_SELECTOR");
   flag("-o, --output <form>", `${outputs.join(", ")}`, "MESHCTL_OUTPUT");
   flag("--server <url>", "API of a node: http://host:port", "MESHCTL_SERVER");
   flag("--state-dir <directory>", "where a mesh on this machine keeps its state", "MESHCTL_STATE_DIR");
   flag("--cluster <name>", "which cluster, where there are several", "MESHCTL_CLUSTER");
   flag("--timeout <duration>", "how long to wait: 500ms, 30s, 2m", "MESHCTL_TIMEOUT");
-  flag("-y, --yes", "answer every question with yes", "MESHCTL_YES");
+  yesNo("-y, --yes", "answer every question with yes", "MESHCTL_YES");
 }
 
-export function readGlobals(options: OptionReader): Globals {
-  const timeout = options.text("timeout");
+export function readGlobals(options: OptionReader, environment: Readonly<Record<string, string | undefined>>): Globals {
+  // A variable that is set to nothing is not set.
+  const text = (name: string): string | undefined => options.text(name) || undefined;
+  const yes = (name: string, variable: string): boolean => options.flag(name) || meansYes(environment[variable]);
+  const timeout = text("timeout");
   return {
-    namespace: namespaceOf(options.text("namespace") ?? "default"),
-    allNamespaces: options.flag("allNamespaces"),
-    selector: options.text("selector"),
-    output: outputOf(options.text("output") ?? "table"),
-    server: options.text("server"),
-    stateDir: options.text("stateDir"),
-    cluster: options.text("cluster"),
+    namespace: namespaceOf(text("namespace") ?? "default"),
+    allNamespaces: yes("allNamespaces", "MESHCTL_ALL_NAMESPACES"),
+    selector: text("selector"),
+    output: outputOf(text("output") ?? "table"),
+    server: text("server"),
+    stateDir: text("stateDir"),
+    cluster: text("cluster"),
     timeoutMs: timeout === undefined ? undefined : durationMs(timeout),
-    yes: options.flag("yes"),
+    yes: yes("yes", "MESHCTL_YES"),
   };
+}
+
+function meansYes(value: string | undefined): boolean {
+  return value !== undefined && !["", "0", "false", "no"].includes(value.toLowerCase());
 }
 
 function namespaceOf(word: string): string {

@@ -4,6 +4,8 @@
  */
 import { Command, CommanderError } from "commander";
 import { WeftError } from "../platform/error.ts";
+import { packageManifest } from "../platform/installation.ts";
+import { nearest } from "../resources/nearest.ts";
 import { type CatalogEntry, catalog } from "./catalog.ts";
 import type { CliContext } from "./command.ts";
 import { CommandFailure, type ExitStatus, exit } from "./exit.ts";
@@ -15,12 +17,10 @@ export type Surroundings = Omit<CliContext, "globals">;
 
 export async function invoke(argv: readonly string[], surroundings: Surroundings): Promise<ExitStatus> {
   try {
-    const named = findCommand(argv);
-    if (named.kind === "help") {
-      surroundings.out(overview());
-      return exit.good;
-    }
-    return await runCommand(named, surroundings);
+    const named = findCommand(spelledOut(argv));
+    if (named.kind === "command") return await runCommand(named, surroundings);
+    surroundings.out(named.kind === "help" ? overview() : `meshctl ${packageManifest().version}\n`);
+    return exit.good;
   } catch (cause) {
     return reportFailure(cause, surroundings);
   }
@@ -34,13 +34,22 @@ interface NamedCommand {
   readonly args: readonly string[];
 }
 
-export function findCommand(argv: readonly string[]): NamedCommand | { readonly kind: "help" } {
+/** `-o=json` as `-o json`, which people write too; what follows `--` is somebody else's. */
+function spelledOut(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf("--");
+  const own = end < 0 ? argv : argv.slice(0, end);
+  const spelled = own.flatMap((arg) => (/^-[a-zA-Z]=/.test(arg) ? [arg.slice(0, 2), arg.slice(3)] : [arg]));
+  return end < 0 ? spelled : [...spelled, ...argv.slice(end)];
+}
+
+export function findCommand(argv: readonly string[]): NamedCommand | { readonly kind: "help" | "version" } {
   const at = indexOfOperand(argv);
   const word = argv[at];
   const before = argv.slice(0, at);
+  if (word === "version" || (word === undefined && before.includes("--version"))) return { kind: "version" };
   if (word === undefined || word === "help") {
-    const unknown = before.find((flag) => flag !== "-h" && flag !== "--help");
-    if (argv.length === 0 || unknown !== undefined) throw new CommandFailure(exit.usage, overview().trimEnd());
+    const asked = word === "help" || before.includes("-h") || before.includes("--help");
+    if (!asked) throw new CommandFailure(exit.usage, overview().trimEnd());
     return { kind: "help" };
   }
   if (before.includes("-h") || before.includes("--help")) return { kind: "help" };
@@ -50,7 +59,9 @@ export function findCommand(argv: readonly string[]): NamedCommand | { readonly 
     if (entry) return { kind: "command", name, entry, args: [...before, ...argv.slice(at + length)] };
   }
   const group = [...catalog.keys()].filter((name) => name.startsWith(`${word} `));
-  const next = group.length > 0 ? `use ${group.join(" or ")}` : "see meshctl --help";
+  const other = nearest(word, [...catalog.keys()]);
+  const hint = other === undefined ? "see meshctl --help" : `did you mean ${other}?`;
+  const next = group.length > 0 ? `use ${group.join(" or ")}` : hint;
   throw new CommandFailure(exit.usage, `${word}: no such command; ${next}`);
 }
 
@@ -80,7 +91,10 @@ async function runCommand(named: NamedCommand, surroundings: Surroundings): Prom
     throw cause;
   }
   const options = readOptions(command.opts());
-  return module.run({ ...surroundings, globals: readGlobals(options) }, { args: command.args, options });
+  return module.run(
+    { ...surroundings, globals: readGlobals(options, surroundings.environment) },
+    { args: command.args, options },
+  );
 }
 
 function reportFailure(cause: unknown, surroundings: Surroundings): ExitStatus {
@@ -99,5 +113,5 @@ function reportFailure(cause: unknown, surroundings: Surroundings): ExitStatus {
 function overview(): string {
   const width = Math.max(...[...catalog.keys()].map((name) => name.length));
   const lines = [...catalog].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
-  return `meshctl COMMAND [flags]\n\n${lines.join("\n")}\n\nmeshctl COMMAND --help says more about one.\n`;
+  return `meshctl COMMAND [flags]\n\n${lines.join("\n")}\n\nmeshctl COMMAND --help says more about one; --version.\n`;
 }

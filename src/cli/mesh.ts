@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { isCheckout, packageRoot } from "../platform/installation.ts";
 import type { CliContext } from "./command.ts";
 import { CommandFailure, exit } from "./exit.ts";
 import { type MeshAgent, type MeshFile, meshFileName, parseMeshFile } from "./mesh_file.ts";
@@ -25,9 +26,7 @@ export interface ApiNode {
 /** Where a mesh on this machine keeps its state, dev.json among it. */
 export function stateDirectory(context: Pick<CliContext, "globals" | "environment">): string {
   if (context.globals.stateDir !== undefined) return resolve(context.globals.stateDir);
-  // The sources run as they are in a checkout only; what is installed was built to JavaScript.
-  const here = import.meta.filename;
-  if (here.endsWith(".ts")) return join(dirname(here), "..", "..", ".weft");
+  if (isCheckout) return join(packageRoot, ".weft");
   return join(context.environment.XDG_STATE_HOME ?? join(homedir(), ".local", "state"), "weft");
 }
 
@@ -45,7 +44,7 @@ export async function findMesh(context: CliContext): Promise<Mesh> {
 }
 
 function meshAt(server: string, token: string | undefined): Mesh {
-  const url = URL.parse(server);
+  const url = URL.parse(/^[^/\s]+:\d+$/.test(server) ? `http://${server}` : server);
   if (url?.protocol !== "http:") {
     throw new CommandFailure(
       exit.usage,

@@ -1,11 +1,15 @@
 /** Flags that `run` and `gateway run` share. */
+import { checkFormat } from "../resources/schema/format.ts";
 import { CommandFailure, exit } from "./exit.ts";
 
 export function readLabels(words: readonly string[]): Readonly<Record<string, string>> {
   const pairs = words.map((word) => {
     const at = word.indexOf("=");
     if (at <= 0) throw new CommandFailure(exit.usage, `--label ${word}: write KEY=VALUE`);
-    return [word.slice(0, at), word.slice(at + 1)] as const;
+    const [key, value] = [word.slice(0, at), word.slice(at + 1)];
+    const wrong = checkFormat("labelKey", key) ?? checkFormat("labelValue", value);
+    if (wrong !== undefined) throw new CommandFailure(exit.badInput, `--label ${word}: ${wrong}`);
+    return [key, value] as const;
   });
   return Object.fromEntries(pairs);
 }

@@ -1,7 +1,11 @@
 /**
  * What `run` and `gateway run` do once they know their request: opens the session with this machine's agent, waits
  * until the workload is ready, starts its command if there is one, and stays until the command ends or a signal comes.
- * The command gets every signal that we get, and its exit status is ours; then the workload is withdrawn.
+ * The command gets every signal that we get, once, and its exit status is ours; then the workload is withdrawn.
+ *
+ * So that it is once, the command has a process group of its own: what a terminal's keys send, or whoever signals our
+ * whole group, reaches us alone and is passed on. From a terminal it is passed on to all of the command's group, as the
+ * terminal would have done; from elsewhere to the command itself.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
@@ -12,7 +16,10 @@ import { findMesh } from "./mesh.ts";
 import type { RunReady } from "./run_event.ts";
 import { openRunSession, type RunSession } from "./run_session.ts";
 
-const forwarded: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
+const forwarded: readonly NodeJS.Signals[] = [
+  ...(["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const),
+  ...(["SIGCONT", "SIGWINCH"] as const),
+];
 const ending: ReadonlySet<NodeJS.Signals> = new Set(["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]);
 
 export async function runWorkload(
@@ -55,9 +62,10 @@ async function runReady({ context, session, signals, ready, command }: Running):
     // A sidecar alone is asked to go: that is a good end.
     return typeof end === "string" ? exit.good : (end?.exit ?? exit.good);
   }
-  const child = spawn(program, args, { stdio: stdioOf(context), env: commandEnvironment(context, ready) });
+  const env = commandEnvironment(context, ready);
+  const child = spawn(program, args, { stdio: stdioOf(context), env, detached: true });
   const finished = statusOfChild(child, program, context);
-  signals.forwardTo(child);
+  signals.forwardTo(child, context.interactive ? "group" : "command");
   tellReady(context, ready, child.pid);
   const end = await Promise.race([finished, session.ended]);
   if (typeof end === "number") return end;
@@ -92,13 +100,18 @@ function commandEnvironment(context: CliContext, { outbound }: RunReady): NodeJS
 function statusOfChild(child: ChildProcess, program: string, context: CliContext): Promise<ExitStatus> {
   return new Promise((resolve) => {
     child.on("error", (cause: NodeJS.ErrnoException) => {
-      context.say(`${program}: ${cause.code === "ENOENT" ? "no such command" : cause.message}`);
+      context.say(`${program}: ${whyNotStarted[cause.code ?? ""] ?? cause.message}`);
       // As shells have it: 127 not found, 126 cannot be run.
       resolve(cause.code === "ENOENT" ? 127 : 126);
     });
     child.on("exit", (code, signal) => resolve(signal ? statusOfSignal(signal) : (code ?? exit.failed)));
   });
 }
+
+const whyNotStarted: Readonly<Record<string, string>> = {
+  ENOENT: "no such command",
+  EACCES: "it may not be run: no program, or no permission",
+};
 
 function statusOfSignal(signal: NodeJS.Signals): ExitStatus {
   return 128 + (constants.signals[signal] ?? 0);
@@ -108,13 +121,13 @@ function statusOfSignal(signal: NodeJS.Signals): ExitStatus {
 class Signals {
   readonly ending: Promise<NodeJS.Signals>;
   readonly #listeners = new Map<NodeJS.Signals, () => void>();
-  #child: ChildProcess | undefined;
+  #pass: (signal: NodeJS.Signals) => void = () => {};
 
   constructor() {
     this.ending = new Promise((resolve) => {
       for (const signal of forwarded) {
         const listener = (): void => {
-          this.#child?.kill(signal);
+          this.#pass(signal);
           if (ending.has(signal)) resolve(signal);
         };
         this.#listeners.set(signal, listener);
@@ -123,8 +136,14 @@ class Signals {
     });
   }
 
-  forwardTo(child: ChildProcess): void {
-    this.#child = child;
+  /** "group": to the child, which leads a group, and to all that it started in it. */
+  forwardTo(child: ChildProcess, whom: "command" | "group"): void {
+    this.#pass = (signal) => {
+      const { pid, exitCode, signalCode } = child;
+      if (pid === undefined || exitCode !== null || signalCode !== null) return;
+      if (whom === "command") child.kill(signal);
+      else signalGroup(pid, signal);
+    };
   }
 
   release(): void {
@@ -132,12 +151,22 @@ class Signals {
   }
 }
 
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch {
+    // It ended in this moment.
+  }
+}
+
 async function agentSocket(context: CliContext): Promise<string> {
   const mesh = await findMesh(context);
   const [agent] = mesh.local?.agents ?? [];
   if (agent) return agent.socket;
-  const because = mesh.local ? "the mesh here has no agent" : "--server names a node; a workload runs beside its agent";
-  throw new CommandFailure(exit.failed, `run: ${because}; start one on this machine: meshctl dev`);
+  const because = mesh.local
+    ? "the mesh here has no agent; start it again: meshctl dev"
+    : "a workload runs beside an agent of this machine, and --server (or MESHCTL_SERVER) names a node; use --state-dir";
+  throw new CommandFailure(exit.failed, `run: ${because}`);
 }
 
 function tellReady(context: CliContext, ready: RunReady, command: number | undefined): void {

@@ -1,4 +1,7 @@
-/** One demo app: `node app.ts NAME [--end-with-input]`, with PORT and VERSION in its environment. */
+/**
+ * One demo app: `node app.ts NAME [--end-with-input]`, with PORT and VERSION in its environment. It says {"event":"ready"}
+ * when it listens, so that whoever started it does not take another program on that port for it.
+ */
 import { type AppName, appHandler } from "./bookinfo.ts";
 import { serve, stopOnSignal } from "./server.ts";
 
@@ -9,6 +12,6 @@ if (!names.includes(name) || !Number.isInteger(port) || port < 1 || port > 65_53
   process.stderr.write(`usage: PORT=9080 VERSION=v1 node app.ts ${names.join("|")} [--end-with-input]\n`);
   process.exit(64);
 }
-stopOnSignal(await serve(port, appHandler(name as AppName, process.env.VERSION ?? "v1")), {
-  endWithInput: process.argv.includes("--end-with-input"),
-});
+const server = await serve(port, appHandler(name as AppName, process.env.VERSION ?? "v1"));
+stopOnSignal(server, { endWithInput: process.argv.includes("--end-with-input") });
+process.stdout.write(`${JSON.stringify({ event: "ready", port })}\n`);

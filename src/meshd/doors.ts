@@ -3,14 +3,19 @@ import { StoredAttestation } from "../actors/attestation_records.ts";
 import { startAgentListener } from "../api/agents/server.ts";
 import type { Tokens } from "../api/ports.ts";
 import { startApi } from "../api/server.ts";
-import type { NodeAddresses } from "../certificates/attestation/protocol.ts";
 import { AttestationService } from "../certificates/attestation/service.ts";
+import { nameOfWorkload } from "../model/workload.ts";
+import { NodeBackups } from "./backups.ts";
+import type { Cluster } from "./cluster.ts";
 import { NodeHealth } from "./health.ts";
+import { MeshProxies } from "./mesh_proxies.ts";
+import { Others } from "./others.ts";
 import type { Owners } from "./owners.ts";
 import { pagesOf } from "./pages.ts";
 import type { NodeContext } from "./parts.ts";
 import { NodeProxies } from "./proxies.ts";
 import type { Serving } from "./serving.ts";
+import { MemberSvids } from "./signing.ts";
 import type { Truth } from "./truth.ts";
 
 export interface Doors {
@@ -19,24 +24,31 @@ export interface Doors {
   readonly api: string;
 }
 
-export async function openDoors(context: NodeContext, truth: Truth, owners: Owners, serving: Serving): Promise<Doors> {
+export interface Inside {
+  readonly truth: Truth;
+  readonly cluster: Cluster;
+  readonly owners: Owners;
+  readonly serving: Serving;
+}
+
+export async function openDoors(context: NodeContext, inside: Inside): Promise<Doors> {
+  const { truth, cluster, owners, serving } = inside;
   const { options, clock, random, log, stops } = context;
   const { trustDomain, name } = options;
   const { identity, claims } = owners;
   const { store, mirror, replica } = truth;
   const { pipeline, fleet, hosts, traffic, metrics, listening } = serving;
-  const startedAtMs = clock.nowMs();
-  let agentsAddress = "";
-  const nodes = (): NodeAddresses => ({ agents: [agentsAddress], xds: [listening.mtls ?? ""] });
+  const nodes = () => cluster.addresses();
   const bundle = () => identity.current().bundle;
   const records = new StoredAttestation(store);
-  const attestation = new AttestationService({ trustDomain, records, svids: identity, bundle, nodes, clock, random });
+  const svids = new MemberSvids(identity, cluster.membership);
+  const attestation = new AttestationService({ trustDomain, records, svids, bundle, nodes, clock, random });
   const shared = { store, mirror, clock, random, log, trustDomain, claims };
   const agents = await startAgentListener(
     {
       ...shared,
       attestation,
-      svids: identity,
+      svids,
       bundle,
       nodes,
       hosts,
@@ -45,36 +57,65 @@ export async function openDoors(context: NodeContext, truth: Truth, owners: Owne
     },
     options.agents,
   );
-  agentsAddress = agents.address;
+  cluster.listens({ agents: agents.address, xds: listening.mtls ?? "" });
   stops.add(() => agents.close());
 
-  const workloads = () => pipeline.workloads();
-  const health = new NodeHealth({ nodeName: name, replica, fleet, hosts, identity, workloads, clock });
+  const others = new Others(cluster);
+  const proxies = proxiesOf(context, inside, others);
+  const health = new NodeHealth({
+    nodeName: name,
+    replica,
+    fleet,
+    hosts,
+    identity,
+    membership: cluster.membership,
+    others,
+    proxies: async () => (await proxies.status()).proxies,
+    clock,
+  });
   const api = await startApi(
     {
       ...shared,
       nodeName: name,
       admission: pipeline,
-      proxies: new NodeProxies({
-        nodeName: name,
-        store,
-        fleet,
-        workloads,
-        workload: (workload) => pipeline.workload(workload),
-        layersOf: (workload) => pipeline.layersOf(workload),
-        print: (resource) => pipeline.print(resource),
-      }),
+      proxies,
       tokens: tokensOf(attestation, () => nodes().agents),
-      members: { list: () => [{ name, state: "alive", self: true, since: startedAtMs }] },
+      members: {
+        list: () =>
+          cluster.membership
+            .known()
+            .map(({ node, sinceMs, state, self }) => ({ name: node, state, self, since: sinceMs })),
+      },
       topology: traffic,
       metrics: { expose: async () => ({ contentType: "text/plain; version=0.0.4", text: await metrics.text() }) },
       health,
+      backups: new NodeBackups(context, truth),
     },
     { listen: options.api, access: { hosts: [], origins: [], token: undefined }, pages: await pagesOf() },
   );
   stops.add(() => api.close());
   health.serving(true);
   return { agents: agents.address, api: new URL(api.url).host };
+}
+
+function proxiesOf({ options, clock }: NodeContext, { truth, serving }: Inside, others: Others): MeshProxies {
+  const { store } = truth;
+  const { fleet, pipeline } = serving;
+  const own = new NodeProxies({
+    nodeName: options.name,
+    store,
+    fleet,
+    workload: (workload) => pipeline.workload(workload),
+    layersOf: (workload) => pipeline.layersOf(workload),
+    print: (resource) => pipeline.print(resource),
+  });
+  return new MeshProxies({
+    own,
+    others,
+    registered: () => [...pipeline.workloads()].map(nameOfWorkload),
+    incarnations: () => ({ records: store.incarnation("records"), endpoints: store.incarnation("endpoints") }),
+    clock,
+  });
 }
 
 function tokensOf<Seen>(attestation: AttestationService<Seen>, addresses: () => readonly string[]): Tokens {

@@ -1,13 +1,17 @@
-/** Whether this node can do its work, and what it sees of the parts around it (`meshctl check`). */
-import type { Finding, Health } from "../api/ports.ts";
+/**
+ * Whether this node can do its work, and what it and the others see of the parts around them (`meshctl check`). Each node
+ * speaks for itself; one that does not answer is named.
+ */
+import type { KnownMember, Membership } from "../actors/runtime/membership.ts";
+import type { Finding, Health, ProxyStatus } from "../api/ports.ts";
 import type { NodeIdentity } from "../certificates/node_identity.ts";
-import type { Workload } from "../model/workload.ts";
-import { nameOfWorkload } from "../model/workload.ts";
 import type { Clock } from "../platform/clock.ts";
+import { list, object, oneOf, text } from "../platform/decode.ts";
 import type { Replica } from "../store/replica.ts";
 import type { Fleet } from "../xds/fleet.ts";
 import type { LiveHosts } from "./hosts.ts";
 import type { MeshRecord } from "./mesh_record.ts";
+import type { Others, Said } from "./others.ts";
 
 export interface HealthOptions {
   readonly nodeName: string;
@@ -15,7 +19,10 @@ export interface HealthOptions {
   readonly fleet: Fleet;
   readonly hosts: LiveHosts;
   readonly identity: NodeIdentity;
-  readonly workloads: () => Iterable<Workload>;
+  readonly membership: Membership;
+  readonly others: Others;
+  /** Of all nodes; of those that answer. */
+  readonly proxies: () => Promise<readonly ProxyStatus[]>;
   readonly clock: Clock;
 }
 
@@ -30,6 +37,7 @@ export class NodeHealth implements Health {
 
   constructor(options: HealthOptions) {
     this.#options = options;
+    options.others.answer("findings", async () => this.#own());
   }
 
   /** All listeners are open. */
@@ -38,17 +46,33 @@ export class NodeHealth implements Health {
   }
 
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] } {
-    const { replica, fleet } = this.#options;
-    const reasons: string[] = [];
+    const { replica, fleet, membership } = this.#options;
+    const reasons: string[] = [...membership.impediments()];
     if (!this.#serving) reasons.push("the listeners are not all open");
     if (!replica.synced) reasons.push("the replica has not been read once");
     if (!fleet.ready) reasons.push("nothing has been compiled yet");
+    if (!membership.hears) reasons.push("it does not hear itself through NATS");
     if (replica.staleMs() > staleAfterMs) reasons.push(`NATS has not answered for ${seconds(replica.staleMs())}`);
     return { ready: reasons.length === 0, reasons };
   }
 
   async findings(): Promise<readonly Finding[]> {
-    return [this.#node(), this.#store(), this.#certificate(), ...this.#hosts(), ...this.#proxies(), ...this.#records()];
+    const { others } = this.#options;
+    const asked = others.names().map((node) => others.ask(node, { topic: "findings" }, findings));
+    const [proxies, ...told] = await Promise.all([this.#proxies(), ...asked]);
+    return [...this.#own(), ...told.flatMap(saidOf), ...this.#gone(), ...this.#hosts(), ...proxies, ...this.#records()];
+  }
+
+  /** What only this node can say. */
+  #own(): Finding[] {
+    return [this.#node(), this.#store(), this.#certificate()];
+  }
+
+  #gone(): Finding[] {
+    return this.#options.membership
+      .known()
+      .filter(({ state }) => state === "dead")
+      .map(goneFinding);
   }
 
   #node(): Finding {
@@ -83,23 +107,21 @@ export class NodeHealth implements Health {
     });
   }
 
-  #proxies(): Finding[] {
-    const { fleet, hosts, workloads } = this.#options;
-    const streams = new Map(fleet.statuses().map((status) => [status.proxy, status]));
-    return [...workloads()].map((workload) => {
-      const name = nameOfWorkload(workload);
-      const part = `proxy ${name}`;
-      const stream = streams.get(name);
-      if (!stream) return { part, state: "failed", message: "is not connected to this node" };
-      const refused = Object.values(stream.types).flatMap(({ nacked }) => nacked?.resources ?? []);
-      if (refused.length > 0) {
-        const message = refused.map((refusal) => `refuses ${refusal.name}: ${refusal.because}`).join("; ");
-        return { part, state: "failed", message, next: `meshctl proxy-config all ${name} shows what it is sent` };
-      }
-      const warming = hosts.proxy(name)?.warming ?? 0;
-      if (warming > 0) return { part, state: "warning", message: `warms ${warming} clusters or listeners` };
-      return good(part, "connected, and holds what it was sent");
-    });
+  async #proxies(): Promise<Finding[]> {
+    return (await this.#options.proxies()).map((status) => this.#proxy(status));
+  }
+
+  #proxy({ proxy, connected, types }: ProxyStatus): Finding {
+    const part = `proxy ${proxy}`;
+    if (!connected) return { part, state: "failed", message: "is not connected to any node that answers" };
+    const refusals = Object.values(types).flatMap(({ nacked }) => nacked ?? []);
+    if (refusals.length > 0) {
+      const message = `refuses ${refusals.map((refusal) => refusal.message).join("; ")}`;
+      return { part, state: "failed", message, next: `meshctl proxy-config all ${proxy} shows what it is sent` };
+    }
+    const warming = this.#options.hosts.proxy(proxy)?.warming ?? 0;
+    if (warming > 0) return { part, state: "warning", message: `warms ${warming} clusters or listeners` };
+    return good(part, "connected, and holds what it was sent");
   }
 
   #records(): Finding[] {
@@ -109,6 +131,20 @@ export class NodeHealth implements Health {
       message: `cannot be read (${because}); its last good form is in force`,
     }));
   }
+}
+
+const finding = object({ part: text(), state: oneOf("good", "warning", "failed"), message: text() }, { next: text() });
+const findings = list(finding, 1_000);
+
+function saidOf(said: Said<readonly Finding[]>): readonly Finding[] {
+  if (said.kind === "said") return said.value;
+  return [{ part: `node ${said.node}`, state: "failed", message: `does not answer: ${said.because}` }];
+}
+
+function goneFinding({ node, left }: KnownMember): Finding {
+  const part = `node ${node}`;
+  if (left) return { part, state: "warning", message: "was stopped" };
+  return { part, state: "failed", message: "is gone; the others own its actors", next: "start it again" };
 }
 
 function good(part: string, message: string): Finding {

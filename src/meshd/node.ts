@@ -2,6 +2,7 @@
  * One control-plane node: its parts, made and joined in the order in which one needs the other, ended in reverse.
  * Everything is handed what it needs; nothing is looked up.
  */
+import { joinCluster } from "./cluster.ts";
 import { openDoors } from "./doors.ts";
 import type { MeshdOptions } from "./options.ts";
 import { startOwners } from "./owners.ts";
@@ -25,9 +26,12 @@ export async function startNode(options: MeshdOptions, ports: NodePorts): Promis
   const context = { ...ports, options, stops };
   try {
     const truth = await openTruth(context);
-    const owners = await startOwners(context, truth);
-    const serving = await startServing(context, truth, owners);
-    const doors = await openDoors(context, truth, owners, serving);
+    const cluster = await joinCluster(context);
+    const owners = await startOwners(context, truth, cluster);
+    const serving = await startServing(context, { truth, cluster, owners });
+    const doors = await openDoors(context, { truth, cluster, owners, serving });
+    // What is stopped first: from here on the others own what this node did.
+    stops.add(() => cluster.membership.leave());
     const { mtls = "", plaintext } = serving.listening;
     const addresses = { ...doors, xds: mtls, ...(plaintext === undefined ? {} : { xdsPlaintext: plaintext }) };
     return { addresses, stop: () => stops.run() };

@@ -23,6 +23,11 @@ export interface MeshdOptions {
   readonly natsCredentialsFile: string;
   /** Whoever started NATS vouches for `sync_interval: always`; needed when the file names no system account. */
   readonly assumeNatsSynced: boolean;
+  /** PEM files: who signs the nats-servers' certificates; what this node shows them. Absent: NATS without TLS. */
+  readonly natsTls?: {
+    readonly caFile: string;
+    readonly own?: { readonly certFile: string; readonly keyFile: string };
+  };
   readonly authorityKeyFile: string;
   readonly trustDomain: TrustDomain;
   readonly svidLifetimeMs: number;
@@ -44,6 +49,9 @@ const flags = {
   "xds-plaintext": { type: "string" },
   nats: { type: "string", default: "nats://127.0.0.1:4222" },
   "nats-credentials": { type: "string" },
+  "nats-ca": { type: "string" },
+  "nats-cert": { type: "string" },
+  "nats-key": { type: "string" },
   "assume-nats-synced": { type: "boolean", default: false },
   "authority-key": { type: "string" },
   "trust-domain": { type: "string", default: defaultTrustDomain },
@@ -56,7 +64,8 @@ const flags = {
 export const usage = `usage: meshd --state-dir DIR --nats-credentials FILE --authority-key FILE
   [--name NAME] [--cluster NAME] [--api HOST:PORT] [--xds HOST:PORT] [--agents HOST:PORT] [--xds-plaintext HOST:PORT]
   [--nats URL[,URL…]] [--trust-domain TD] [--svid-lifetime SECONDS] [--outbound-policy allow-any|registry-only]
-  [--assume-nats-synced] [--log-level debug|info|warn|error] [--end-with-input]`;
+  [--nats-ca FILE [--nats-cert FILE --nats-key FILE]] [--assume-nats-synced]
+  [--log-level debug|info|warn|error] [--end-with-input]`;
 
 export function parseOptions(args: readonly string[]): MeshdOptions {
   const values = read(args);
@@ -85,6 +94,7 @@ export function parseOptions(args: readonly string[]): MeshdOptions {
     nats: values.nats.split(","),
     natsCredentialsFile: required(values, "nats-credentials"),
     assumeNatsSynced: values["assume-nats-synced"],
+    ...natsTlsOf(values),
     authorityKeyFile: required(values, "authority-key"),
     trustDomain,
     svidLifetimeMs: lifetimeS * 1_000,
@@ -108,6 +118,19 @@ function required(values: Values, flag: "state-dir" | "nats-credentials" | "auth
   const value = values[flag];
   if (value === undefined) throw new UsageError(`--${flag} is missing`);
   return value;
+}
+
+function natsTlsOf(values: Values): Pick<MeshdOptions, "natsTls"> {
+  const { "nats-ca": caFile, "nats-cert": certFile, "nats-key": keyFile } = values;
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new UsageError("--nats-cert and --nats-key go together");
+  if (caFile === undefined) {
+    if (certFile !== undefined)
+      throw new UsageError("--nats-cert needs --nats-ca: who signs the servers' certificates");
+    return {};
+  }
+  const own = certFile === undefined || keyFile === undefined ? {} : { own: { certFile, keyFile } };
+  return { natsTls: { caFile, ...own } };
 }
 
 export function listenAddress(flag: string, text: string): ListenAddress {

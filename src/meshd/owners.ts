@@ -3,8 +3,7 @@ import { AuthorityClient } from "../actors/authority_client.ts";
 import { authority, bundleOfState } from "../actors/kinds/authority.ts";
 import { authorityHands } from "../actors/kinds/authority_hands.ts";
 import { service, serviceHands } from "../actors/kinds/service.ts";
-import { LocalNetwork } from "../actors/runtime/local_network.ts";
-import { type NodeName, soleMember } from "../actors/runtime/placement.ts";
+import { actorTransport } from "../actors/nats/transport.ts";
 import { ActorRuntime } from "../actors/runtime/runtime.ts";
 import { sealingKeyFrom } from "../certificates/key_sealing.ts";
 import { NodeIdentity } from "../certificates/node_identity.ts";
@@ -12,6 +11,7 @@ import { authorityRecord, serviceRecord } from "../store/keys.ts";
 import { WorkerPool } from "../workers/pool.ts";
 import { PoolSigner } from "../workers/signer.ts";
 import { ActorClaims } from "./claims.ts";
+import type { Cluster } from "./cluster.ts";
 import type { NodeContext } from "./parts.ts";
 import { readTextFile, type Truth } from "./truth.ts";
 
@@ -26,10 +26,10 @@ export interface Owners {
 const workerThreads = 1;
 
 /** Resolves when the node has its certificates. */
-export async function startOwners(context: NodeContext, truth: Truth): Promise<Owners> {
+export async function startOwners(context: NodeContext, truth: Truth, cluster: Cluster): Promise<Owners> {
   const { options, clock, random, log, stops } = context;
   const { trustDomain, name } = options;
-  const runtime = await startActors(context, truth);
+  const runtime = await startActors(context, truth, cluster);
   const pool = new WorkerPool({ log, threads: workerThreads });
   stops.add(() => pool.close());
   const identity = new NodeIdentity({
@@ -49,6 +49,13 @@ export async function startOwners(context: NodeContext, truth: Truth): Promise<O
     const held = truth.replica.get(authorityRecord(trustDomain))?.object;
     if (held?.kind === "authority") identity.offerBundle(bundleOfState(trustDomain, held.state));
   });
+  let incarnation = truth.store.incarnation("records");
+  truth.replica.subscribe(({ stream }) => {
+    const now = truth.store.incarnation("records");
+    if (stream !== "records" || now === incarnation) return;
+    incarnation = now;
+    void identity.beginAnew();
+  });
   const claims = new ActorClaims(runtime, (ref) => {
     const held = truth.replica.get(serviceRecord(ref))?.object;
     return held?.kind === "service" ? held.state : undefined;
@@ -56,15 +63,16 @@ export async function startOwners(context: NodeContext, truth: Truth): Promise<O
   return { runtime, pool, identity, claims };
 }
 
-async function startActors(context: NodeContext, { store }: Truth): Promise<ActorRuntime> {
+async function startActors(context: NodeContext, { store }: Truth, cluster: Cluster): Promise<ActorRuntime> {
   const { options, clock, random, log, stops } = context;
-  const node = options.name as NodeName;
   const sealingKey = sealingKeyFrom(await readTextFile(options.authorityKeyFile));
-  const transport = new LocalNetwork(clock).join(node);
-  const runtime = new ActorRuntime({ store, clock, random, log, view: soleMember(node), transport });
+  const { membership: view, network } = cluster;
+  const runtime = new ActorRuntime({ store, clock, random, log, view, transport: actorTransport(network) });
   runtime.host(service, serviceHands);
   runtime.host(authority, authorityHands({ sealingKey, random }), [options.trustDomain]);
   runtime.start();
+  // Not before: whom the others count as a member, they send requests to.
+  view.start();
   stops.add(() => runtime.drain());
   return runtime;
 }

@@ -1,16 +1,9 @@
-/** The fleet of proxies as the API shows it: xDS streams of this node, joined with the workload records. */
-import type {
-  ConfigSection,
-  Distribution,
-  Proxies,
-  ProxyStatus,
-  ProxyTypeStatus,
-  StreamPosition,
-} from "../api/ports.ts";
+/** The proxies that this node serves, in the words of the API; and what any proxy is told. */
+import type { ConfigSection, Distribution, ProxyStatus, ProxyTypeStatus, StreamPosition } from "../api/ports.ts";
 import type { LayerKey } from "../compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
 import type { WorkloadName } from "../model/names.ts";
-import { nameOfWorkload, type Workload } from "../model/workload.ts";
+import type { Workload } from "../model/workload.ts";
 import { revisionOf, type Store } from "../store/store.ts";
 import type { Fleet } from "../xds/fleet.ts";
 import type { StreamStatus } from "../xds/stream.ts";
@@ -19,7 +12,6 @@ export interface ProxiesOptions {
   readonly nodeName: string;
   readonly store: Store;
   readonly fleet: Fleet;
-  readonly workloads: () => Iterable<Workload>;
   readonly workload: (name: WorkloadName) => Workload | undefined;
   readonly layersOf: (workload: Workload) => readonly LayerKey[];
   readonly print: (resource: EncodedResource) => object;
@@ -32,24 +24,18 @@ const sectionTypes: Readonly<Record<Exclude<ConfigSection, "all" | "secret">, Re
   route: "route",
 };
 
-export class NodeProxies implements Proxies {
+export class NodeProxies {
   readonly #options: ProxiesOptions;
 
   constructor(options: ProxiesOptions) {
     this.#options = options;
   }
 
-  status(): readonly ProxyStatus[] {
-    const { fleet, workloads, nodeName } = this.#options;
-    const streams = fleet.statuses().map((stream) => this.#connected(stream));
-    const connected = new Set(streams.map(({ proxy }) => proxy));
-    const absent = [...workloads()]
-      .map((workload) => nameOfWorkload(workload))
-      .filter((name) => !connected.has(name))
-      .map((proxy) => ({ proxy, meshd: nodeName, connected: false, types: {}, revision: "" }));
-    return [...streams, ...absent].sort((a, b) => a.proxy.localeCompare(b.proxy));
+  connected(): ProxyStatus[] {
+    return this.#options.fleet.statuses().map((stream) => this.#connected(stream));
   }
 
+  /** Never rejects because of the signal: it answers `pending`. */
   async waitDistributed(position: StreamPosition, signal: AbortSignal): Promise<Distribution> {
     const { fleet } = this.#options;
     try {

@@ -6,6 +6,7 @@ import { Metrics } from "../telemetry/metrics.ts";
 import { Fleet } from "../xds/fleet.ts";
 import type { TlsMaterial } from "../xds/listener.ts";
 import { type XdsAddresses, XdsServer } from "../xds/server.ts";
+import type { Cluster } from "./cluster.ts";
 import { TrafficDirectory } from "./directory.ts";
 import { LiveHosts } from "./hosts.ts";
 import { ProxyIdentities } from "./identities.ts";
@@ -24,8 +25,15 @@ export interface Serving {
   readonly listening: XdsAddresses;
 }
 
+export interface Inside {
+  readonly truth: Truth;
+  readonly cluster: Cluster;
+  readonly owners: Owners;
+}
+
 /** Everything that is true is compiled before the listener opens: an empty configuration reaches nobody. */
-export async function startServing(context: NodeContext, truth: Truth, owners: Owners): Promise<Serving> {
+export async function startServing(context: NodeContext, inside: Inside): Promise<Serving> {
+  const { truth, owners, cluster } = inside;
   const { options, clock, random, log, signal, stops } = context;
   const { trustDomain, outboundPolicy } = options;
   const { replica } = truth;
@@ -35,10 +43,16 @@ export async function startServing(context: NodeContext, truth: Truth, owners: O
   const recomputed = (node: string, count: number): void => metrics.recomputations.inc({ node }, count);
   const pipeline = new Pipeline({ replica, fleet, trustDomain, outboundPolicy, log, recomputed });
   const traffic = new TrafficFleet(clock, new TrafficDirectory(pipeline));
-  const hosts = new LiveHosts(clock, traffic);
+  const hosts = new LiveHosts({
+    nodeName: options.name,
+    clock,
+    fleet: traffic,
+    gossip: cluster.network.gossip("hosts"),
+  });
   pipeline.onWorkloadChanged((workload) => {
     if (!pipeline.workload(workload)) hosts.forget(workload);
   });
+  stops.add(hosts.start());
   await replica.whenSynced(signal);
   pipeline.start();
   const xds = new XdsServer({

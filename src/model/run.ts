@@ -87,5 +87,7 @@ export interface HostStatus {
   readonly pid: number;
   /** Whether a node has attested this host since the agent started. */
   readonly attested: boolean;
+  /** Why the mesh refuses this host for good, and what to do about it; absent: it does not. */
+  readonly refused?: string;
   readonly workloads: readonly HostedWorkload[];
 }

@@ -15,6 +15,8 @@ export interface Clock {
   after(delayMs: number, action: () => void): Timer;
   /** Runs `action` every `periodMs` until cancelled. */
   every(periodMs: number, action: () => void): Timer;
+  /** Somebody moves it by hand, so a wait on it must not keep the process alive. */
+  readonly virtual?: true;
 }
 
 // setTimeout takes a 32-bit delay and fires at once on overflow; a longer wait is cut into pieces of this size.
@@ -47,7 +49,7 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     // A clock's own timer does not hold the process; somebody awaits this one, so it must.
-    const hold = setInterval(() => {}, longestTimeoutMs);
+    const hold = clock.virtual ? undefined : setInterval(() => {}, longestTimeoutMs);
     const onAbort = (): void => {
       timer.cancel();
       clearInterval(hold);

@@ -8,6 +8,23 @@ import { WeftError } from "./error.ts";
 export type Decode<T> = (value: unknown, path: string) => T;
 export type Decoded<D> = D extends Decode<infer T> ? T : never;
 
+/**
+ * JSON text from a file or another program → a typed value.
+ * @param what names the document in the error: "the reply to POST /v1/agent/svids".
+ */
+export function parseJson<T>(source: string, decode: Decode<T>, what: string): T {
+  return decode(valueIn(source, what), what);
+}
+
+function valueIn(source: string, what: string): unknown {
+  try {
+    return JSON.parse(source);
+  } catch (cause) {
+    const because = "it is not JSON";
+    throw new WeftError({ code: "invalid", retry: "never", attempted: `read ${what}`, because, cause });
+  }
+}
+
 function wrong(path: string, wanted: string): never {
   throw new WeftError({
     code: "invalid",

@@ -35,6 +35,13 @@ export const limits = {
   mailboxMessages: 1_024,
   /** How long one actor request may take, in ms. After: unknown outcome. */
   actorRequestMs: 10_000,
+  /**
+   * How long an activation at least remembers an operation with its reply, ms: as long as anybody may still ask again
+   * under it. Older ones beyond operationsRemembered are forgotten; asked again, they are done again.
+   */
+  actorOperationMs: 20_000,
+  /** Operations an actor remembers. Full of younger ones: a retryable refusal. 100 a second, half of a record's bytes. */
+  actorOperations: 2_048,
   /** How long one store write may take before its outcome counts as unknown, in ms. */
   storeWriteMs: 5_000,
   /** How long one read at the store's leader may take, in ms. After: unavailable, later. */
@@ -150,6 +157,18 @@ export const limits = {
   /** How long one answer of a proxy's admin page may take, ms, and how many bytes it may have. Above: no report this time. */
   proxyAdminMs: 1_500,
   proxyAdminBytes: 32 * 1024 * 1024,
+  /** How long an agent waits before it asks again after a refusal for good, ms: the node that refused may be wrong. */
+  agentRefusedAgainMs: 30_000,
+  /** Shortest wait before an SVID is renewed, ms: a node's clock may be so far behind that what it issues is old at once. */
+  svidRenewLeastMs: 1_000,
+  /** How long a gateway keeps a port that no Gateway asks for any more, ms: one that is applied anew finds it again. */
+  gatewayPortGraceMs: 30_000,
+  /** Bytes of the log of a program that we started. Above: it begins anew; the part before is kept beside it once. */
+  logBytes: 8 * 1024 * 1024,
+  /** Between two looks at those, ms. */
+  logCheckMs: 5_000,
+  /** Bytes waiting for one client of the agent that does not read. Above: its stream is closed; it may come again. */
+  localStreamBytes: 256 * 1024,
   /** Bytes of one request on the agent's local socket. Above: 413. */
   localRequestBytes: 256 * 1024,
   /** Bytes of a Unix socket's path: sun_path has 104 on macOS, 108 on Linux, one is the end mark. */
@@ -174,6 +193,33 @@ export const limits = {
   actorIdleMs: 60_000,
   /** How often a node looks for due timers and for actors that must always run, ms. The precision of durable timers. */
   actorSweepMs: 500,
+  /** Between two heartbeats of a node, ms. Three nodes cost 18 messages a second; a quarter of the suspicion below. */
+  memberHeartbeatMs: 500,
+  /** Silence of a node, ms, that makes it suspect, and accused. Longer than a garbage collection or a slow start of a worker. */
+  memberSuspicionMs: 2_000,
+  /** Silence, ms, after which a node removes another without a second witness: when there is none to ask. */
+  memberAloneMs: 4_000,
+  /** How long a node that was removed must be heard before it is a member again, ms; doubles with each removal, up to the longest. */
+  memberRejoinMs: 1_000,
+  memberRejoinLongestMs: 30_000,
+  /** A member for this long, ms, has not been removed "again". */
+  memberSteadyMs: 60_000,
+  /** How long a node that is gone is still shown, ms. */
+  memberForgottenMs: 10 * 60 * 1_000,
+  /** Wall clocks further apart than this, ms: a node with which most others disagree owns nothing and signs nothing. */
+  memberClockOffsetMs: 30_000,
+  /** Nodes one node keeps in mind. More are not heard: a cluster has a handful, and names come from outside. */
+  members: 64,
+  /** Bytes of one message between nodes; NATS itself refuses above 1 MiB. Larger answers go in pages. */
+  nodeMessageBytes: 900 * 1024,
+  /** Questions of other nodes that a node answers at once, and its own under way. Above: refused, later. */
+  nodeCalls: 4_096,
+  /** How long a node may take to say what it sees, ms. After: it is named as silent. */
+  nodeAnswerMs: 2_000,
+  /** One piece of a wait for another node's proxies, ms: how late it is noticed that this node was replaced. */
+  nodeWaitMs: 1_000,
+  /** Proxies told in one page between nodes, ≈ 0.7 kB each. */
+  proxiesPerPage: 500,
   /** Wait before a failed renewal of a node's intermediate is tried again, ms; jittered. It has half of its life left. */
   renewRetryMs: 30_000,
   /** How long an answer waits until this node's own copy holds what was written, ms. After: it is answered anyway. */
@@ -203,6 +249,8 @@ export const limits = {
   servicePorts: 64,
   /** dev: how long a part may take to be ready, ms. After: the start fails, or the part is started again. */
   devReadyMs: 30_000,
+  /** dev: starts with other ports after another program took one between its choice and its use. Then: it fails. */
+  devPortAttempts: 5,
   /** dev: how long the demo's page may take to answer once everything runs, ms. After: said, and waited on. */
   devIngressMs: 60_000,
   /** dev: from SIGTERM to SIGKILL of a part, ms; a node hands over and an agent drains in less. */
@@ -223,6 +271,12 @@ export const limits = {
   /** dev: lines of a part's log that are shown when it fails, and bytes read of its end. */
   devLogLines: 12,
   devLogBytes: 16 * 1024,
+  /** Bytes of all records in one backup, held in memory while it is taken or restored. Above: refused with this figure. */
+  backupBytes: 256 * 1024 * 1024,
+  /** How long a node may read for a backup, or check and write a restored one, ms. After: given up, nothing changed. */
+  backupMs: 5 * 60 * 1000,
+  /** Writes of a restore under way at once. */
+  restoreWritesInFlight: 128,
   /** Files named in one apply. Above: refused; documents have their own limit. */
   applyFiles: 1_000,
 } as const;

@@ -2,7 +2,7 @@
 
 import { isDnsLabel, istioRootNamespace, type Namespace, namespaceFrom, rootNamespace } from "../model/names.ts";
 import type { Resource } from "../model/object.ts";
-import { fieldOf, type Node } from "./document/node.ts";
+import { fieldOf, type Node, textOf } from "./document/node.ts";
 import { suggestion } from "./nearest.ts";
 import { checkFormat, shown } from "./schema/format.ts";
 import { map, object, string } from "./schema/type.ts";
@@ -70,6 +70,13 @@ export function readMetadata(root: Node, otherwise: Namespace, tell: Tell): Reso
   }
   if (!good || name === undefined || namespace === undefined) return undefined;
   return { name, namespace, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) };
+}
+
+/** When a mesh that printed the object says that it was made, ms. Nothing is wrong with one that says it in another way. */
+export function readCreation(root: Node): number | undefined {
+  const text = textOf(fieldOf(fieldOf(root, "metadata"), "creationTimestamp"));
+  const ms = text !== undefined && /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isInteger(ms) && ms >= 0 ? ms : undefined;
 }
 
 function nameOf(metadata: Node, wrong: Tell): string | undefined {

@@ -13,7 +13,7 @@ import { type LocatedDocument, readText, type SourceText } from "./document/read
 import { readEnvelope } from "./envelope.ts";
 import { isObjectKind, type RegisteredKind, singularOf } from "./kinds/catalog.ts";
 import { checkSpec } from "./kinds/rules.ts";
-import { readMetadata, roughName } from "./metadata.ts";
+import { readCreation, readMetadata, roughName } from "./metadata.ts";
 import { suggestion } from "./nearest.ts";
 import { Report } from "./report.ts";
 import { shown } from "./schema/format.ts";
@@ -23,6 +23,8 @@ export type { SourceText } from "./document/read.ts";
 
 export interface ParsedResource {
   readonly resource: Resource;
+  /** Of an object that a mesh printed (`metadata.creationTimestamp`), ms; the older of two wins a host. */
+  readonly createdAtMs?: number;
   /** Where the document begins. */
   readonly position: SourcePosition;
   /** Where a field of it stands; of a field that is not there, the nearest around it. */
@@ -151,8 +153,10 @@ class Reading {
       tell,
     });
     if (!spec || !metadata || earlier || this.report.errors > before) return;
+    const createdAtMs = readCreation(root);
     this.resources.push({
       resource: { apiVersion, kind: envelope.kind, metadata, spec },
+      ...(createdAtMs === undefined ? {} : { createdAtMs }),
       position,
       at: (path) => document.positionOf(offsetAt(root, path)),
     });

@@ -7,7 +7,9 @@
  * caller who got no answer. So a conflict is followed by reads at the leader:
  *
  *   our operation is remembered by the record   → done, with the sequence it had
- *   the record's sequence is past the one seen  → refused: a stale compare-and-set can never be applied any more
+ *   the record's sequence is past the one seen  → refused: a stale compare-and-set can never be applied any more. But
+ *                                                 unknown, if this append was sent before and the record has meanwhile
+ *                                                 forgotten operations that are younger than what was seen
  *   the record is still as it was seen          → open (another write is under way, or the leader lags): try again
  *
  * What is still open at the end of `limits.storeWriteMs` is `unknown`.
@@ -137,7 +139,7 @@ async function explainConflict(port: AppendPort, append: Append): Promise<Outcom
     for (const [index, write] of some.entries()) {
       const read = reads[index];
       if (read?.status !== "fulfilled") continue;
-      const verdict = judge(write, append.operation, read.value);
+      const verdict = judge(write, append, read.value);
       if (verdict) return verdict;
     }
   }
@@ -145,11 +147,19 @@ async function explainConflict(port: AppendPort, append: Append): Promise<Outcom
 }
 
 /** What a record read at the leader proves about an operation that was to write it; undefined: nothing yet. */
-export function judge(write: Write, operation: OperationId, now: StoreRecord | undefined): Outcome | undefined {
+export function judge(
+  { key, seen }: Write,
+  { operation, again }: Pick<Append, "operation" | "again">,
+  now: StoreRecord | undefined,
+): Outcome | undefined {
   const applied = now?.operations.find(({ id }) => id === operation);
-  if (applied) return { kind: "done", sequence: applied.sequence };
-  if ((now?.sequence ?? 0) <= (write.seen?.sequence ?? 0)) return undefined;
-  return conflict(write.key, write.seen ? "somebody else wrote it first" : "it exists already");
+  if (applied) return { kind: "done", sequence: applied.sequence, earlier: true };
+  const seenAt = seen?.sequence ?? 0;
+  if ((now?.sequence ?? 0) <= seenAt) return undefined;
+  const oldest = now?.operations.length === limits.operationsRemembered ? now.operations[0] : undefined;
+  const forgotten = oldest !== undefined && oldest.sequence > seenAt;
+  if (again && forgotten) return { kind: "unknown", because: `${key} was written too often since to remember it` };
+  return conflict(key, seen ? "somebody else wrote it first" : "it exists already");
 }
 
 function conflict(key: RecordKey, because: string): Refused {

@@ -80,6 +80,21 @@ export class Framer {
     return frames;
   }
 
+  /**
+   * A message of the stream that is no record of it: of an earlier incarnation, or of a restore that was not completed.
+   * Where a frame would end, one without messages says how far the stream has been passed.
+   */
+  pass(sequence: Sequence): Frame[] {
+    invariant(sequence > this.#seen, "a tail's messages come in the stream's order");
+    if (this.#holds && sequence > this.#seen + 1) this.#hold();
+    const frames = this.#close();
+    this.#seen = sequence;
+    if (this.#state.kind === "following") this.#passed = sequence;
+    else frames.push(...this.#release());
+    const nothingOpen = this.#passed === sequence && frames.length === 0;
+    return nothingOpen ? [{ messages: [], sequence }] : frames;
+  }
+
   /** The leader's last sequence, read after `question` was asked. An answer to an older question says nothing. */
   barrier(last: Sequence, question: number): Frame[] {
     if (this.#state.kind !== "asking" || this.#state.question !== question) return [];

@@ -46,6 +46,17 @@ export const shardPrefix = (ref: ServiceRef, source?: string): string =>
 /** Prefix of all objects of one kind, or of all. */
 export const objectPrefix = (kind?: ObjectRef["kind"]): string => key("object", ...(kind === undefined ? [] : [kind]));
 
+/** The names that a key was made of, in lower case. */
+export function namesInKey(recordKey: RecordKey): readonly string[] {
+  return recordKey.split(".").map(unescapeToken);
+}
+
+function unescapeToken(token: string): string {
+  if (token === "=") return "";
+  const bytes = token.replace(/=([0-9A-F]{2})/g, "%$1");
+  return decodeURIComponent(bytes);
+}
+
 /** First token: tells what a record is. */
 export function recordKind(recordKey: RecordKey): string {
   const dot = recordKey.indexOf(".");

@@ -24,9 +24,11 @@ export async function resolveAppend(
   append: Append,
   { clock, random, signal }: ResolveOptions,
 ): Promise<Outcome> {
+  let again: true | undefined;
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(2 * waitMs, longestWaitMs)) {
-    const outcome = await store.append(stream, append, signal);
+    const outcome = await store.append(stream, again ? { ...append, again } : append, signal);
     if (outcome.kind !== "unknown" || signal.aborted) return outcome;
+    again = true;
     const slept = await sleep(clock, jittered(random, waitMs, 0.3), signal).then(
       () => true,
       () => false,

@@ -53,6 +53,8 @@ export interface LogEntry {
 export interface Append {
   readonly operation: OperationId;
   readonly writes: readonly Write[];
+  /** It was appended before, and its outcome is unknown. Set by resolve.ts. */
+  readonly again?: true;
   /**
    * Absent: what was done stands in the record's own headers (operation, epoch) and goes when it is overwritten. Given:
    * an own record, so the append is a batch even with one write.
@@ -61,7 +63,11 @@ export interface Append {
 }
 
 export type Outcome =
-  | { readonly kind: "done"; readonly sequence: Sequence }
+  /**
+   * `earlier`: the record remembers the operation. It was applied by an attempt before, this caller's or, under the same
+   * operation, somebody else's; the record may have been written since, and need not be what this append says.
+   */
+  | { readonly kind: "done"; readonly sequence: Sequence; readonly earlier?: true }
   /**
    * Nothing of the append was applied, nor will it be. `conflict` (also when `code` is absent): somebody else wrote
    * first, or the record exists; read again and decide anew. `too-large`: a limit, which no retry helps.

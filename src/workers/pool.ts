@@ -3,10 +3,10 @@
  * worker dies, its task is rejected; when the last one dies before it could start another (piscina then starts none any
  * more and would leave its queue waiting for ever), everything that waits is rejected and the next task gets a new pool.
  */
-import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Piscina } from "piscina";
 import { WeftError } from "../platform/error.ts";
+import { moduleFile } from "../platform/installation.ts";
 import { limits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
 import type { ResultOf, Task, TaskResult } from "./messages.ts";
@@ -86,7 +86,7 @@ export class WorkerPool {
   #open(): Piscina<Task, TaskResult> {
     if (this.#pool) return this.#pool;
     const pool = new Piscina<Task, TaskResult>({
-      filename: fileURLToPath(this.#options.entry ?? new URL(`./worker${extname(import.meta.url)}`, import.meta.url)),
+      filename: this.#options.entry ? fileURLToPath(this.#options.entry) : moduleFile("workers/worker"),
       minThreads: 1,
       maxThreads: this.#options.threads,
       idleTimeout: Number.POSITIVE_INFINITY,

@@ -10,7 +10,7 @@ import { Generation, phases } from "./generation.ts";
 import type { Item } from "./layers.ts";
 import type { Step } from "./step.ts";
 import type { StreamState } from "./stream_state.ts";
-import { apart, type Debt, dueFor, older, type Parcel, type Refusal, type TypeState } from "./type_state.ts";
+import { apart, type Debt, dueFor, isEmpty, older, type Parcel, type Refusal, type TypeState } from "./type_state.ts";
 import { resourceTypes, typeUrls } from "./type_url.ts";
 
 /** Everything that can be sent now. `current` is the layers' newest step. */
@@ -24,7 +24,15 @@ export function deliver(stream: StreamState, current: Step): DeltaResponse[] {
     forgetUnasked(stream);
   }
   sendEndpoints(stream, current, out);
+  for (const type of resourceTypes) sendNothing(stream, stream.types[type], current, out);
   return out;
+}
+
+/** Who asked for all there is, where there is nothing, waits until it is told so. */
+function sendNothing(stream: StreamState, state: TypeState, current: Step, out: DeltaResponse[]): void {
+  if (!state.unanswered || !state.idle || state.dirty.size > 0) return;
+  if ((stream.generation?.sets[state.type].size ?? 0) > 0) return;
+  respond(stream, state, { items: [], removed: [], step: current }, { version: current.version, out });
 }
 
 /** Nothing warms any more for a name whose asker is gone, though the proxy never subscribed to it. */
@@ -176,13 +184,17 @@ class Packing {
   }
 }
 
-function send(
-  stream: StreamState,
-  state: TypeState,
-  parcel: Parcel,
-  { version, out }: { readonly version: string; readonly out: DeltaResponse[] },
-): void {
-  if (parcel.items.length === 0 && parcel.removed.length === 0) return;
+interface Sending {
+  readonly version: string;
+  readonly out: DeltaResponse[];
+}
+
+function send(stream: StreamState, state: TypeState, parcel: Parcel, sending: Sending): void {
+  if (!isEmpty(parcel)) respond(stream, state, parcel, sending);
+}
+
+function respond(stream: StreamState, state: TypeState, parcel: Parcel, { version, out }: Sending): void {
+  state.unanswered = false;
   const nonce = String(++stream.nonces);
   state.inFlight = { ...parcel, nonce, version };
   state.sentVersion = version;
@@ -192,7 +204,10 @@ function send(
     if (follows?.get(resource.name) === "owed") follows.set(resource.name, "sent");
     for (const asked of resource.asksFor) follow(stream, asked, parcel.step);
   }
-  for (const name of parcel.removed) if (follows?.get(name) === "owed") follows.set(name, "sent");
+  for (const name of parcel.removed) {
+    state.withheld.delete(name);
+    if (follows?.get(name) === "owed") follows.set(name, "sent");
+  }
   out.push({ typeUrl: typeUrls[state.type], nonce, version, items: parcel.items, removed: parcel.removed });
 }
 

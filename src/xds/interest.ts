@@ -63,6 +63,7 @@ export function takeInterest(
 function wantAll({ stream, state, port, versions, first, step }: Context): void {
   if (state.wildcard) return;
   state.wildcard = true;
+  state.unanswered = first && versions.size === 0;
   port.addWildcard(state.type);
   const since = first ? stream.birth : step;
   const names = stream.stack.names(state.type);

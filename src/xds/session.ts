@@ -92,8 +92,10 @@ export class Session {
       return { kind: "acknowledged", nonce, type };
     }
     const names = state.inFlight.items.map((item) => item.resource.name);
-    const withheld = refuse(this.#stream, state, error);
-    return { kind: "refused", nonce, type, names, because: error, withheld };
+    // Envoy ends its words with a newline.
+    const because = error.trim();
+    const withheld = refuse(this.#stream, state, because);
+    return { kind: "refused", nonce, type, names, because, withheld };
   }
 
   #receiveUnknown({ typeUrl, subscribe, nonce }: DeltaRequest): Received {
@@ -163,7 +165,8 @@ export class Session {
     const { types, generation } = this.#stream;
     return resourceTypes.flatMap((type) =>
       [...types[type].withheld.values()].filter(
-        ({ name }) => !types[type].dirty.has(name) && !generation?.sets[type].has(name),
+        ({ name }) =>
+          !types[type].dirty.has(name) && !generation?.sets[type].has(name) && !generation?.removals[type].has(name),
       ),
     );
   }

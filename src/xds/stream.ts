@@ -43,7 +43,7 @@ type ApiName = (typeof apiNames)[ResourceType];
 export interface StreamStatus {
   readonly proxy: string;
   readonly types: Readonly<Record<ApiName, TypeStatus>>;
-  /** What it holds whole. records -1: not yet anything. */
+  /** What it took whole, refusing nothing of it. records -1: not yet anything. */
   readonly position: Position;
 }
 
@@ -135,7 +135,13 @@ export class ProxyStream implements Holder {
   status(): StreamStatus {
     const type = (name: ResourceType): TypeStatus => this.#session.status(name);
     const types = { cds: type("cluster"), eds: type("endpoints"), lds: type("listener"), rds: type("route") };
-    return { proxy: this.proxy, types, position: this.#held() };
+    return { proxy: this.proxy, types, position: this.#taken() };
+  }
+
+  #taken(): Position {
+    const held = this.#held();
+    const before = this.#session.refusals().map(({ step }) => step.before);
+    return before.reduce((oldest, position) => (reaches(position, oldest) ? oldest : position), held);
   }
 
   #held(): Position {

@@ -45,6 +45,8 @@ export class TypeState {
   /** Whether the proxy has spoken of this type at all. */
   asked = false;
   wildcard = false;
+  /** It asked for all there is and holds none: it waits for a first answer, even for one that says there is nothing. */
+  unanswered = false;
   readonly named = new Set<string>();
   readonly dirty = new Map<string, Debt>();
   inFlight: InFlight | undefined;
@@ -80,12 +82,17 @@ export class TypeState {
 
   /** The oldest step that something of this type is still owed from. */
   oldest(): Step | undefined {
-    let step = this.inFlight?.step;
+    // Word that there is nothing changes nothing that the proxy holds.
+    let step = this.inFlight && !isEmpty(this.inFlight) ? this.inFlight.step : undefined;
     for (const parcel of this.again) step = older(step, parcel.step);
     for (const debt of this.dirty.values()) step = older(step, debt.step);
     for (const awaited of this.awaited.values()) step = older(step, awaited);
     return step;
   }
+}
+
+export function isEmpty({ items, removed }: Parcel): boolean {
+  return items.length === 0 && removed.length === 0;
 }
 
 export function older(a: Step | undefined, b: Step): Step {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decodeActorRecord } from "../../src/actors/runtime/envelope.ts";
 import { WeftError } from "../../src/platform/error.ts";
 import { limits } from "../../src/platform/limits.ts";
 import type { Append, Outcome, Store, StreamName } from "../../src/store/store.ts";
@@ -178,6 +179,68 @@ test("a write whose answer is lost is put again and counted once", async () => {
   assert.deepEqual(await cluster.until(runtime.ask(counter, "x", read)), { count: 10 });
 });
 
+test("an operation that another owner did meanwhile is not taken for this activation's own write", async () => {
+  const cluster = new Cluster();
+  const operation = operationId("op-retried");
+  const gate = Promise.withResolvers<void>();
+  let holding = false;
+  const old = cluster.node("a", {
+    store: (inner) =>
+      withAppend(inner, async (stream, append, signal) => {
+        if (holding) await gate.promise;
+        return inner.append(stream, append, signal);
+      }),
+  });
+  await cluster.until(old.runtime.ask(counter, "x", add(1)));
+  // The old owner stands still before its write. The caller asks another node, which does something else first.
+  holding = true;
+  const late = old.runtime.ask(counter, "x", add(10), { operation });
+  await settled();
+  const young = cluster.node("b");
+  await cluster.until(young.runtime.ask(counter, "x", add(100)));
+  await cluster.until(young.runtime.ask(counter, "x", add(10), { operation }));
+
+  holding = false;
+  gate.resolve();
+  const reply = await cluster.until(late);
+  const next = await cluster.until(old.runtime.ask(counter, "x", add(1000)));
+
+  assert.deepEqual([reply, next], [{ count: 111 }, { count: 1111 }]);
+  assert.equal((await young.store.read("records", counterKey("x")))?.epoch, 3);
+});
+
+test("an operation asked again is recognized though many others were done since", async () => {
+  const cluster = new Cluster();
+  const { runtime } = cluster.node("a");
+  const operation = operationId("op-early");
+  await cluster.until(runtime.ask(counter, "x", add(1), { operation }));
+  const many = Array.from({ length: 3 * limits.operationsRemembered }, () => runtime.ask(counter, "x", add(1)));
+  await cluster.until(Promise.all(many));
+  await cluster.until(runtime.drain());
+
+  const next = cluster.node("b");
+  const again = await cluster.until(next.runtime.ask(counter, "x", add(1), { operation }));
+  const { count } = await cluster.until(next.runtime.ask(counter, "x", read));
+
+  assert.deepEqual([again, count], [{ count: 1 }, 1 + many.length]);
+});
+
+test("an actor that did more than it can remember refuses for a while, and forgets what nobody asks for again", async () => {
+  const cluster = new Cluster();
+  const { runtime, store } = cluster.node("a");
+  for (let done = 0; done < limits.actorOperations; done += 256) {
+    await cluster.until(Promise.all(Array.from({ length: 256 }, () => runtime.ask(counter, "x", add(1)))));
+  }
+
+  await assert.rejects(cluster.until(runtime.ask(counter, "x", add(1))), isWeftError("overloaded", "later"));
+  await cluster.clock.advance(limits.actorOperationMs);
+  await cluster.until(runtime.ask(counter, "x", add(1)));
+
+  const record = await store.read("records", counterKey("x"));
+  const { results } = decodeActorRecord(record?.value, "x");
+  assert.equal(results.length, limits.operationsRemembered);
+});
+
 test("a write that stays unknown is told as unknown; the same operation, asked again, is applied once", async () => {
   const cluster = new Cluster();
   const { runtime } = cluster.node("a");
@@ -194,7 +257,7 @@ test("a write that stays unknown is told as unknown; the same operation, asked a
   assert.deepEqual(closed, { count: 1 });
 });
 
-test("a node that dies between write and reply: its caller asks the next owner and nothing is done twice", async () => {
+test("a node that dies between write and reply: the ask goes on to the next owner and nothing is done twice", async () => {
   const cluster = new Cluster();
   const [a, b] = [nodeName("a"), nodeName("b")];
   let crashing = false;
@@ -216,7 +279,7 @@ test("a node that dies between write and reply: its caller asks the next owner a
   await cluster.clock.advance(100);
   cluster.network.leave(a);
   asker.view.become([b]);
-  await assert.rejects(cluster.until(asked), isWeftError("unknown-outcome"));
+  assert.deepEqual(await cluster.until(asked), { count: 2 });
   const again = await cluster.until(asker.runtime.ask(counter, "x", add(1), { operation: operationId("op-crash") }));
 
   assert.deepEqual(again, { count: 2 });

@@ -9,7 +9,6 @@ import { Attestation } from "../../src/agent/attestation.ts";
 import { HostKey } from "../../src/agent/host_key.ts";
 import { MeshdClient, wrongIdentity } from "../../src/agent/meshd_client.ts";
 import { settingsFrom } from "../../src/agent/settings.ts";
-import { StateDirectory } from "../../src/agent/state_directory.ts";
 import { Trust } from "../../src/agent/trust.ts";
 import { workloadSetReply } from "../../src/agent/wire.ts";
 import { decodeJoinToken } from "../../src/certificates/attestation/join_token.ts";
@@ -19,6 +18,7 @@ import { systemClock } from "../../src/platform/clock.ts";
 import { WeftError } from "../../src/platform/error.ts";
 import { silentLogger } from "../../src/platform/log.ts";
 import { systemRandom } from "../../src/platform/random.ts";
+import { StateDirectory } from "../../src/platform/state_directory.ts";
 import { trustChain, trustDomain } from "../certificates/fixtures.ts";
 import { FakeMeshd } from "../support/fake_meshd.ts";
 
@@ -35,7 +35,7 @@ async function staged(story: (stage: Stage) => Promise<void>): Promise<void> {
   const clients: MeshdClient[] = [];
   const agent = (token?: JoinToken) => {
     const state = new StateDirectory(directory);
-    const trust = new Trust(state);
+    const trust = new Trust(state, silentLogger);
     const client = new MeshdClient(systemClock, () => ({
       addresses: [meshd.address],
       roots: trust.ownRoots,
@@ -143,10 +143,10 @@ test("a bundle never goes back, never loses its own roots; addresses are never f
   const directory = mkdtempSync(join(tmpdir(), "weft-trust-"));
   try {
     const roots = [(await trustChain(Date.now())).root];
-    const trust = new Trust(new StateDirectory(directory));
+    const trust = new Trust(new StateDirectory(directory), silentLogger);
     const nodes = { agents: ["127.0.0.1:1"], xds: ["127.0.0.1:2"] };
     trust.join({ trustDomain, bundle: bundleOf(trustDomain, roots, 5), nodes });
-    const kept = (): number => new Trust(new StateDirectory(directory)).joined.bundle.sequence;
+    const kept = (): number => new Trust(new StateDirectory(directory), silentLogger).joined.bundle.sequence;
     trust.learn({ bundle: bundleOf(trustDomain, roots, 4), nodes: { agents: [], xds: [] } });
     assert.equal(kept(), 5);
     assert.deepEqual(trust.joined.nodes, nodes);

@@ -1,14 +1,12 @@
-// Default names, ports, and RunRequest → Workload.
+// Default names, and RunRequest → Workload.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { defaultName, firstFree } from "../../src/agent/naming.ts";
-import { outside, PortAllocator } from "../../src/agent/ports.ts";
 import { addressesOf, mistakeIn, workloadFrom } from "../../src/agent/workloads.ts";
 import { isDnsLabel } from "../../src/model/names.ts";
 import type { RunSidecar } from "../../src/model/run.ts";
-import { seededRandom } from "../../src/platform/random.ts";
 
 const request: RunSidecar = {
   role: "sidecar",
@@ -46,29 +44,6 @@ test("every default name is a DNS label, and numbering never repeats one", () =>
       assert.ok(isDnsLabel(next) && next !== base, next);
     }),
   );
-});
-
-test("ports are taken outside the kernel's ephemeral range, free ones only, none twice", async () => {
-  assert.deepEqual(outside({ first: 15_000, last: 32_000 }, { first: 20_000, last: 60_999 }), {
-    first: 15_000,
-    last: 19_999,
-  });
-  assert.deepEqual(outside({ first: 15_000, last: 32_000 }, { first: 1_024, last: 65_535 }), {
-    first: 15_000,
-    last: 32_000,
-  });
-  const busy = new Set([101, 103]);
-  const ports = new PortAllocator({
-    range: { first: 100, last: 104 },
-    random: seededRandom(1),
-    canBind: async ({ port }) => !busy.has(port),
-  });
-  const first = await ports.take();
-  const given = [first, await ports.take(), await ports.take()].map(({ port }) => port);
-  assert.deepEqual(given.sort(), [100, 102, 104]);
-  await assert.rejects(ports.take(), /every port from 100 to 104 is taken/);
-  ports.release(first);
-  assert.deepEqual(await ports.take(), first);
 });
 
 test("a request becomes a workload: app label, protocols by port name, addresses of its own", async () => {

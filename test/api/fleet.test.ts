@@ -54,16 +54,25 @@ test("a watch tells each commit once, with the position that holds it", async (t
   lines.on("error", () => {});
   t.after(() => response.destroy());
   const events: string[] = [];
+  const told: Record<string, unknown>[] = [];
   const seen = new Promise<void>((resolve) => {
     lines.on("line", (line) => {
       if (line.startsWith("event: ")) events.push(line.slice("event: ".length));
-      if (events.length === 4) resolve();
+      if (line.startsWith("data: ")) told.push(JSON.parse(line.slice("data: ".length)));
+      if (told.length === 4) resolve();
     });
   });
   const { revision } = (await apply(`${virtualService("a")}---\n${virtualService("b")}`)).body;
   await seen;
   assert.deepEqual(events, ["position", "object", "object", "position"]);
   assert.match(revision, /-3$/);
+  const [, first] = told;
+  assert.deepEqual(
+    [first?.change, first?.kind, first?.namespace, first?.name],
+    ["set", "VirtualService", "default", "a"],
+  );
+  const { object } = first as { object: { spec: { hosts: string[] } } };
+  assert.deepEqual(object.spec.hosts, ["a"]);
 });
 
 test("stopping the node ends its streams", async (t) => {

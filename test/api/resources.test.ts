@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseOffline } from "../../src/resources/offline/parse.ts";
 import { startTestApi, virtualService } from "./support/api.ts";
 
 const labelled = (name: string, team: string): string =>
@@ -16,6 +17,42 @@ test("lists are by kind, namespace and label, in order", async (t) => {
   assert.equal(await names("/v1/resources/vs?namespace=default"), "a,b");
   assert.equal(await names("/v1/resources/vs.networking.istio.io?selector=team%3Dx"), "b");
   assert.equal(await names("/v1/resources"), "default,a,b,c");
+});
+
+test("a list may be of several kinds; services and workloads are documents that can be read again", async (t) => {
+  const { apply, call } = await startTestApi(t);
+  await apply(virtualService("reviews"));
+  const ports = [{ name: "http", port: 80 }];
+  const endpoints = [{ id: "a", address: "127.0.0.1", weight: 5 }];
+  await call("PUT", "/v1/endpoints/default/reviews?source=me", { body: JSON.stringify({ ports, endpoints }) });
+  const { items } = (await call("GET", "/v1/resources/services,vs")).body;
+  assert.deepEqual(
+    items.map(({ kind }: { kind: string }) => kind),
+    ["Service", "VirtualService"],
+  );
+  const [service] = items;
+  assert.equal(service.apiVersion, "networking.mesh.io/v1");
+  assert.deepEqual(service.status, { ports: ["80/http"], endpoints: 1, healthy: 1, sources: ["me"] });
+  const read = parseOffline([{ text: JSON.stringify(service) }]);
+  assert.deepEqual(read.problems, []);
+  assert.deepEqual(
+    read.shards.map((shard) => [shard.source, shard.endpoints[0]?.weight]),
+    [["me", 5]],
+  );
+  assert.equal((await call("GET", "/v1/resources/vs,nosuch")).status, 400);
+});
+
+test("a path that is known says which methods it takes", async (t) => {
+  const { call } = await startTestApi(t);
+  for (const [method, path, allow] of [
+    ["POST", "/v1/members", "GET, HEAD"],
+    ["GET", "/v1/apply", "POST"],
+    ["PATCH", "/v1/resources/vs/default/a", "GET, HEAD, PUT, DELETE"],
+  ] as const) {
+    const answer = await call(method, path);
+    assert.deepEqual([answer.status, answer.body.code], [405, "method-not-allowed"], path);
+    assert.equal(answer.headers.allow, allow);
+  }
 });
 
 test("a PUT must say the object that its path says", async (t) => {

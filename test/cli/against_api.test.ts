@@ -69,6 +69,53 @@ test("apply, get and delete, by file and by name", async (t) => {
   assert.equal((await run("delete", "-f", join(files, "b.yml"))).status, 0);
 });
 
+test("names may be several, or KIND/NAME; kinds too", async (t) => {
+  const { run, feed } = await mesh(t);
+  await feed([virtualService("a"), virtualService("b")].join("---\n"), "apply", "-f", "-");
+  const names = "virtualservice.networking.istio.io/a\nvirtualservice.networking.istio.io/b\n";
+  assert.equal((await run("get", "vs", "a", "b", "-o=name")).out, names);
+  assert.equal((await run("get", "vs/a", "virtualservice.networking.mesh.io/b", "-o", "name")).out, names);
+  assert.equal((await run("get", "vs,dr", "-o", "name")).out, names);
+  const partly = await run("get", "vs", "a", "nobody");
+  assert.equal(partly.status, 1);
+  assert.match(partly.out, /^a /m);
+  assert.match(partly.err, /nobody/);
+  const deleted = await run("delete", "vs/a", "vs/b", "-o", "name");
+  assert.equal(deleted.out, names.replaceAll("istio.io", "mesh.io"));
+});
+
+test("a word that means nothing is 64, with what was meant", async (t) => {
+  const { run } = await mesh(t);
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [["get", "virtualservce"], /did you mean virtualservice/],
+    [["get", "vs", "-l", "a b"], /selector/],
+    [["delete", "workload", "a"], /not applied or deleted/],
+    [["wait", "--for=distributed", "--revision", "nonsense"], /no revision/],
+    [["apply", "reviews.yaml"], /apply -f reviews\.yaml/],
+    [["aply"], /did you mean apply/],
+  ];
+  for (const [args, words] of cases) {
+    const { status, err } = await run(...args);
+    assert.equal(status, 64, args.join(" "));
+    assert.match(err, words);
+  }
+});
+
+test("a variable that says no, or nothing, is not set", async (t) => {
+  const { url, apply } = await startTestApi(t);
+  await apply(virtualService("a", [1, 99], "other"));
+  const get = async (value: string) => {
+    const environment = {
+      MESHCTL_SERVER: url,
+      MESHCTL_ALL_NAMESPACES: value,
+      MESHCTL_STATE_DIR: "",
+      MESHCTL_CLUSTER: "",
+    };
+    return (await meshctl(["get", "vs", "-o", "name"], { environment })).out !== "";
+  };
+  assert.deepEqual([await get("false"), await get(""), await get("1"), await get("true")], [false, false, true, true]);
+});
+
 test("bad input is 65 with file, line and column of every mistake on stderr, and nothing on stdout", async (t) => {
   const { run, feed, ports } = await mesh(t);
   const files = await temporaryDirectory(t);
@@ -176,7 +223,7 @@ test("a file over the limit of one apply is refused before it is sent", async (t
   await writeFile(path, Buffer.alloc(10 * 1024 * 1024, "# x\n"));
   const done = await run("apply", "-f", path);
   assert.equal(done.status, 65);
-  assert.match(done.err, /huge\.yaml: more than/);
+  assert.match(done.err, /huge\.yaml:1:1: error MSH1001: more than/);
 });
 
 test("check is 0 when all is well and 79 with what is broken", async (t) => {

@@ -122,6 +122,24 @@ test("a gateway asks for ports 80 and 443 and the label that Gateways select by"
   });
 });
 
+test("what cannot be said of a workload is refused before anybody is asked", async (t) => {
+  const { agent, directory } = await withAgent(t);
+  const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
+    [["--port", "80"], 64, /NAME:PORT\[:APP_PORT\]/],
+    [["--port", "http:70000"], 64, /1 to 65535/],
+    [["--label", "version"], 64, /KEY=VALUE/],
+    [["--label", "a b=c"], 65, /label's key/],
+    [["--label", "app=a b"], 65, /label's value/],
+    [["--upstream", "db:5432"], 64, /SERVICE:PORT=HOST:PORT/],
+  ];
+  for (const [args, status, words] of cases) {
+    const done = await meshctl(["run", "--service", "reviews", ...args, "--state-dir", directory]);
+    assert.equal(done.status, status, args.join(" "));
+    assert.match(done.err, words);
+  }
+  assert.deepEqual(agent.asked, []);
+});
+
 test("a command that is not there exits as in a shell", async (t) => {
   const { directory } = await withAgent(t);
   const done = await meshctl(["run", "--service", "reviews", "--state-dir", directory, "--", "/no/such/program"]);

@@ -1,9 +1,12 @@
 // Stands in for nats-server, meshd and mesh-agent, so that the supervision can be tested without them: behaves as they do
 // towards `dev` (ports, ready lines, the API's three calls, the run protocol), and ends when its standard input does.
 //   fake_parts.mjs nats -c FILE · fake_parts.mjs …/meshd/main.ts FLAGS · fake_parts.mjs …/agent/main.ts FLAGS
-// Anything else runs as it is. FAKE_FAIL=NAME makes that part fail at its start; what happens goes to FAKE_JOURNAL.
+// Anything else runs as it is. FAKE_FAIL=NAME makes that part fail at its start; FAKE_THIEF=FILE makes meshd's first start
+// (FILE is not there) fail because another process, whose pid is then in FILE, took its port; what happens goes to
+// FAKE_JOURNAL.
 import { spawn } from "node:child_process";
-import { appendFileSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 
@@ -39,9 +42,11 @@ function listen(server, ...where) {
 }
 
 async function nats() {
-  const port = Number(/127\.0\.0\.1:(\d+)/.exec(readFileSync(flag("-c"), "utf8"))[1]);
+  const configuration = readFileSync(flag("-c"), "utf8");
+  const port = Number(/127\.0\.0\.1:(\d+)/.exec(configuration)[1]);
+  const name = /server_name: "(.*)"/.exec(configuration)[1];
   await listen(
-    createTcpServer((socket) => socket.on("error", () => {}).end("INFO {}\r\n")),
+    createTcpServer((socket) => socket.on("error", () => {}).end(`INFO {"server_name":"${name}"}\r\n`)),
     port,
     "127.0.0.1",
   );
@@ -49,6 +54,7 @@ async function nats() {
 
 async function meshd() {
   const [host, port] = flag("--api").split(":");
+  if (process.env.FAKE_THIEF && !existsSync(process.env.FAKE_THIEF)) await beRobbed(Number(port));
   const api = createServer((request, response) => {
     const answers = { "/readyz": [200, {}], "/v1/tokens": [201, { token: "t-1" }] };
     const isApply = request.url.startsWith("/v1/apply");
@@ -60,6 +66,14 @@ async function meshd() {
   });
   await listen(api, Number(port), host);
   console.log(JSON.stringify({ event: "ready", api: flag("--api") }));
+}
+
+async function beRobbed(port) {
+  const thief = `require("node:net").createServer().listen(${port}, "127.0.0.1", () => console.log("mine"))`;
+  const child = spawn(process.execPath, ["-e", thief], { detached: true, stdio: ["ignore", "pipe", "ignore"] });
+  await once(child.stdout, "data");
+  writeFileSync(process.env.FAKE_THIEF, String(child.pid));
+  process.exit(1);
 }
 
 /** Its "Envoys" are one outbound proxy that knows every workload's app, and one ingress to productpage. */

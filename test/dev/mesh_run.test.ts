@@ -216,6 +216,24 @@ test("a stop during the start breaks it off and leaves nothing", async () => {
   assert.equal(existsSync(statePath("dev.json")), false);
 });
 
+test("a port that another program takes before its part can use it: all start again with others", async () => {
+  const thief = join(directory, "thief");
+  process.env.FAKE_THIEF = thief;
+  const run = new Run();
+  try {
+    const ready = await run.ready();
+
+    assert.equal(await status(`${ready.api}/readyz`), 200);
+    assert.match(run.said.join("\n"), /port \d+ was taken by another program meanwhile/);
+    const started = journal().filter((line) => line.startsWith("start"));
+    assert.deepEqual(started, ["start nats", "start meshd", "start nats", "start meshd", "start agent"]);
+    assert.equal(await run.end(), 0);
+  } finally {
+    delete process.env.FAKE_THIEF;
+    process.kill(Number(readFileSync(thief, "utf8")), "SIGKILL");
+  }
+});
+
 test("--config is applied at the start; what is wrong with it ends the run with apply's own status", async () => {
   const file = join(directory, "rules.yaml");
   writeFileSync(file, "kind: VirtualService\n");

@@ -1,20 +1,23 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { takeLock } from "../../src/cli/dev/lock.ts";
 import { type NextStepsInput, nextSteps } from "../../src/cli/dev/next_steps.ts";
 import { defaultPorts } from "../../src/cli/dev/plan.ts";
-import { choosePorts, parsePorts } from "../../src/cli/dev/ports.ts";
+import { PortClaims } from "../../src/cli/dev/port_claims.ts";
+import { choosePorts, parsePorts, unclaimedPorts } from "../../src/cli/dev/ports.ts";
 import { natsConfiguration } from "../../src/cli/dev/programs.ts";
 import { settingsOf } from "../../src/cli/dev/settings.ts";
 import { DevState } from "../../src/cli/dev/state.ts";
 import { StopSignal } from "../../src/cli/dev/stop_signal.ts";
 import { CommandFailure } from "../../src/cli/exit.ts";
 import { readOptions } from "../../src/cli/options.ts";
+import { FreePorts, type FreePortsParts } from "../../src/platform/free_ports.ts";
 import { limits } from "../../src/platform/limits.ts";
-import { startTimeOf } from "../../src/platform/process_id.ts";
+import { seededRandom, systemRandom } from "../../src/platform/random.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 let directory = "";
@@ -26,40 +29,50 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 const settings = (values: Readonly<Record<string, unknown>>) =>
   settingsOf({ args: [], options: readOptions(values) }, {});
 
+const freePorts = (mayHave: FreePortsParts["mayHave"]): FreePorts =>
+  new FreePorts({ range: { first: 16_000, last: 16_100 }, random: seededRandom(1), mayHave });
+
 test("ports: the default first, then the remembered one, then any free; never one twice", async () => {
   const taken = new Set<number>([defaultPorts.nats, defaultPorts.api, defaultPorts.xds, 40_000]);
-  let next = 50_000;
-  const probe = async (port: number): Promise<number | undefined> => {
-    if (port === 0) return next++;
-    return taken.has(port) ? undefined : port;
-  };
+  const free = freePorts(async ({ port }) => !taken.has(port));
+  const remembered = { nats: 41_000, api: 40_000, xds: 41_000, agents: 42_000 };
 
-  const ports = await choosePorts({ nats: 41_000, api: 40_000, xds: 41_000, agents: 42_000 }, probe);
+  const ports = await choosePorts([defaultPorts, remembered], free);
 
   assert.equal(ports.nats, 41_000);
-  assert.equal(ports.api, 50_000);
-  assert.equal(ports.xds, 50_001);
   assert.equal(ports.agents, defaultPorts.agents);
+  for (const port of [ports.api, ports.xds]) assert.ok(port >= 16_000 && port <= 16_100, `${port}`);
+  assert.equal(new Set(Object.values(ports)).size, Object.keys(ports).length);
+});
+
+test("a port that another run has chosen is not chosen, though nobody listens on it yet", async () => {
+  const [one, other] = [new PortClaims(directory), new PortClaims(directory)];
+  const unclaimed = (claims: PortClaims) => freePorts(async ({ port }) => claims.claim(port));
+  const defaults = new Set<number>(Object.values(defaultPorts));
+
+  assert.deepEqual(await choosePorts([defaultPorts], unclaimed(one)), defaultPorts);
+  const others = await choosePorts([defaultPorts], unclaimed(other));
+  assert.ok(!Object.values(others).some((port) => defaults.has(port)));
+
+  one.giveAllBack();
+  assert.deepEqual(await choosePorts([defaultPorts], unclaimed(new PortClaims(directory))), defaultPorts);
+});
+
+test("a port that somebody listens on is not chosen, nor kept from others", async (context) => {
+  const server = createServer().listen(0, "127.0.0.1");
+  context.after(() => server.close());
+  await once(server, "listening");
+  const { address, port } = server.address() as AddressInfo;
+
+  assert.equal(await unclaimedPorts(new PortClaims(directory), systemRandom).claim({ address, port }), false);
+
+  assert.equal(new PortClaims(directory).claim(port), true);
 });
 
 test("what is no list of ports is as good as none", () => {
   assert.deepEqual(parsePorts("nonsense"), {});
   assert.deepEqual(parsePorts('{"api": 99999999}'), {});
   assert.equal(parsePorts('{"api": 15999}').api, 15_999);
-});
-
-test("a lock has one holder; one whose holder has gone is nobody's", () => {
-  const path = join(directory, "lock");
-  const alive = { pid: process.pid, startTime: startTimeOf(process.pid) ?? "" };
-  const giveBack = takeLock(path, alive);
-  assert.throws(() => takeLock(path, { pid: 1, startTime: "x" }), new RegExp(`pid ${process.pid}`));
-  giveBack();
-
-  // The same pid with another start time: somebody else has it now.
-  writeFileSync(path, JSON.stringify({ pid: process.pid, startTime: "1" }));
-  takeLock(path, alive)();
-  writeFileSync(path, "torn");
-  takeLock(path, alive)();
 });
 
 test("a signal's repeat within a second is the same; a later one hurries", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { Mesh } from "../support/mesh.ts";
 import { countBy, send, sendMany } from "../support/requests.ts";
 
@@ -83,7 +84,10 @@ ${routes.join("\n")}
     };
     // Agents report every 2 s; the load generator has been on since the start.
     let edges = await seen();
-    while (!edges.some(({ toService }) => toService === "ratings")) edges = await seen();
+    while (!edges.some(({ toService }) => toService === "ratings")) {
+      await wait(200);
+      edges = await seen();
+    }
     assert.deepEqual(
       edges.filter(({ security }) => security !== "mtls"),
       [],

@@ -11,7 +11,7 @@ import { all, authorizationPolicy, LiveObjects } from "../support/live_objects.t
 import { Mesh } from "../support/mesh.ts";
 import { type RawAnswer, rawRequest, sendRaw, type TlsIdentity } from "../support/raw_http.ts";
 import { sendHttp2 } from "../support/raw_http2.ts";
-import { type RunningWorkload, runSidecar } from "../support/workload.ts";
+import { type RunningWorkload, Workloads } from "../support/workload.ts";
 import { type HostileRequest, type Port, policyCases, smuggled, type Way } from "./requests_past_policy_table.ts";
 
 const ways: readonly Way[] = ["plaintext", "mtls", "outbound"];
@@ -29,6 +29,7 @@ spec:
 
 let mesh: Mesh;
 let objects: LiveObjects;
+let workloads: Workloads;
 let echo: Echo;
 let shop: RunningWorkload;
 let caller: RunningWorkload;
@@ -38,19 +39,21 @@ let identity: TlsIdentity;
 before(async () => {
   mesh = await Mesh.start({ demo: false });
   objects = new LiveObjects(mesh);
+  workloads = new Workloads(mesh);
   echo = await startHttpEcho();
   const ports = [
     { name: "http", port: 80, appPort: echo.port },
     { name: "undeclared", port: 81, appPort: echo.port },
   ];
-  shop = await runSidecar(mesh, { service: "shop", ports });
-  caller = await runSidecar(mesh, { service: "caller" });
+  shop = await workloads.sidecar({ service: "shop", ports });
+  caller = await workloads.sidecar({ service: "caller" });
   host = await joinHost(mesh);
   identity = await host.identity("stranger");
 });
 
 after(async () => {
   host?.close();
+  await workloads?.stop();
   echo?.close();
   await mesh?.remove();
 });
@@ -72,8 +75,8 @@ async function sendOver(way: Way, port: Port, request: HostileRequest): Promise<
 /** undefined: it is. */
 function whyNotRefused({ answer, reached }: Sent): string | undefined {
   if (reached.length > 0) return `the application got ${reached.join()}`;
-  if (answer.kind === "silent") return "there was no answer";
-  const refused = answer.kind === "closed" || [400, 403, 404, 501].includes(answer.status);
+  if (answer.kind === "open") return "there was no answer";
+  const refused = answer.kind === "closed" || [400, 403, 404, 405, 501].includes(answer.status);
   return refused ? undefined : `it was answered ${answer.status}`;
 }
 
@@ -120,7 +123,7 @@ describe("HTTP/2", () => {
 
   const refused = [
     ...["/admin", "//admin", "/./admin", "/x/../admin", "%2Fadmin", "/%2Fadmin", "/\\admin", "/admin#x", "/admin?x"],
-    ...["/..;p/admin", "/%61dmin", "admin", "/admin\\x", "http://shop/admin"],
+    ...["/..;p/admin", "/%61dmin", "admin", "http://shop/admin"],
   ].map((path) => ({ ...usual, ":path": path }));
   const hosts = ["secret.com", "Secret.com", "secret.com:80", "secret.com.", "u@secret.com", "public.com,secret.com"];
   refused.push(...hosts.map((authority) => ({ ...usual, ":path": "/", ":authority": authority })));
@@ -130,12 +133,11 @@ describe("HTTP/2", () => {
       sendHttp2({ to: shop.inbounds.http ?? "", headers, identity: over === "mtls" ? identity : undefined });
 
     test(`${refused.length} requests over ${over} are refused`, async () => {
-      const passed: string[] = [];
-      for (const headers of refused) {
-        const status = await send(headers);
-        if (status === 200 || echo.takeReached().length > 0) passed.push(`${JSON.stringify(headers)}: ${status}`);
-      }
+      // Together, since Envoy takes a second to close what it cannot read.
+      const statuses = await Promise.all(refused.map(send));
+      const passed = refused.filter((_, index) => statuses[index] === 200);
       assert.deepEqual(passed, []);
+      assert.deepEqual(echo.takeReached(), []);
     });
 
     test(`a Host beside :authority is not what the application goes by, over ${over}`, async () => {
@@ -150,14 +152,14 @@ describe("HTTP/2", () => {
 });
 
 describe("a header sent twice", () => {
-  /** Only who says exactly `x-role: guest` is routed; anybody else finds no route. */
+  /** Who says that he is an administrator finds no route. */
   const guarded = `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: names-of-the-shop}
 spec:
   hosts: [secret.com]
   http:
-    - match: [{headers: {x-role: {exact: guest}}, withoutHeaders: {x-tainted: {}}}]
+    - match: [{withoutHeaders: {x-role: {exact: admin}, x-tainted: {}}}]
       route: [{destination: {host: shop, port: {number: 80}}}]
 `;
   before(() => objects.replace(guarded));
@@ -167,19 +169,19 @@ spec:
     ways: ["outbound"],
   });
 
-  test("does not match a route that wants one value", async () => {
+  test("does not hide a value from a route that must not have it", async () => {
     const refused = [
-      withHeaders(),
       withHeaders("x-role: admin"),
+      withHeaders("x-role: admin", "x-role: admin"),
       withHeaders("x-role: guest", "x-role: admin"),
-      withHeaders("x-role: admin", "x-role: guest"),
-      withHeaders("x-role: guest", "X-Role: guest"),
-      withHeaders("x-role: guest,admin"),
-      withHeaders("x-role: guest", "x-tainted: 1"),
-      withHeaders("x-role: guest", "x-tainted: ", "X-Tainted: 1"),
+      withHeaders("x-role: admin", "X-ROLE: guest"),
+      withHeaders("x-role: a", "x-role: admin", "x-role: b"),
+      withHeaders("x-role:\tadmin "),
+      withHeaders("x-tainted: "),
+      withHeaders("x-tainted: ", "X-Tainted: 1"),
     ];
     assert.deepEqual(await wrongOnes(refused, "http", whyNotRefused), []);
-    const passes = [withHeaders("x-role: guest"), withHeaders("X-ROLE:  guest ")];
+    const passes = [withHeaders(), withHeaders("x-role: guest"), withHeaders("x-role: a", "x-role: b")];
     assert.deepEqual(await wrongOnes(passes, "http", whyNotPassed), []);
   });
 });

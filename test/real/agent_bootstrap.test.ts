@@ -9,10 +9,10 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { bootstrapOf } from "../../src/agent/envoy/bootstrap.ts";
 import { writeXdsAddresses, xdsAddressesIn } from "../../src/agent/envoy/xds_addresses.ts";
-import { StateDirectory } from "../../src/agent/state_directory.ts";
 import { meshdId } from "../../src/model/identity.ts";
 import { defaultNamespace, type Locality } from "../../src/model/names.ts";
 import type { Workload } from "../../src/model/workload.ts";
+import { StateDirectory } from "../../src/platform/state_directory.ts";
 import { trustDomain } from "../certificates/fixtures.ts";
 import { envoyPath } from "../support/agent_process.ts";
 

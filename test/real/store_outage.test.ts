@@ -74,7 +74,7 @@ test("kill -9 and restart: the tail goes on by itself within 3 s, from where it 
   await recorder.until(({ position }) => position === 3);
   assert.ok(performance.now() - backAtMs < 3_000, `${performance.now() - backAtMs} ms`);
 
-  assert.deepEqual(await during, { kind: "done", sequence: 3 });
+  assert.partialDeepStrictEqual(await during, { kind: "done", sequence: 3 });
   assert.deepEqual(
     recorder.batches.flatMap(({ values }) => values),
     ["a", "b", "c"],
@@ -106,7 +106,7 @@ test("a frozen server hangs nobody: reads fail, writes are unknown, all within t
   store.tail("records", recorder);
   await store.append("records", create("a"));
   await recorder.until(({ position }) => position === 1);
-  nats.freeze();
+  await nats.freeze();
   const beganMs = performance.now();
   const asked = create("b");
   const [outcome, read] = await Promise.allSettled([

@@ -50,12 +50,25 @@ test("a log too long for one record goes on in others, none over its limit, all 
 
 test("what a record proves about an operation", () => {
   const write = { key, value: 2, seen: record(4) };
-  assert.deepEqual(judge(write, operation, record(6, "op")), { kind: "done", sequence: 6 });
-  assert.equal(judge(write, operation, record(6, "other"))?.kind, "refused");
-  assert.equal(judge(write, operation, record(4, "other")), undefined, "unchanged: still open");
-  assert.equal(judge(write, operation, record(3, "other")), undefined, "a leader that lags proves nothing");
-  assert.equal(judge(write, operation, undefined), undefined);
-  assert.equal(judge({ key, value: 2, seen: undefined }, operation, record(1, "other"))?.kind, "refused");
+  assert.deepEqual(judge(write, { operation }, record(6, "op")), { kind: "done", sequence: 6, earlier: true });
+  assert.equal(judge(write, { operation }, record(6, "other"))?.kind, "refused");
+  assert.equal(judge(write, { operation }, record(4, "other")), undefined, "unchanged: still open");
+  assert.equal(judge(write, { operation }, record(3, "other")), undefined, "a leader that lags proves nothing");
+  assert.equal(judge(write, { operation }, undefined), undefined);
+  assert.equal(judge({ key, value: 2, seen: undefined }, { operation }, record(1, "other"))?.kind, "refused");
+});
+
+test("an append sent before is not refused by a record that may have forgotten it", () => {
+  const write = { key, value: 2, seen: record(4) };
+  const others = Array.from({ length: limits.operationsRemembered }, (_, n) => ({
+    id: `other-${n}` as OperationId,
+    sequence: 6 + n,
+  }));
+  const full = { ...record(90), operations: others };
+  assert.equal(judge(write, { operation, again: true }, full)?.kind, "unknown");
+  assert.equal(judge(write, { operation }, full)?.kind, "refused", "sent for the first time");
+  const reaching = { ...full, operations: others.with(0, { id: "seen" as OperationId, sequence: 4 }) };
+  assert.equal(judge(write, { operation, again: true }, reaching)?.kind, "refused", "nothing younger is forgotten");
 });
 
 test("property: whatever answers are lost or late, each operation is applied at most once, and done means applied", async () => {

@@ -96,10 +96,10 @@ spec:
         - {destination: {host: reviews, subset: v2}, weight: ${v2}}
 `;
     return {
-      make: () =>
-        this.#call<{ revision: string }>("/v1/apply", { method: "POST", body: document }).then(({ revision }) => ({
-          revision,
-        })),
+      make: async () => {
+        const { revision } = await this.#call<{ revision: string }>("/v1/apply", { method: "POST", body: document });
+        return positionAt({ revision });
+      },
       seen: async (via) => {
         const headers = { "x-change": String(change) };
         const { status, body } = await send({ via, host: "reviews:9080", path: "/reviews/0", headers });
@@ -119,8 +119,10 @@ spec:
     });
     const path = "/v1/endpoints/default/probe?source=test";
     return {
-      make: () =>
-        this.#call<{ token: string }>(path, { method: "PUT", body }).then(({ token }) => ({ endpoints: token })),
+      make: async () => {
+        const { token } = await this.#call<{ token: string }>(path, { method: "PUT", body });
+        return positionAt({ endpoints: token });
+      },
       seen: async (via) => {
         const { status, body } = await send({ via, host: "probe:9099" });
         if (status !== 200) return "nowhere";
@@ -160,6 +162,12 @@ async function insist<T>(giveUp: AbortSignal, work: () => Promise<T>): Promise<T
       await wait(pauseMs);
     }
   }
+}
+
+/** Whoever answers on a dead node's port may be somebody else. */
+function positionAt(position: Record<string, string>): Record<string, string> {
+  must(Object.values(position).every((text) => typeof text === "string"));
+  return position;
 }
 
 function must(holds: boolean): void {

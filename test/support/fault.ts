@@ -4,13 +4,15 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import type { ConfigurationFlow } from "./configuration_flow.ts";
+import type { ControlConnections } from "./control_connections.ts";
 import type { Mesh } from "./mesh.ts";
 import { newcomerServes } from "./newcomer.ts";
 import { demoLoad, type LoadReport, stopLoads } from "./steady_load.ts";
-import type { TcpProxy } from "./tcp_proxy.ts";
 
 export interface Fault {
   readonly name: string;
+  /** Before the load begins. */
+  prepare?(): Promise<void>;
   /** Resolves when the fault is over, as far as it ends by itself: from then on the time counts. */
   strike(): Promise<void>;
 }
@@ -37,6 +39,7 @@ const calmMs = 1_500;
 let newcomers = 0;
 
 export async function strike({ mesh, flow, perSecond }: Bench, fault: Fault): Promise<FaultReport> {
+  await fault.prepare?.();
   const loads = demoLoad(mesh.ready.ingress, mesh.workload("productpage-v1").outbound ?? "", perSecond);
   await wait(calmMs);
   const faultMs = performance.now();
@@ -47,11 +50,13 @@ export async function strike({ mesh, flow, perSecond }: Bench, fault: Fault): Pr
   return { fault: fault.name, ...(await stopLoads(loads)), ...times, newcomerMs: servesMs - overMs };
 }
 
-/** kill -9. What supervises it starts it again; that is not waited for here, the flow shows it. */
-export function killOf(mesh: Mesh, part: string): Fault {
+/** kill -9, of all of them together. What supervises them starts them again; the flow shows when they work. */
+export function killOf(mesh: Mesh, ...parts: readonly string[]): Fault {
   return {
-    name: `kill -9 ${part}`,
-    strike: async () => void process.kill(pid(mesh, part), "SIGKILL"),
+    name: `kill -9 ${parts.join(", ")}`,
+    strike: async () => {
+      for (const one of parts.map((part) => pid(mesh, part))) process.kill(one, "SIGKILL");
+    },
   };
 }
 
@@ -69,25 +74,27 @@ export function freezeOf(mesh: Mesh, part: string, forMs: number): Fault {
 }
 
 /** Every Envoy's connection to its node ends at once, and new ones are refused for a while. */
-export function cutOf(proxy: TcpProxy, forMs: number): Fault {
+export function cutOf(connections: ControlConnections, forMs: number): Fault {
   return {
     name: `cut control connections${forMs > 0 ? ` for ${forMs / 1_000} s` : ""}`,
+    prepare: () => connections.intercept(),
     strike: async () => {
-      proxy.cut();
+      connections.cut();
       await wait(forMs);
-      proxy.mend();
+      connections.mend();
     },
   };
 }
 
 /** The connections stay open and carry nothing. */
-export function silenceOf(proxy: TcpProxy, forMs: number): Fault {
+export function silenceOf(connections: ControlConnections, forMs: number): Fault {
   return {
     name: `silence control connections for ${forMs / 1_000} s`,
+    prepare: () => connections.intercept(),
     strike: async () => {
-      proxy.freeze();
+      connections.silence();
       await wait(forMs);
-      proxy.thaw();
+      connections.speak();
     },
   };
 }

@@ -24,7 +24,7 @@ export class LiveObjects {
   async replace(documents: string): Promise<void> {
     const wanted = byName(documents);
     const gone = [...this.#applied].filter(([name]) => !wanted.has(name)).map(([, document]) => document);
-    if (gone.length > 0) await this.#run(["delete", "-f", "-"], gone.join("\n---\n"));
+    if (gone.length > 0) await this.#run(["delete", "--ignore-not-found", "-f", "-"], gone.join("\n---\n"));
     if (wanted.size > 0) await this.#run(["apply", "-f", "-"], documents);
     this.#applied = wanted;
     await this.#run(["wait", "--for=distributed"]);

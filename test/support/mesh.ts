@@ -58,7 +58,8 @@ export interface MeshOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Kept from an earlier run; else a new one. */
   readonly stateDir?: string;
-  /** The usual ports would be fought over by tests; every mesh takes free ones. */
+  /** Path of another meshctl than this checkout's. */
+  readonly meshctl?: string;
 }
 
 export class Mesh {
@@ -76,7 +77,8 @@ export class Mesh {
       if (!line.startsWith("{")) return;
       const event = JSON.parse(line);
       this.#lines.push(event);
-      if (event.event === "ready") this.#ready = event;
+      // Workloads are told of with --demo only.
+      if (event.event === "ready") this.#ready = { workloads: [], ...event };
       for (const watcher of this.#watchers) watcher();
     };
     if (child.stdout) createInterface({ input: child.stdout }).on("line", take);
@@ -88,9 +90,10 @@ export class Mesh {
 
   static async start(options: MeshOptions = {}): Promise<Mesh> {
     const stateDir = options.stateDir ?? (await mkdtemp(join(tmpdir(), "weft-mesh-")));
-    const args = [meshctlEntry, "--state-dir", stateDir, "-o", "json", "dev"];
+    const [program, ...first] = options.meshctl ? [options.meshctl] : [process.execPath, meshctlEntry];
+    const args = [...first, "--state-dir", stateDir, "-o", "json", "dev"];
     const demo = options.demo === false ? [] : ["--demo"];
-    const child = spawn(process.execPath, [...args, ...demo, ...(options.args ?? [])], {
+    const child = spawn(program, [...args, ...demo, ...(options.args ?? [])], {
       cwd: root,
       env: { ...process.env, ...options.environment },
       stdio: ["ignore", "pipe", "pipe"],

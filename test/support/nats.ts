@@ -2,9 +2,9 @@
  * A real nats-server for one test: JetStream on a directory of its own, synced before it acknowledges, on a port that the
  * system chooses and a restart keeps. Found where set-up put it; stopped by its pid.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -78,9 +78,10 @@ export class Nats {
     if (left) rmSync(left, { force: true });
   }
 
-  /** SIGSTOP: sockets stay open, nothing is answered. */
-  freeze(): void {
+  /** SIGSTOP: sockets stay open, nothing is answered once this has resolved; until then a thread may still be at work. */
+  async freeze(): Promise<void> {
     process.kill(this.pid, "SIGSTOP");
+    while (!this.#isStopped()) await wait(1);
   }
 
   thaw(): void {
@@ -94,6 +95,14 @@ export class Nats {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  #isStopped(): boolean {
+    const threads = `/proc/${this.pid}/task`;
+    const states = existsSync(threads)
+      ? readdirSync(threads).map((id) => /\) (\S)/.exec(readFileSync(join(threads, id, "stat"), "utf8"))?.[1])
+      : [execFileSync("ps", ["-o", "stat=", "-p", String(this.pid)], { encoding: "utf8" }).trim()[0]];
+    return states.every((state) => state === "T");
   }
 
   #portFile(): string | undefined {

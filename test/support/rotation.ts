@@ -20,14 +20,16 @@ export interface RotationOptions {
 export interface RotationReport extends LoadReport {
   readonly handshakes: number;
   readonly failures: readonly string[];
-  /** Serial numbers served by the watched sidecar, in order. */
+  /** What the watched sidecar served after each of its rotations. */
   readonly serials: readonly string[];
   /** For each rotation, of the handshakes nearest to it: how many there were, and how many failed. */
   readonly around: readonly { readonly made: number; readonly failed: number }[];
   /** Rotations of each of the other sidecars in the same time. */
   readonly others: Readonly<Record<string, number>>;
-  /** TLS connections that the client's Envoy made to the service of one request a connection. */
-  readonly proxyHandshakes: number;
+  /** TLS connections that the client's Envoy made to the service of one request a connection; some resumed a session. */
+  readonly proxyHandshakes: { readonly all: number; readonly resumed: number };
+  /** Handshakes that failed at some Envoy, on either side. */
+  readonly refused: number;
 }
 
 /** Every page needs details: with this rule, each on a connection of its own. */
@@ -48,7 +50,7 @@ export async function watchRotations(mesh: Mesh, options: RotationOptions): Prom
   const applied = await mesh.meshctl(["apply", "-f", "-"], oneRequestAConnection);
   if (applied.code !== 0) throw new Error(applied.stderr);
   await mesh.meshctl(["wait", "--for=distributed"]);
-  const before = await proxyHandshakes(mesh);
+  const [before, refusedBefore] = [await proxyHandshakes(mesh), await refusedHandshakes(mesh)];
   const loads = demoLoad(mesh.ready.ingress, mesh.workload(client).outbound ?? "", options.requestsPerSecond);
   const callers = await Callers.start(mesh, options.handshakesPerSecond);
   const endsMs = performance.now() + options.patienceMs * options.rotations;
@@ -59,14 +61,16 @@ export async function watchRotations(mesh: Mesh, options: RotationOptions): Prom
   const others = [...all]
     .filter(([name]) => name !== watched)
     .map(([name, made]) => [name, changes(made).length] as const);
+  const after = await proxyHandshakes(mesh);
   return {
     ...(await stopLoads(loads)),
     handshakes: everything.length,
     failures: everything.flatMap(({ failure }) => failure ?? []),
-    serials: serialsOf(mine),
-    around: changes(mine).map((at) => around(mine, at)),
+    serials: surrounded(mine).map((at) => mine[at]?.serial ?? ""),
+    around: surrounded(mine).map((at) => around(mine, at)),
     others: Object.fromEntries(others),
-    proxyHandshakes: (await proxyHandshakes(mesh)) - before,
+    proxyHandshakes: { all: after.all - before.all, resumed: after.resumed - before.resumed },
+    refused: (await refusedHandshakes(mesh)) - refusedBefore,
   };
 }
 
@@ -98,7 +102,7 @@ class Callers {
 
   complete(rotations: number): boolean {
     return [...this.#made].every(([name, made]) => {
-      const seen = changes(made);
+      const seen = name === watched ? surrounded(made) : changes(made);
       const last = seen.at(-1);
       if (last === undefined || seen.length < rotations) return false;
       return name !== watched || made.length - last >= nearest / 2;
@@ -125,13 +129,29 @@ class Callers {
   }
 }
 
-async function proxyHandshakes(mesh: Mesh): Promise<number> {
+/** What Envoys counted, of statistics whose names match, together. */
+async function counted(admins: readonly string[], pattern: string): Promise<number> {
+  const texts = await Promise.all(
+    admins.map(async (admin) => (await fetch(`http://${admin}/stats?filter=${encodeURIComponent(pattern)}`)).text()),
+  );
+  const lines = texts.flatMap((text) => text.split("\n")).filter((line) => line !== "");
+  return lines.reduce((total, line) => total + Number(line.split(": ").at(-1)), 0);
+}
+
+/** A retry hides one from the load, so Envoys' own counts are asked. */
+function refusedHandshakes(mesh: Mesh): Promise<number> {
+  const admins = mesh.ready.workloads.map(({ admin }) => admin);
+  return counted(admins, "^(cluster|listener)\\..*\\.ssl\\.(connection_error|fail_verify_.*)$");
+}
+
+/** Full ones, of the client's Envoy to details. */
+async function proxyHandshakes(mesh: Mesh): Promise<{ readonly all: number; readonly resumed: number }> {
   const { admin } = mesh.workload(client);
-  const response = await fetch(`http://${admin}/stats?filter=details.*ssl\\.(handshake|session_reused)$`);
-  const counts = (await response.text()).split("\n").filter((line) => line !== "");
-  const sum = (name: string): number =>
-    counts.filter((line) => line.includes(name)).reduce((total, line) => total + Number(line.split(": ").at(-1)), 0);
-  return sum("handshake") - sum("session_reused");
+  const [all, resumed] = await Promise.all([
+    counted([admin], "^cluster\\.outbound.*details.*\\.ssl\\.handshake$"),
+    counted([admin], "^cluster\\.outbound.*details.*\\.ssl\\.session_reused$"),
+  ]);
+  return { all, resumed };
 }
 
 /** Where in a row of handshakes another certificate is served than just before. */
@@ -140,9 +160,9 @@ function changes(made: readonly Handshake[]): readonly number[] {
   return served.flatMap(({ serial, index }, at) => (at > 0 && served[at - 1]?.serial !== serial ? [index] : []));
 }
 
-function serialsOf(made: readonly Handshake[]): readonly string[] {
-  const first = made.find(({ serial }) => serial !== "")?.serial ?? "";
-  return [first, ...changes(made).map((index) => made[index]?.serial ?? "")];
+/** Changes that had enough handshakes before them to say that they harmed none. */
+function surrounded(made: readonly Handshake[]): readonly number[] {
+  return changes(made).filter((index) => index >= nearest / 2);
 }
 
 function around(made: readonly Handshake[], index: number): { readonly made: number; readonly failed: number } {

@@ -224,6 +224,7 @@ describe("distributed", () => {
       [{ names: ["cart"], withheld: true }],
     );
     assert.equal(client.stream.status().types.eds.nacked?.resources[0]?.name, "cart");
+    assert.deepEqual(client.stream.status().position, good, "it holds no more than what it took");
     assert.deepEqual(await now(world.fleet.waitDistributed(good)), { kind: "done" }, "what came before stands");
 
     const repaired = world.apply(mesh, [resource("endpoints", "cart", "e3")]);
@@ -285,6 +286,6 @@ describe("a stream", () => {
     client.acknowledge();
     assert.deepEqual(client.stream.status().types.cds, { version: "1-0", acked: "1-0" });
     assert.deepEqual(client.stream.status().position, { records: 1, endpoints: 0 });
-    assert.deepEqual(world.latenciesMs, [7, 7]);
+    assert.deepEqual(world.latenciesMs, [7, 7, 7], "clusters, endpoints, and word that there is no listener");
   });
 });

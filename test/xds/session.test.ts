@@ -60,6 +60,16 @@ describe("a new stream", () => {
     assert.deepEqual(proxy.inbox.map(words), [`${typeUrl} -x`]);
   });
 
+  test("that asks for everything where there is nothing is told so: it would wait for ever", () => {
+    const proxy = new ModelProxy(new World());
+    proxy.ask("cluster", {});
+    assert.deepEqual(proxy.inbox.map(words), ["cluster"]);
+    proxy.answerAll();
+    assert.equal(proxy.session.owed(), undefined);
+    proxy.poll();
+    assert.deepEqual(proxy.inbox, []);
+  });
+
   test("more names than the limit end it", () => {
     const proxy = new ModelProxy(shop());
     const subscribe = Array.from({ length: limits.xdsSubscribedNames + 1 }, (_, i) => `name-${i}`);
@@ -241,6 +251,20 @@ describe("a refusal", () => {
     proxy.answerAll();
     assert.equal(proxy.held.cluster.get("svc-41")?.version, "c2");
     assert.deepEqual(proxy.session.refusals(), []);
+  });
+
+  test("is forgotten when what was refused is gone", () => {
+    const world = shop();
+    const proxy = settledProxy(world);
+    world.change(mesh, [resource("listener", "two", "bad")]);
+    proxy.poll();
+    proxy.answerAll();
+    assert.equal(proxy.session.refusals().length, 1);
+    world.change(mesh, [], [{ type: "listener", name: "two" }]);
+    proxy.poll();
+    proxy.answerAll();
+    assert.deepEqual(proxy.session.refusals(), []);
+    assert.equal(proxy.session.status("listener").nacked, undefined);
   });
 
   test("concerns no other stream", () => {

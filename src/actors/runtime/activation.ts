@@ -42,6 +42,8 @@ interface Held<T extends ActorTypes> {
   readonly incarnation: string;
   readonly epoch: number;
   readonly record: ActorRecord<T["State"], T["Reply"]>;
+  /** When this activation learned of each operation of the record, monotonic: it may have been done just before. */
+  readonly learnedMs: Map<string, number>;
 }
 
 /** Handed to whoever keeps activations, once; it must not be offered anything afterwards. */
@@ -55,7 +57,8 @@ export interface ActivationOptions<T extends ActorTypes> {
   readonly onEnded: OnEnded<T>;
 }
 
-type AfterTurn = "go on" | "lost" | "ended";
+/** `lost`: somebody else wrote. `overtaken`: somebody else did this very operation, so nobody may be told that it is not done. */
+type AfterTurn = "go on" | "lost" | "overtaken" | "ended";
 
 export class Activation<T extends ActorTypes> {
   readonly #options: ActivationOptions<T>;
@@ -90,7 +93,7 @@ export class Activation<T extends ActorTypes> {
     for (let next = this.#next(); next; next = this.#next()) {
       const after = await this.#deliver(next);
       if (after === "go on") continue;
-      return this.#end(after === "lost" ? [{ ...next, losses: next.losses + 1 }] : []);
+      return this.#end(handedBack(next, after));
     }
     this.#running = false;
     if (this.#evicted) return this.#end([]);
@@ -133,6 +136,10 @@ export class Activation<T extends ActorTypes> {
       delivery.answer({ kind: "reply", payload: known.reply });
       return "go on";
     }
+    if (held.record.results.length >= limits.actorOperations && !this.#forgets(held)) {
+      delivery.answer(tooBusy);
+      return "go on";
+    }
     const context = { id, nowMs: ports.clock.nowMs() };
     const message = await hands.prepare(held.record.state, delivery.request, context);
     const turn = kind.decide(held.record.state, message, context);
@@ -149,12 +156,25 @@ export class Activation<T extends ActorTypes> {
     const seen = await ports.store.read("records", kind.record(id));
     const epoch = (seen?.epoch ?? 0) + 1;
     const fresh = { format: 1, id, state: kind.initial(id), results: [] } as const;
-    if (seen?.value === undefined) return { seen, incarnation, epoch, record: fresh };
+    if (seen?.value === undefined) return { seen, incarnation, epoch, record: fresh, learnedMs: new Map() };
     const at = kind.record(id);
     const read = decodeActorRecord(seen.value, at);
     const state = kind.decodeState(read.state, `${at}.state`);
     const results = read.results.map(({ operation, reply }) => ({ operation, reply: kind.decodeReply(reply, at) }));
-    return { seen, incarnation, epoch, record: { ...read, state, results } };
+    const nowMs = ports.clock.monotonicMs();
+    const learnedMs = new Map(results.map(({ operation }) => [operation, nowMs]));
+    return { seen, incarnation, epoch, record: { ...read, state, results }, learnedMs };
+  }
+
+  /** Whether there is an operation under which nobody asks any more. */
+  #forgets(held: Held<T>): boolean {
+    const [oldest] = held.record.results;
+    return oldest !== undefined && !this.#mayComeAgain(held, oldest.operation);
+  }
+
+  #mayComeAgain({ learnedMs }: Held<T>, operation: string): boolean {
+    const sinceMs = this.#options.ports.clock.monotonicMs() - (learnedMs.get(operation) ?? 0);
+    return sinceMs < limits.actorOperationMs;
   }
 
   async #write(held: Held<T>, turn: Turn<T>, delivery: Delivery<T>): Promise<AfterTurn> {
@@ -162,12 +182,15 @@ export class Activation<T extends ActorTypes> {
     const { operation } = delivery;
     const { dueAtMs: _before, ...rest } = held.record;
     const dueAtMs = kind.dueAtMs(turn.state);
-    const results = remember(held.record, operation, turn.reply);
+    const results = remember(held.record, { operation, reply: turn.reply }, (known) => this.#mayComeAgain(held, known));
     const record = { ...rest, id, state: turn.state, results, ...(dueAtMs === undefined ? {} : { dueAtMs }) };
     const { seen, epoch } = held;
     const outcome = await this.#append({ operation, writes: [{ key: kind.record(id), value: record, seen, epoch }] });
     ports.counts.writes++;
+    if (outcome.kind === "done" && outcome.earlier) return "overtaken";
     if (outcome.kind === "done") {
+      if (results.length <= held.record.results.length) forget(held.learnedMs, results);
+      held.learnedMs.set(operation, ports.clock.monotonicMs());
       this.#held = { ...held, record, seen: this.#written(held, record, operation, outcome.sequence) };
       this.#finish(turn, delivery, this.#held);
       return "go on";
@@ -228,3 +251,23 @@ export class Activation<T extends ActorTypes> {
     return this.#options.ports.log.with({ actor: `${this.#options.kind.kind}/${this.#options.id}` });
   }
 }
+
+function handedBack<T extends ActorTypes>(delivery: Delivery<T>, after: Exclude<AfterTurn, "go on">): Delivery<T>[] {
+  if (after === "ended") return [];
+  if (after === "lost") return [{ ...delivery, losses: delivery.losses + 1 }];
+  const answer = (answer: Answer): void =>
+    delivery.answer(answer.kind === "refused" ? { kind: "unknown", because: answer.because } : answer);
+  return [{ ...delivery, answer }];
+}
+
+function forget(learnedMs: Map<string, number>, results: readonly { readonly operation: string }[]): void {
+  const kept = new Set(results.map(({ operation }) => operation));
+  for (const operation of learnedMs.keys()) if (!kept.has(operation)) learnedMs.delete(operation);
+}
+
+const tooBusy: Answer = {
+  kind: "refused",
+  code: "overloaded",
+  retry: "later",
+  because: "the actor has done more in a short time than it can remember",
+};

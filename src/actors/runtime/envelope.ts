@@ -1,7 +1,7 @@
 /**
  * An actor's record: its state, when it is due, and the replies to the last operations that changed it, so that a
  * repeated operation is answered and not done again. The epoch and the operations' ids stand around it, in the store's
- * own envelope. Replies beyond limits.operationsRemembered are forgotten, oldest first.
+ * own envelope. Replies beyond limits.operationsRemembered are forgotten, oldest first, when nobody may ask again any more.
  */
 import { anything, integer, list, literal, object, text } from "../../platform/decode.ts";
 import { limits } from "../../platform/limits.ts";
@@ -19,16 +19,18 @@ export interface ActorRecord<State, Reply> {
 const result = object({ operation: text(128), reply: anything });
 
 export const decodeActorRecord = object(
-  { format: literal(1), id: text(1024), state: anything, results: list(result, 1024) },
+  { format: literal(1), id: text(1024), state: anything, results: list(result, limits.actorOperations) },
   { dueAtMs: integer(0) },
 );
 
+/** @param mayComeAgain whether somebody may still ask under an operation. */
 export function remember<State, Reply>(
-  record: ActorRecord<State, Reply>,
-  operation: OperationId,
-  reply: Reply,
+  { results }: ActorRecord<State, Reply>,
+  result: { readonly operation: OperationId; readonly reply: Reply },
+  mayComeAgain: (operation: string) => boolean,
 ): ActorRecord<State, Reply>["results"] {
-  return [...record.results, { operation, reply }].slice(-limits.operationsRemembered);
+  const spare = results.length + 1 - limits.operationsRemembered;
+  return [...results.filter(({ operation }, at) => at >= spare || mayComeAgain(operation)), result];
 }
 
 /** An actor's state in its record's value, for whoever follows records and is not the actor (a replica). */

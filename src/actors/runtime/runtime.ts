@@ -26,6 +26,9 @@
  *     or refused (store/resolve.ts), for limits.actorRequestMs. If it stays open the activation ends, since it no longer
  *     knows its own record, and the caller is told `unknown`. Asking again under the same operation id closes it: the
  *     record remembers the operation, or a compare-and-set settles it.
+ *   - The write is answered `done`, but by an attempt before (store.ts, `earlier`): perhaps another activation did the same
+ *     operation, on a state that this one has never seen. The activation ends as if refused, and a fresh one answers from
+ *     the record. It is never again told as refused.
  *   - The node dies between write and reply: the caller gets no answer, asks again under the same operation, and the
  *     next owner answers from the record. Between reply and effects: the effects are lost. A kind for which that
  *     matters keeps them in its state and has itself woken (below).
@@ -52,7 +55,7 @@ import type { ActorPorts } from "./activation.ts";
 import { type ActorCounts, zeroCounts } from "./counts.ts";
 import { type ActorKind, type ActorTypes, type Address, addressKey, type Hands } from "./kind.ts";
 import { type HostedKind, KindHost, misplaced } from "./kind_host.ts";
-import { ownerOf, type View } from "./placement.ts";
+import { type NodeName, ownerOf, type View } from "./placement.ts";
 import type { ActorRequest, Answer, Transport } from "./transport.ts";
 import { Wakes } from "./wakes.ts";
 
@@ -149,12 +152,27 @@ export class ActorRuntime {
     const { view, transport, clock } = this.#options;
     const owner = ownerOf(request.address, view.members());
     const leftMs = deadlineMs - clock.monotonicMs();
-    if (owner !== undefined && owner !== view.self) return transport.request(owner, request, leftMs);
+    if (owner !== undefined && owner !== view.self) {
+      return this.#unlessMoved(request.address, owner, transport.request(owner, request, leftMs));
+    }
     return new Promise((resolve) => {
       const timer = clock.after(leftMs, () => resolve({ kind: "unknown", because: "no answer in time" }));
       void this.#receive(request, deadlineMs)
         .then(resolve)
         .finally(() => timer.cancel());
+    });
+  }
+
+  /** Who is silent because it died need not be waited for once the view has said so: another owner closes it. */
+  #unlessMoved(address: Address, owner: NodeName, answered: Promise<Answer>): Promise<Answer> {
+    const { view } = this.#options;
+    return new Promise((resolve) => {
+      const stop = view.onChange(() => {
+        if (ownerOf(address, view.members()) === owner) return;
+        stop();
+        resolve({ kind: "unknown", because: `the actor moved away from node ${owner}` });
+      });
+      void answered.then(resolve).finally(stop);
     });
   }
 

@@ -1,13 +1,12 @@
 /**
  * One Envoy's admin page: what the agent asks of it. Every question has a limit of time and size; no answer is an
- * ordinary value (undefined), since an Envoy may be starting, ending or dead.
+ * ordinary value (undefined), since an Envoy may be starting, ending or dead. One connection is kept for all questions.
  */
-import { request } from "node:http";
+import { Agent, request } from "node:http";
 import type { LocalAddress } from "../../model/workload.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { type Decode, type Decoded, integer, list, object, parsed, text } from "../../platform/decode.ts";
+import { type Decode, type Decoded, integer, list, object, parsed, parseJson, text } from "../../platform/decode.ts";
 import { limits } from "../../platform/limits.ts";
-import { parseJson } from "../json.ts";
 
 /** Envoy prints 64-bit numbers as text, and leaves zero out. */
 const count: Decode<number> = (value, path) =>
@@ -52,10 +51,16 @@ export type Statistics = ReadonlyMap<string, number>;
 export class EnvoyAdmin {
   readonly #clock: Clock;
   readonly #at: LocalAddress;
+  readonly #connection = new Agent({ keepAlive: true, maxSockets: 1 });
 
   constructor(clock: Clock, at: LocalAddress) {
     this.#clock = clock;
     this.#at = at;
+  }
+
+  /** No more questions. */
+  close(): void {
+    this.#connection.destroy();
   }
 
   /** Whether the server has ended its initialization: CDS and LDS answered, nothing of them warming any more. */
@@ -103,7 +108,7 @@ export class EnvoyAdmin {
   #ask(method: "GET" | "POST", path: string): Promise<string | undefined> {
     const { address: host, port } = this.#at;
     return new Promise((resolve) => {
-      const sent = request({ host, port, method, path, agent: false }, (response) => {
+      const sent = request({ host, port, method, path, agent: this.#connection }, (response) => {
         const parts: Buffer[] = [];
         let size = 0;
         response.on("data", (part: Buffer) => {

@@ -4,7 +4,8 @@
  * half second. A process is known by pid and start time together: a pid alone comes back for somebody else.
  */
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
+import { openLog } from "../../platform/bounded_log.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
 import { limits } from "../../platform/limits.ts";
@@ -41,7 +42,7 @@ export function envoyArguments(command: Pick<EnvoyCommand, "bootstrapPath">): re
 }
 
 export function startEnvoy(clock: Clock, command: EnvoyCommand): EnvoyProcess {
-  const log = openSync(command.logPath, "a", 0o600);
+  const log = openLog(command.logPath);
   try {
     const child = spawn(command.envoy, envoyArguments(command), { detached: true, stdio: ["ignore", log, log] });
     const exited = new Promise<void>((resolve) => {

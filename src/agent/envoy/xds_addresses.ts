@@ -3,7 +3,7 @@
  * Envoy's file subscription looks for. Its directory holds nothing else.
  */
 import { createHash } from "node:crypto";
-import type { StateDirectory } from "../state_directory.ts";
+import type { StateDirectory } from "../../platform/state_directory.ts";
 import { xdsCluster } from "./bootstrap.ts";
 
 const directory = "nodes";

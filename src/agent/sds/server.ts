@@ -88,7 +88,11 @@ export class SecretServer {
 
   close(): void {
     this.#server.forceShutdown();
-    rmSync(this.#socketPath, { force: true });
+    try {
+      rmSync(this.#socketPath, { force: true });
+    } catch (cause) {
+      this.#log.warn("socket-not-removed", { path: this.#socketPath, because: String(cause) });
+    }
   }
 
   #offer(secret: OfferedSecret): void {

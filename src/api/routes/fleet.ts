@@ -15,7 +15,11 @@ const tokenBody = object({}, { ttlMs: integer(1_000, limits.joinTokenLifetimeMs)
 const defaultTokenMs = 60 * 60 * 1_000;
 
 export function routeFleet(app: FastifyInstance, ports: ApiPorts): void {
-  app.get("/v1/proxies", () => ports.proxies.status());
+  app.get("/v1/proxies", async (_request, reply) => {
+    const { proxies, silent } = await ports.proxies.status();
+    if (silent.length > 0) reply.header("weft-silent-nodes", silent.join(", "));
+    return reply.send(proxies);
+  });
 
   app.get<{ Params: { proxy: string } }>("/v1/proxies/:proxy/config", (request) => {
     const query = queryOf(request, ["section"]);

@@ -1,6 +1,6 @@
 /**
  * Single objects and lists: GET|PUT|DELETE /v1/resources/KIND/NS/NAME, GET /v1/resources[/KIND]. Services and workloads
- * are read like kinds; the mesh makes them itself.
+ * are read like kinds; the mesh makes them itself. A list may be of several kinds: KIND,KIND.
  */
 import type { FastifyInstance } from "fastify";
 import type { ObjectRef } from "../../model/object.ts";
@@ -12,7 +12,7 @@ import { withDeadline } from "../deadline.ts";
 import { type KindName, readableKind, requireKind } from "../kinds.ts";
 import { ApiRefusal } from "../problem_details.ts";
 import { namespaceOf, type Query, queryOf } from "../query.ts";
-import { parsePosition, printPosition } from "../revision.ts";
+import { positionFrom, printPosition } from "../revision.ts";
 import { parseSelector } from "../selector.ts";
 import type { ApiPorts } from "../server.ts";
 import { type Shown, showAll, showOne } from "../show.ts";
@@ -26,14 +26,14 @@ export function routeResources(app: FastifyInstance, ports: ApiPorts): void {
   app.get("/v1/resources", async (request) => {
     const query = queryOf(request, ["namespace", "selector", "atLeast"]);
     await holdAtLeast(ports, query);
-    return listed(ports, query, undefined);
+    return listed(ports, query, "all");
   });
 
   app.get<{ Params: { kind: string } }>("/v1/resources/:kind", async (request) => {
     const query = queryOf(request, ["namespace", "selector", "atLeast"]);
-    const kind = readableKind(request.params.kind);
+    const kinds = request.params.kind.split(",").map(readableKind);
     await holdAtLeast(ports, query);
-    return listed(ports, query, kind);
+    return listed(ports, query, kinds);
   });
 
   app.get<One>("/v1/resources/:kind/:namespace/:name", async (request) => {
@@ -85,16 +85,14 @@ function sameRef(a: ObjectRef, b: ObjectRef): boolean {
 async function holdAtLeast(ports: ApiPorts, query: Query): Promise<void> {
   const revision = query.text("atLeast");
   if (revision === undefined) return;
-  const records = parsePosition(ports.store, "records", revision);
-  await withDeadline(ports.clock, limits.storeWriteMs, (signal) =>
-    ports.mirror.waitFor({ records, endpoints: 0 }, signal),
-  );
+  const position = positionFrom(ports.store, revision);
+  await withDeadline(ports.clock, limits.storeWriteMs, (signal) => ports.mirror.waitFor(position, signal));
 }
 
 function listed(
   ports: ApiPorts,
   query: Query,
-  kind: KindName | undefined,
+  kinds: readonly KindName[] | "all",
 ): { revision: string; items: readonly Shown[] } {
   const text = query.text("selector");
   const test = text === undefined ? () => true : parseSelector(text);
@@ -105,7 +103,7 @@ function listed(
     );
   }
   const namespace = query.namespace();
-  const items = showAll(ports.mirror, kind).filter(
+  const items = showAll(ports.mirror, kinds).filter(
     ({ metadata }) => (namespace === undefined || metadata.namespace === namespace) && test(metadata.labels ?? {}),
   );
   return { revision: printPosition(ports.store, "records", ports.mirror.position().records), items };

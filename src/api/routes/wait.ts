@@ -1,13 +1,14 @@
 /**
  * GET /v1/wait: until every connected proxy concerned has acknowledged a position in the two streams. Without one it
- * is what the leader holds at the call, endpoints and deletions included. Its outcome is an answer, not an error.
+ * is what the leader holds at the call, endpoints and deletions included. `revision` may be what any write answered, an
+ * endpoints' token too. Its outcome is an answer, not an error.
  */
 import type { FastifyInstance } from "fastify";
 import { limits } from "../../platform/limits.ts";
 import type { Distribution, StreamPosition } from "../ports.ts";
 import { ApiRefusal } from "../problem_details.ts";
 import { queryOf } from "../query.ts";
-import { parsePosition, printPosition } from "../revision.ts";
+import { parsePosition, positionFrom, printPosition } from "../revision.ts";
 import type { ApiPorts } from "../server.ts";
 
 const defaultWaitMs = 30_000;
@@ -50,11 +51,11 @@ async function positionOf(
     );
     return { records, endpoints: newest };
   }
-  return {
-    records: revision === undefined ? 0 : parsePosition(store, "records", revision),
-    endpoints: endpoints === undefined ? 0 : parsePosition(store, "endpoints", endpoints),
-  };
+  const asked = revision === undefined ? nothing : positionFrom(store, revision);
+  return endpoints === undefined ? asked : { ...asked, endpoints: parsePosition(store, "endpoints", endpoints) };
 }
+
+const nothing: StreamPosition = { records: 0, endpoints: 0 };
 
 /** A wait without a known barrier cannot be answered `pending`: there is nothing to wait for. */
 async function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {

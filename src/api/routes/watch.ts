@@ -4,17 +4,18 @@
  * the topology, each second.
  */
 import type { FastifyInstance } from "fastify";
+import type { Namespace } from "../../model/names.ts";
 import { limits } from "../../platform/limits.ts";
-import { recordKind } from "../../store/keys.ts";
+import { kindFrom } from "../../resources/kinds/catalog.ts";
+import { namesInKey, recordKind } from "../../store/keys.ts";
 import type { StoreRecord } from "../../store/store.ts";
 import type { EventStreams } from "../event_streams.ts";
+import type { KindName } from "../kinds.ts";
 import type { MirrorChange } from "../ports.ts";
 import { queryOf } from "../query.ts";
 import { printPosition } from "../revision.ts";
 import type { ApiPorts } from "../server.ts";
-
-/** Kinds of records that are told to whoever watches. The others hold secrets or mean nothing outside. */
-const told: ReadonlySet<string> = new Set(["object", "workload", "endpoints"]);
+import { showOne } from "../show.ts";
 
 export function routeWatch(app: FastifyInstance, ports: ApiPorts, streams: EventStreams): void {
   const position = (): object => {
@@ -31,8 +32,8 @@ export function routeWatch(app: FastifyInstance, ports: ApiPorts, streams: Event
       stream.send("position", position());
       return ports.mirror.subscribe((change) => {
         for (const record of change.records) {
-          const kind = recordKind(record.key);
-          if (told.has(kind)) stream.send(kind, changeOf(record, change));
+          const event = eventOf(ports, record, change);
+          if (event) stream.send(event.name, event.data);
         }
         stream.send("position", position());
       });
@@ -50,7 +51,35 @@ export function routeWatch(app: FastifyInstance, ports: ApiPorts, streams: Event
   });
 }
 
-function changeOf(record: StoreRecord, change: MirrorChange): object {
-  const { key, value } = record;
-  return { key, sequence: change.sequence, change: value === undefined ? "deleted" : "set", value: value ?? null };
+interface WatchEvent {
+  readonly name: "object" | "workload" | "endpoints";
+  readonly data: object;
+}
+
+/** undefined: of a kind that holds secrets or means nothing outside. */
+function eventOf(ports: ApiPorts, { key, value }: StoreRecord, change: MirrorChange): WatchEvent | undefined {
+  const [, ...names] = namesInKey(key);
+  const said = {
+    change: value === undefined ? "deleted" : "set",
+    at: printPosition(ports.store, change.stream, change.sequence),
+  };
+  const shown = (kind: KindName, [namespace = "", name = ""]: readonly string[]): object => {
+    const object = showOne(ports.mirror, kind, { namespace: namespace as Namespace, name });
+    return { ...said, kind, namespace, name, ...(value !== undefined && object ? { object } : {}) };
+  };
+  switch (recordKind(key)) {
+    case "object": {
+      const [word = "", ...of] = names;
+      const kind = kindFrom(word);
+      return kind && { name: "object", data: shown(kind, of) };
+    }
+    case "workload":
+      return { name: "workload", data: shown("Workload", names) };
+    case "endpoints": {
+      const [namespace, name, source] = names;
+      return { name: "endpoints", data: { ...said, kind: "Service", namespace, name, source } };
+    }
+    default:
+      return undefined;
+  }
 }

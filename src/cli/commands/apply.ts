@@ -3,9 +3,10 @@ import { printProblem } from "../../model/problem.ts";
 import { anything, integer, list, object, oneOf, text } from "../../platform/decode.ts";
 import { ApiClient, problemsFrom } from "../api_client.ts";
 import type { CliContext, CommandModule, Invocation } from "../command.ts";
-import { type ExitStatus, exit } from "../exit.ts";
+import { CommandFailure, type ExitStatus, exit } from "../exit.ts";
 import { addFileFlags, readFiles, sourcesBody } from "../files.ts";
 import { findMesh } from "../mesh.ts";
+import { groupedName, placedName } from "../object_name.ts";
 import { print } from "../print.ts";
 
 const reply = object({
@@ -23,9 +24,17 @@ const reply = object({
 });
 
 export const command: CommandModule = {
-  define: (command) => void addFileFlags(command).option("--dry-run", "check everything, store nothing"),
+  define: (command) =>
+    void addFileFlags(command)
+      .usage("-f FILE|DIR|- [options]")
+      .allowExcessArguments()
+      .option("--dry-run", "check everything, store nothing"),
 
-  async run(context: CliContext, { options }: Invocation): Promise<ExitStatus> {
+  async run(context: CliContext, { args, options }: Invocation): Promise<ExitStatus> {
+    if (args.length > 0) {
+      const flags = args.map((file) => `-f ${file}`).join(" ");
+      throw new CommandFailure(exit.usage, `files are given by -f: meshctl apply ${flags}`);
+    }
     const files = await readFiles(context, options);
     const mesh = await findMesh(context);
     const answer = await new ApiClient(context, mesh).call({
@@ -39,14 +48,10 @@ export const command: CommandModule = {
     await print(context, {
       data: { revision, applied, warnings },
       header: ["OBJECT", "RESULT", "GENERATION"],
-      rows: applied.map((one) => [nameOf(one), one.result, one.result === "ignored" ? "" : String(one.generation)]),
-      names: applied.map(nameOf),
+      rows: applied.map((one) => [placedName(one), one.result, one.result === "ignored" ? "" : String(one.generation)]),
+      names: applied.map(groupedName),
       empty: "nothing to apply",
     });
     return exit.good;
   },
 };
-
-function nameOf({ kind, namespace, name }: { kind: string; namespace: string; name: string }): string {
-  return `${kind.toLowerCase()}/${namespace}/${name}`;
-}

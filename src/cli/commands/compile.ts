@@ -34,9 +34,9 @@ export const command: CommandModule = {
     const contents = parse(context, await readFiles(context, options));
     const proxy = proxyName(options.text("proxy") ?? "", context.globals.namespace);
     const { resources, workloads, shards } = contents;
-    const objects = resources.map(({ resource }) => toModel({ resource, generation: 1, createdAtMs: 0 }));
+    const objects = resources.map(({ resource, createdAtMs = 0 }) => toModel({ resource, generation: 1, createdAtMs }));
     const { items } = compileOnce({ objects, workloads, shards }, workloadNamed(workloads, proxy));
-    const encoded = items.map(encode);
+    const encoded = items.map(encode).sort((a, b) => (a.name < b.name ? -1 : 1));
     const config: Record<string, unknown[]> = { cluster: [], listener: [], route: [], endpoint: [] };
     for (const resource of encoded) config[sections[resource.type]]?.push(resourceJson(resource));
     await print(context, {

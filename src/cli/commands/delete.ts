@@ -5,6 +5,7 @@ import type { CliContext, CommandModule, Invocation } from "../command.ts";
 import { CommandFailure, type ExitStatus, exit } from "../exit.ts";
 import { addFileFlags, readFiles, sourcesBody } from "../files.ts";
 import { findMesh } from "../mesh.ts";
+import { groupedName, namedObjects, placedName } from "../object_name.ts";
 import { print } from "../print.ts";
 
 const reply = object({
@@ -27,13 +28,13 @@ export const command: CommandModule = {
     await print(context, {
       data: { revision, deleted },
       header: ["OBJECT", "RESULT"],
-      rows: deleted.map((one) => [nameOf(one), one.result]),
-      names: deleted.filter(({ result }) => result === "deleted").map(nameOf),
+      rows: deleted.map((one) => [placedName(one), one.result]),
+      names: deleted.filter(({ result }) => result === "deleted").map(groupedName),
       empty: "nothing to delete",
     });
     const missing = deleted.filter(({ result }) => result === "not-found");
     if (missing.length === 0 || invocation.options.flag("ignoreNotFound")) return exit.good;
-    context.say(`not found: ${missing.map(nameOf).join(", ")}`);
+    context.say(`not found: ${missing.map(placedName).join(", ")}`);
     return exit.failed;
   },
 };
@@ -41,17 +42,12 @@ export const command: CommandModule = {
 type Body = ReturnType<typeof sourcesBody>;
 
 async function bodyOf(context: CliContext, { args, options }: Invocation): Promise<Body> {
-  const [kind, ...names] = args;
   if (options.list("filename").length > 0) {
-    if (kind !== undefined) throw new CommandFailure(exit.usage, "give either -f or KIND NAME");
+    if (args.length > 0) throw new CommandFailure(exit.usage, "give either -f or KIND NAME");
     return sourcesBody(await readFiles(context, options));
   }
-  if (kind === undefined || names.length === 0) throw new CommandFailure(exit.usage, "give KIND NAME, or -f FILE");
-  const { namespace } = context.globals;
-  const refs = names.map((name) => ({ kind, namespace, name }));
+  if (context.globals.allNamespaces) throw new CommandFailure(exit.usage, "a name is of one namespace: use -n, not -A");
+  const refs = namedObjects(args, context.globals.namespace);
+  if (refs.length === 0) throw new CommandFailure(exit.usage, "give KIND NAME, or -f FILE");
   return { contentType: "application/vnd.weft.refs+json", text: JSON.stringify({ refs }) };
-}
-
-function nameOf({ kind, namespace, name }: { kind: string; namespace: string; name: string }): string {
-  return `${kind.toLowerCase()}/${namespace}/${name}`;
 }

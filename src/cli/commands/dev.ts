@@ -22,7 +22,8 @@ export const command: CommandModule = {
     const stop = new StopSignal(context.clock);
     const release = stop.listen();
     try {
-      return await runMesh({ context, settings, tools: findTools(process.execPath), stop });
+      const tools = findTools(process.execPath, settings.nats === undefined, context.environment);
+      return await runMesh({ context, settings, tools, stop });
     } finally {
       release();
     }

@@ -9,8 +9,7 @@ export const command: CommandModule = {
   define: (command) => void command.argument("<kind>", "KIND or KIND.FIELD: vs.http.retries"),
 
   async run(context: CliContext, { args }: Invocation): Promise<ExitStatus> {
-    const [word = "", ...path] = (args[0] ?? "").split(".");
-    const kind = kindFrom(word);
+    const { word, kind, path } = readPath(args[0] ?? "");
     if (!kind) throw new CommandFailure(exit.usage, `${word}: no such kind${suggestion(word, kindWords())}`);
     if (!isObjectKind(kind)) {
       throw new CommandFailure(exit.usage, `a ${kind.toLowerCase()} is not written by hand; see meshctl run --help`);
@@ -21,3 +20,12 @@ export const command: CommandModule = {
     return exit.good;
   },
 };
+
+/** KIND, or KIND.GROUP, and the fields after it. */
+function readPath(text: string) {
+  const steps = text.split(".");
+  const [word = "", area, domain, top] = steps;
+  const grouped = [word, area, domain, top].join(".");
+  if (steps.length >= 4 && kindFrom(grouped)) return { word: grouped, kind: kindFrom(grouped), path: steps.slice(4) };
+  return { word, kind: kindFrom(word), path: steps.slice(1) };
+}

@@ -11,6 +11,7 @@ import { liveConfig } from "../live_config.ts";
 import { findMesh, type Mesh } from "../mesh.ts";
 import { print } from "../print.ts";
 import { proxyName } from "../proxy_name.ts";
+import { byName, resourceName, resourceSummary } from "../resource_summary.ts";
 
 const sections = ["cluster", "listener", "route", "endpoint", "secret", "all"];
 const reply = object({ proxy: text(), meshd: text(), config: record(list(record(anything))) });
@@ -30,10 +31,12 @@ export const command: CommandModule = {
     const config = options.flag("live")
       ? await liveConfig(context, mesh, { section, proxy })
       : await toldConfig(context, mesh, { section, proxy });
-    const rows = Object.entries(config).flatMap(([type, items]) => items.map((one) => [type, nameOf(one)]));
+    const rows = Object.entries(config).flatMap(([type, items]) =>
+      items.map((one) => [type, resourceName(one), resourceSummary(type, one)]),
+    );
     await print(context, {
       data: section === "all" ? config : (config[section] ?? []),
-      header: ["TYPE", "NAME"],
+      header: ["TYPE", "NAME", "WHAT"],
       rows,
       names: rows.map(([, name = ""]) => name),
       empty: `${proxy} has nothing of that kind`,
@@ -54,12 +57,10 @@ async function toldConfig(
     const answer = await client.raw(node, { method: "GET", path, query: { section } });
     if (answer.kind === "unreachable") continue;
     reached = true;
-    if (answer.status === 200) return reply(JSON.parse(answer.text), "reply").config;
+    if (answer.status === 200) {
+      const { config } = reply(JSON.parse(answer.text), "reply");
+      return Object.fromEntries(Object.entries(config).map(([type, items]) => [type, byName(items)]));
+    }
   }
   throw new CommandFailure(exit.failed, reached ? `no node knows a proxy ${proxy}` : "no node answers");
-}
-
-function nameOf(resource: Readonly<Record<string, unknown>>): string {
-  const name = resource.name ?? resource.clusterName;
-  return typeof name === "string" ? name : "";
 }

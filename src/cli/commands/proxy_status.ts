@@ -67,7 +67,8 @@ async function statuses(context: CliContext): Promise<readonly Status[]> {
 }
 
 function stateOf(type: Status["types"][string] | undefined): string {
-  if (!type) return "-";
+  // Nothing of that type is for it.
+  if (!type || (type.version === "" && type.acked === "")) return "-";
   if (type.nacked) return "REFUSED";
   if (type.acked === "") return "NEVER";
   return type.acked === type.version ? "SYNCED" : "STALE";

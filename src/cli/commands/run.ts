@@ -42,8 +42,9 @@ function requestOf(context: CliContext, options: OptionReader): RunSidecar {
 
 function runPort(word: string): RunPort {
   const [name = "", port = "", appPort = port, ...rest] = word.split(":");
-  if (name === "" || rest.length > 0)
-    throw new CommandFailure(exit.usage, `--port ${word}: write NAME:PORT[:APP_PORT]`);
+  if (name === "" || port === "" || rest.length > 0) {
+    throw new CommandFailure(exit.usage, `--port ${word}: write NAME:PORT[:APP_PORT], such as http:80:8080`);
+  }
   return { name, port: readPort(port, `--port ${word}`), appPort: readPort(appPort, `--port ${word}`) };
 }
 

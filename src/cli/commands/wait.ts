@@ -1,13 +1,14 @@
 /**
  * meshctl wait --for=distributed [--revision REV]: 0 once every connected proxy concerned has acknowledged it; 81 when
- * one refused it, 80 when the time came first. The first node that answers says what is newest; then every node is
- * asked about its own proxies. A node that is gone has none.
+ * one refused it, 80 when the time came first. The node that is asked asks the others; one that goes meanwhile is
+ * followed by the next.
  */
 import { integer, list, object, text, union } from "../../platform/decode.ts";
 import { ApiClient } from "../api_client.ts";
 import type { CliContext, CommandModule, Invocation } from "../command.ts";
 import { CommandFailure, type ExitStatus, exit } from "../exit.ts";
 import { findMesh } from "../mesh.ts";
+import { print } from "../print.ts";
 
 const positions = { revision: text(), endpointsToken: text() };
 const reply = union("kind", {
@@ -21,7 +22,10 @@ const defaultTimeoutMs = 30_000;
 export const command: CommandModule = {
   define(command) {
     command.requiredOption("--for <condition>", "distributed");
-    command.option("--revision <revision>", "what `apply` printed; without it, the newest");
+    command.option(
+      "--revision <revision>",
+      "what a write answered (apply, a PUT of endpoints); without it, the newest",
+    );
     command.option("--endpoints <token>", "what a PUT of endpoints answered");
   },
 
@@ -30,42 +34,44 @@ export const command: CommandModule = {
     const mesh = await findMesh(context);
     const client = new ApiClient(context, mesh);
     const endsAtMs = context.clock.monotonicMs() + (context.globals.timeoutMs ?? defaultTimeoutMs);
-    let barrier = { revision: options.text("revision"), endpoints: options.text("endpoints") };
-    const asked: string[] = [];
-    let proxies = 0;
+    const barrier = { revision: options.text("revision"), endpoints: options.text("endpoints") };
+    const asked = barrier.revision ?? barrier.endpoints;
     for (const node of mesh.nodes) {
       const leftMs = Math.max(0, Math.ceil(endsAtMs - context.clock.monotonicMs()));
       const query = { ...barrier, timeoutMs: String(leftMs) };
       const answer = await client.tryNode(node, { method: "GET", path: "/v1/wait", query, waitsMs: leftMs });
-      if (answer.kind === "unreachable") {
-        context.say(
-          `node ${node.name} cannot be asked (${answer.because}); its proxies are elsewhere or not connected`,
-        );
-        continue;
-      }
-      const outcome = reply(answer.body, "reply");
-      if (outcome.kind !== "distributed") return report(context, outcome);
-      asked.push(node.name);
-      proxies += outcome.proxies;
-      barrier = { revision: outcome.revision, endpoints: outcome.endpointsToken };
+      if (answer.kind === "answered") return report(context, reply(answer.body, "reply"), asked);
+      context.say(`node ${node.name} cannot be asked: ${answer.because}`);
     }
-    if (asked.length === 0) throw new CommandFailure(exit.failed, "no node answers");
-    const { revision = "" } = barrier;
-    if (context.globals.output === "json") context.out(`${JSON.stringify({ distributed: true, revision, proxies })}\n`);
-    else context.say(`distributed: ${revision} at ${proxies} ${proxies === 1 ? "proxy" : "proxies"}`);
-    return exit.good;
+    throw new CommandFailure(exit.failed, "no node answers");
   },
 };
 
-type Unfinished = Exclude<ReturnType<typeof reply>, { readonly kind: "distributed" }>;
+type Outcome = ReturnType<typeof reply>;
 
-function report(context: CliContext, outcome: Unfinished): ExitStatus {
-  if (context.globals.output === "json") context.out(`${JSON.stringify({ distributed: false, ...outcome })}\n`);
+function isData({ globals }: CliContext): boolean {
+  return globals.output === "json" || globals.output === "yaml";
+}
+
+/** As one line of JSON, or YAML. */
+async function tell(context: CliContext, data: object): Promise<void> {
+  if (context.globals.output === "json") context.out(`${JSON.stringify(data)}\n`);
+  else await print(context, { data, header: [], rows: [], names: [] });
+}
+
+async function report(context: CliContext, outcome: Outcome, asked: string | undefined): Promise<ExitStatus> {
+  if (outcome.kind === "distributed") {
+    const { revision, endpointsToken, proxies } = outcome;
+    if (isData(context)) await tell(context, { distributed: true, revision, endpointsToken, proxies });
+    else context.say(`distributed: ${asked ?? revision} at ${proxies} ${proxies === 1 ? "proxy" : "proxies"}`);
+    return exit.good;
+  }
+  if (isData(context)) await tell(context, { distributed: false, ...outcome });
   if (outcome.kind === "refused") {
     for (const { proxy, type, message } of outcome.refusals) context.say(`${proxy} refused ${type}: ${message}`);
     return exit.refusedByProxy;
   }
-  const who = outcome.proxies.length > 0 ? outcome.proxies.join(", ") : "the node itself";
-  context.say(`not distributed in time: ${outcome.revision}; waiting for ${who}`);
+  const who = outcome.proxies.length > 0 ? outcome.proxies.join(", ") : "the node, which does not hold it yet";
+  context.say(`not distributed in time: ${asked ?? outcome.revision}; waiting for ${who}`);
   return exit.waitTimedOut;
 }

@@ -5,6 +5,7 @@
 import { sleep } from "../../platform/clock.ts";
 import { object, text } from "../../platform/decode.ts";
 import { WeftError } from "../../platform/error.ts";
+import { loopback } from "../../platform/free_ports.ts";
 import { limits } from "../../platform/limits.ts";
 import { ApiClient, type RawAnswer } from "../api_client.ts";
 import type { CliContext } from "../command.ts";
@@ -12,9 +13,9 @@ import type { Mesh } from "../mesh.ts";
 import type { MeshFile } from "../mesh_file.ts";
 import type { DevConsole } from "./console.ts";
 import type { Parts } from "./parts.ts";
-import { type AgentPlan, type ClusterPlan, loopback, type MeshPlan, type NatsPlan, type NodePlan } from "./plan.ts";
+import type { AgentPlan, ClusterPlan, MeshPlan, NatsPlan, NodePlan } from "./plan.ts";
 import { meshAgent, meshd, natsConfiguration, natsServer, type Tools } from "./programs.ts";
-import { keepSecrets, writeExternalCredentials } from "./secrets.ts";
+import { type KeptSecrets, keepSecrets, meshMark, writeExternalCredentials } from "./secrets.ts";
 import type { DevSettings } from "./settings.ts";
 import type { DevState } from "./state.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -97,7 +98,7 @@ export class ControlPlane {
   async #startCluster(cluster: ClusterPlan, signal: AbortSignal): Promise<void> {
     const { settings, state, context, console } = this.#options;
     const secrets = keepSecrets(state, context.random);
-    const starting = cluster.nats.map((plan) => this.#startNats(plan, secrets.nats, signal));
+    const starting = cluster.nats.map((plan) => this.#startNats(plan, secrets, signal));
     await Promise.all(starting);
     const credentials = settings.nats ? writeExternalCredentials(state, settings.nats) : secrets.natsCredentialsPath;
     const urls = settings.nats ? [settings.nats.url] : cluster.nats.map(natsUrl);
@@ -107,17 +108,19 @@ export class ControlPlane {
     console.note(`state is kept in ${state.root}`);
   }
 
-  async #startNats(plan: NatsPlan, credentials: NatsConfigurationCredentials, signal: AbortSignal): Promise<void> {
-    const { state, tools, parts, console } = this.#options;
+  async #startNats(plan: NatsPlan, secrets: KeptSecrets, signal: AbortSignal): Promise<void> {
+    const { state, tools, parts, console, context } = this.#options;
     const configuration = `${plan.name}.conf`;
     const storeDirectory = state.directory(plan.name);
-    state.write(
-      configuration,
-      natsConfiguration({ name: plan.name, host: loopback, port: plan.port, storeDirectory, credentials }),
-    );
+    const { port } = plan;
+    // Unlike that of any other mesh's: it tells our server from one that took the port before ours could.
+    const name = `${plan.name}-${meshMark(state, context.random)}`;
+    const routes = plan.routes && { ...plan.routes, account: secrets.natsRoutes };
+    const input = { name, host: loopback, port, storeDirectory, credentials: secrets.nats, ...(routes && { routes }) };
+    state.write(configuration, natsConfiguration(input));
     const part = parts.make({
       name: plan.name,
-      ready: { kind: "port", port: plan.port, greeting: "INFO " },
+      ready: { kind: "port", port: plan.port, greeting: `"server_name":"${name}"` },
       command: () => natsServer(tools, state.path(configuration)),
     });
     this.#nats.push({ plan, part });
@@ -173,8 +176,6 @@ export class ControlPlane {
     return tokenReply(answer.kind === "answered" ? answer.body : undefined, "join token").token;
   }
 }
-
-type NatsConfigurationCredentials = Parameters<typeof natsConfiguration>[0]["credentials"];
 
 interface NodeFiles {
   readonly natsUrls: readonly string[];

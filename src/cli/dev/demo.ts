@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { sleep } from "../../platform/clock.ts";
 import { integer, object, text } from "../../platform/decode.ts";
 import { WeftError } from "../../platform/error.ts";
+import { packageRoot } from "../../platform/installation.ts";
 import { limits } from "../../platform/limits.ts";
 import { ApiClient } from "../api_client.ts";
 import type { CliContext } from "../command.ts";
@@ -17,7 +18,7 @@ import { appPlans, ingressName, ingressPort, ingressRequest, sidecarRequest } fr
 import type { Ledger } from "./ledger.ts";
 import type { Parts } from "./parts.ts";
 import type { Ports } from "./plan.ts";
-import { loadGenerator, packageRoot, type Tools } from "./programs.ts";
+import { loadGenerator, type Tools } from "./programs.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { DemoWorkload, type WorkloadReport } from "./workload.ts";
 

@@ -7,9 +7,10 @@ import { spawn } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
+import { openLog } from "../../platform/bounded_log.ts";
 import { type Clock, sleep } from "../../platform/clock.ts";
+import { loopback } from "../../platform/free_ports.ts";
 import { limits } from "../../platform/limits.ts";
-import { loopback } from "./plan.ts";
 
 export interface PartCommand {
   readonly program: string;
@@ -22,8 +23,8 @@ export interface PartCommand {
 export type ReadySign =
   /** A line {"event":"ready"} on its standard output. */
   | { readonly kind: "line" }
-  /** A connection to this port of loopback is taken; with `greeting`, and answered with these first words. */
-  | { readonly kind: "port"; readonly port: number; readonly greeting?: string }
+  /** A connection to this port of loopback is answered with first words that hold `greeting`, which is this part's alone. */
+  | { readonly kind: "port"; readonly port: number; readonly greeting: string }
   | { readonly kind: "started" };
 
 export interface PartSpec {
@@ -51,7 +52,7 @@ export type Launch = (spec: PartSpec) => Launched | { readonly pid: undefined; r
 export function launcher(clock: Clock): Launch {
   return (spec) => {
     const { program, args, environment } = spec.command();
-    const log = openSync(spec.logPath, "a", 0o600);
+    const log = openLog(spec.logPath);
     const child = spawn(program, args, {
       detached: true,
       env: { ...process.env, ...environment },
@@ -117,8 +118,7 @@ function answers({ port, greeting }: Extract<ReadySign, { kind: "port" }>): Prom
     };
     socket.on("error", () => end(false));
     socket.on("close", () => end(false));
-    if (greeting === undefined) socket.on("connect", () => end(true));
-    else socket.once("data", (data) => end(data.toString("latin1").startsWith(greeting)));
+    socket.once("data", (data) => end(data.toString("latin1").includes(greeting)));
   });
 }
 

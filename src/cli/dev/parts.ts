@@ -1,8 +1,10 @@
 /**
- * All supervised processes of this run: makes them, keeps the ledger of what runs, tells what was started again. A part
- * is in the list from before its first start until it has been stopped, so a start that is broken off leaves nothing.
+ * All supervised processes of this run: makes them, keeps the ledger of what runs and their logs within bounds, tells
+ * what was started again. A part is in the list from before its first start until it has been stopped, so a start that is broken off leaves nothing.
  */
-import type { Clock } from "../../platform/clock.ts";
+import { cutLog } from "../../platform/bounded_log.ts";
+import type { Clock, Timer } from "../../platform/clock.ts";
+import { limits } from "../../platform/limits.ts";
 import type { DevConsole } from "./console.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Launch, PartSpec } from "./part.ts";
@@ -21,6 +23,8 @@ export class Parts {
   readonly #options: PartsOptions;
   readonly #events: SupervisorEvents;
   readonly #listeners = new Set<() => void>();
+  readonly #logs = new Set<string>();
+  readonly #logCheck: Timer;
 
   constructor(options: PartsOptions) {
     this.#options = options;
@@ -35,6 +39,14 @@ export class Parts {
       ended: ({ name, how, logPath }) => console.warn(`${name} ended (${how}); its log: ${logPath}`),
       gone: (pid) => ledger.remove(pid),
     };
+    this.#logCheck = options.clock.every(limits.logCheckMs, () => {
+      for (const path of this.#logs) cutLog(path);
+    });
+  }
+
+  /** When all parts have been stopped. */
+  close(): void {
+    this.#logCheck.cancel();
   }
 
   /** Called whenever a part has a new pid. */
@@ -44,8 +56,10 @@ export class Parts {
 
   make(spec: Omit<PartSpec, "logPath">): Supervisor {
     const { launch, clock, state } = this.#options;
+    const logPath = state.log(spec.name);
+    this.#logs.add(logPath);
     return new Supervisor({
-      spec: { ...spec, logPath: state.log(spec.name) },
+      spec: { ...spec, logPath },
       launch,
       clock,
       events: this.#events,

@@ -1,58 +1,40 @@
 /**
- * Which ports a run uses: the defaults, and for each that is taken the one of the run before, else any free one. They
- * are remembered in the state directory, because bookmarks and terminals do.
+ * Which ports a run uses: for each name the default, or when it is taken that of the run before, else any free one. They
+ * are remembered in the state directory, because bookmarks and terminals do. A start that lost one of them to another
+ * program between its choice and its use chooses all of them anew, the defaults left out: whoever took one is likely to
+ * want the others as well.
  */
-import { createServer } from "node:net";
-import { type Decode, integer, object } from "../../platform/decode.ts";
-import { WeftError } from "../../platform/error.ts";
-import { defaultPorts, loopback, type PortName, type Ports } from "./plan.ts";
+import { type Decode, integer, object, parseJson } from "../../platform/decode.ts";
+import { canBind, FreePorts, loopback, portRanges } from "../../platform/free_ports.ts";
+import type { Random } from "../../platform/random.ts";
+import { defaultPorts, type PortName, type Ports } from "./plan.ts";
+import type { PortClaims } from "./port_claims.ts";
 
 const names = Object.keys(defaultPorts).filter((name): name is PortName => name in defaultPorts);
 
-/** Whether a port can be listened on now; 0 asks for any free one. undefined: it is taken. */
-export type ProbePort = (port: number) => Promise<number | undefined>;
+/** Those that no other run of this user has claimed and nobody listens on. */
+export function unclaimedPorts(claims: PortClaims, random: Random): FreePorts {
+  return FreePorts.onThisMachine(portRanges.dev, random, async (at) => {
+    if (!claims.claim(at.port)) return false;
+    if (await canBind(at)) return true;
+    claims.giveBack(at.port);
+    return false;
+  });
+}
 
-/** Prefers the default port of each name, then the remembered one, then any; no two names get the same. */
-export async function choosePorts(remembered: Partial<Ports>, probe: ProbePort = probePort): Promise<Ports> {
+/** Of each name the first of `preferred` that is free, else any; no two names get the same. */
+export async function choosePorts(preferred: readonly Partial<Ports>[], free: FreePorts): Promise<Ports> {
   const chosen: Record<PortName, number> = { ...defaultPorts };
-  const used = new Set<number>();
   for (const name of names) {
-    const wanted = [defaultPorts[name], remembered[name]].filter((port) => port !== undefined && !used.has(port));
-    chosen[name] = (await firstFree(wanted, probe)) ?? (await anyFree(used, probe));
-    used.add(chosen[name]);
+    const wanted = preferred.flatMap((ports) => ports[name] ?? []);
+    chosen[name] = (await firstFree(wanted, free)) ?? (await free.take()).port;
   }
   return chosen;
 }
 
-async function firstFree(wanted: readonly (number | undefined)[], probe: ProbePort): Promise<number | undefined> {
-  for (const port of wanted) if (port !== undefined && (await probe(port)) !== undefined) return port;
+async function firstFree(wanted: readonly number[], free: FreePorts): Promise<number | undefined> {
+  for (const port of wanted) if (await free.claim({ address: loopback, port })) return port;
   return undefined;
-}
-
-/** Also tells apart those that were chosen and are not listened on yet. */
-export async function anyFree(used: ReadonlySet<number>, probe: ProbePort = probePort): Promise<number> {
-  for (let tries = 0; tries < 100; tries++) {
-    const port = await probe(0);
-    if (port !== undefined && !used.has(port)) return port;
-  }
-  throw new WeftError({
-    code: "unavailable",
-    retry: "later",
-    attempted: "find a free port",
-    because: `nothing on ${loopback} can be listened on`,
-  });
-}
-
-export function probePort(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(undefined));
-    server.listen({ host: loopback, port, exclusive: true }, () => {
-      const address = server.address();
-      const got = typeof address === "object" && address ? address.port : undefined;
-      server.close(() => resolve(got));
-    });
-  });
 }
 
 const port = integer(1, 65_535);
@@ -64,7 +46,7 @@ const remembered: Decode<Partial<Ports>> = object(
 /** What is no list of ports is as good as none. */
 export function parsePorts(source: string | undefined): Partial<Ports> {
   try {
-    return source === undefined ? {} : remembered(JSON.parse(source), "ports");
+    return source === undefined ? {} : parseJson(source, remembered, "ports");
   } catch {
     return {};
   }

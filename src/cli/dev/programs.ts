@@ -1,20 +1,14 @@
 /** The command line of every part: nats-server, meshd, mesh-agent, the demo's apps. Pure. */
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { defaultTrustDomain } from "../../model/identity.ts";
-import { object, text } from "../../platform/decode.ts";
+import { WeftError } from "../../platform/error.ts";
+import { compiledDirectory, findTool, moduleFile } from "../../platform/installation.ts";
+import type { CliContext } from "../command.ts";
 import type { PartCommand } from "./part.ts";
 import type { AgentPlan, NodePlan } from "./plan.ts";
 
-/** The folder of the rooms, and how their files end: the sources of a checkout, or what was built of them. */
-const here = import.meta.filename;
-const rooms = join(dirname(here), "..", "..");
-const extension = here.endsWith(".ts") ? "ts" : "js";
-/** The checkout, or the installed package. */
-export const packageRoot = dirname(rooms);
-
-function program(node: string, path: string, args: readonly string[]): PartCommand {
-  return { program: node, args: [join(rooms, `${path}.${extension}`), ...args] };
+function program(node: string, module: string, args: readonly string[]): PartCommand {
+  const environment = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? compiledDirectory };
+  return { program: node, args: [moduleFile(module), ...args], environment };
 }
 
 export interface Tools {
@@ -23,15 +17,22 @@ export interface Tools {
   readonly natsServer: string;
 }
 
-const tool = object({ path: text() });
-const toolsFile = object({ envoy: tool, natsServer: tool });
+/** @param withNats whether a nats-server will be started */
+export function findTools(node: string, withNats: boolean, environment: CliContext["environment"]): Tools {
+  const [envoy, natsServer] = [findTool("envoy", environment), findTool("nats-server", environment)];
+  const missing = [...(envoy ? [] : ["envoy"]), ...(natsServer || !withNats ? [] : ["nats-server"])];
+  if (missing.length > 0) throw notOnPath(missing);
+  return { node, envoy: envoy ?? "", natsServer: natsServer ?? "" };
+}
 
-/** What set-up found or fetched; in an installed package, what is on PATH. */
-export function findTools(node: string): Tools {
-  const file = join(packageRoot, "node_modules", ".weft", "tools.json");
-  if (!existsSync(file)) return { node, envoy: "envoy", natsServer: "nats-server" };
-  const { envoy, natsServer } = toolsFile(JSON.parse(readFileSync(file, "utf8")), file);
-  return { node, envoy: envoy.path, natsServer: natsServer.path };
+function notOnPath(names: readonly string[]): WeftError {
+  return new WeftError({
+    code: "not-found",
+    retry: "never",
+    attempted: `find ${names.join(" and ")}`,
+    because: "not on PATH",
+    next: "install what is missing: Envoy 1.40 or later (envoyproxy.io), nats-server 2.12.15 or later (nats.io)",
+  });
 }
 
 export interface NatsCredentials {
@@ -47,10 +48,20 @@ export interface NatsConfiguration {
   readonly port: number;
   readonly storeDirectory: string;
   readonly credentials: Required<NatsCredentials>;
+  /** One of several servers, with one copy of everything on each. */
+  readonly routes?: NatsRoutes;
+}
+
+export interface NatsRoutes {
+  readonly port: number;
+  /** Of all servers, this one too. */
+  readonly all: readonly number[];
+  readonly account: { readonly user: string; readonly pass: string };
 }
 
 /** A nats-server's configuration file: JetStream that acknowledges what is on disk, loopback only, no monitoring port. */
-export function natsConfiguration({ name, host, port, storeDirectory, credentials }: NatsConfiguration): string {
+export function natsConfiguration(configuration: NatsConfiguration): string {
+  const { name, host, port, storeDirectory, credentials, routes } = configuration;
   const users = (one: { readonly user: string; readonly pass: string }): string =>
     `users: [{ user: ${JSON.stringify(one.user)}, password: ${JSON.stringify(one.pass)} }]`;
   return [
@@ -62,8 +73,24 @@ export function natsConfiguration({ name, host, port, storeDirectory, credential
     `  WEFT { jetstream: enabled, ${users(credentials)} }`,
     "}",
     "system_account: SYSTEM",
+    ...(routes ? natsRoutes(host, routes) : []),
     "",
   ].join("\n");
+}
+
+function natsRoutes(host: string, { port, all, account: { user, pass } }: NatsRoutes): readonly string[] {
+  return [
+    "cluster {",
+    '  name: "weft"',
+    `  listen: ${JSON.stringify(`${host}:${port}`)}`,
+    // Clients know all servers already.
+    "  no_advertise: true",
+    // A route that carries nothing is closed within 6 s, so that a cut one way becomes a cut both ways.
+    '  ping_interval: "2s"',
+    `  authorization { user: ${JSON.stringify(user)}, password: ${JSON.stringify(pass)} }`,
+    `  routes: [${all.map((each) => JSON.stringify(`nats-route://${user}:${pass}@${host}:${each}`)).join(", ")}]`,
+    "}",
+  ];
 }
 
 export function natsServer(tools: Tools, configurationPath: string): PartCommand {
@@ -105,6 +132,7 @@ export function meshAgent(tools: Tools, input: AgentInput): PartCommand {
     ...["--state-dir", input.stateDirectory, "--host-name", input.hostName],
     ...["--meshd", input.agent.node.agents, "--join-token-file", input.joinTokenFile],
     ...["--socket", input.socket, "--envoy", tools.envoy],
+    "--end-with-input",
   ]);
 }
 
@@ -117,8 +145,8 @@ export interface AppInput {
 }
 
 export function demoApp(tools: Tools, { service, version, port, outbound }: AppInput): PartCommand {
-  const environment = { PORT: String(port), VERSION: version, MESH_OUTBOUND: outbound };
-  return { ...program(tools.node, "demo/app", [service, "--end-with-input"]), environment };
+  const { environment, ...app } = program(tools.node, "demo/app", [service, "--end-with-input"]);
+  return { ...app, environment: { ...environment, PORT: String(port), VERSION: version, MESH_OUTBOUND: outbound } };
 }
 
 export function loadGenerator(tools: Tools, url: string, perSecond: number): PartCommand {

@@ -4,6 +4,8 @@ import { CommandFailure, exit } from "../exit.ts";
 
 export interface DevSettings {
   readonly demo: boolean;
+  /** Of the control plane, each with a nats-server beside it when NATS is our own. */
+  readonly nodes: 1 | 3;
   /** A directory or file to apply at every start. */
   readonly config: string | undefined;
   /** undefined: a nats-server of our own. */
@@ -33,10 +35,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export function settingsOf({ args, options }: Invocation, environment: Environment): DevSettings {
   if (args.length > 0) throw usage(`${args[0]}: dev takes no operand; see meshctl dev --help`);
-  for (const what of ["nodes", "clusters"] as const) refuseMany(what, options.text(what) ?? "1");
+  refuseManyClusters(options.text("clusters") ?? "1");
   const plaintext = options.text("xdsPlaintext");
   return {
     demo: options.flag("demo"),
+    nodes: nodesOf(options.text("nodes") ?? "1"),
     config: options.text("config"),
     nats: natsOf(options.text("nats") ?? "embedded"),
     xdsPlaintext: plaintext === undefined ? undefined : loopbackAddress("--xds-plaintext", plaintext),
@@ -45,9 +48,15 @@ export function settingsOf({ args, options }: Invocation, environment: Environme
   };
 }
 
-function refuseMany(what: "nodes" | "clusters", given: string): void {
-  if (!/^[1-9]\d{0,2}$/.test(given)) throw usage(`--${what} ${given}: write a number from 1`);
-  if (given !== "1") throw usage(`--${what} ${given}: more than one comes later; this version runs one`);
+function nodesOf(given: string): 1 | 3 {
+  if (given === "1") return 1;
+  if (given === "3") return 3;
+  throw usage(`--nodes ${given}: write 1 or 3; with two, the loss of either would stop all writes`);
+}
+
+function refuseManyClusters(given: string): void {
+  if (!/^[1-9]\d{0,2}$/.test(given)) throw usage(`--clusters ${given}: write a number from 1`);
+  if (given !== "1") throw usage(`--clusters ${given}: more than one comes later; this version runs one`);
 }
 
 function natsOf(given: string): ExternalNats | undefined {

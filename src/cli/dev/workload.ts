@@ -51,7 +51,7 @@ export class DemoWorkload {
     if (app) {
       this.#app = options.parts.make({
         name: app.name,
-        ready: { kind: "port", port: app.port },
+        ready: { kind: "line" },
         command: () => demoApp(options.tools, { ...app, outbound: `http://${this.#ready?.outbound}` }),
       });
     }

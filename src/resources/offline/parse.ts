@@ -2,9 +2,9 @@
  * Files → all that a mesh would know: what users apply, and, as documents, the workloads and endpoints that `meshctl run`
  * and the endpoints API would have registered. For `meshctl compile -f DIR` and golden cases.
  */
-import type { EndpointShard } from "../../model/endpoint.ts";
-import type { TrustDomain } from "../../model/identity.ts";
-import { isDnsLabel } from "../../model/names.ts";
+import type { Endpoint, EndpointShard } from "../../model/endpoint.ts";
+import { defaultTrustDomain, serviceAccountId, type TrustDomain } from "../../model/identity.ts";
+import { isDnsLabel, namespaceFrom, workloadName } from "../../model/names.ts";
 import type { Problem } from "../../model/problem.ts";
 import type { Workload } from "../../model/workload.ts";
 import { nodeOf } from "../document/node.ts";
@@ -17,7 +17,8 @@ import {
   readSources,
   type SourceText,
 } from "../parse.ts";
-import { validate } from "../validate.ts";
+import type { Infer } from "../schema/type.ts";
+import { type At, validate } from "../validate.ts";
 import { serviceSchema } from "./service.schema.ts";
 import { workloadOf } from "./workload.ts";
 
@@ -68,6 +69,37 @@ function setsOf(document: RegisteredDocument, trustDomain: TrustDomain | undefin
     if (names.has(source)) tell(path, "MSH1502", `source ${source} speaks a second time`);
     names.add(source);
     const of = { service: { namespace, name }, source, ...(trustDomain === undefined ? {} : { trustDomain }) };
-    return readEndpoints(nodeOf(said), of, { path, tell }) ?? [];
+    const { ports, endpoints = [] } = said;
+    const set = readEndpoints(
+      nodeOf({ ports, endpoints: endpoints.map(({ workload: _, ...endpoint }) => endpoint) }),
+      of,
+      {
+        path,
+        tell,
+      },
+    );
+    return set ? [{ ...set, endpoints: withWorkloads(set, endpoints, { path, tell, trustDomain }) }] : [];
+  });
+}
+
+type Said = NonNullable<Infer<typeof serviceSchema>["endpoints"]>;
+
+/** Joins each endpoint with the workload that the document says is behind it. */
+function withWorkloads(
+  { endpoints, service }: EndpointSet,
+  said: Said,
+  { path, tell, trustDomain = defaultTrustDomain }: At & { readonly trustDomain: TrustDomain | undefined },
+): readonly Endpoint[] {
+  return endpoints.map((endpoint, index) => {
+    const { workload, serviceAccount } = said[index] ?? {};
+    if (workload === undefined) return endpoint;
+    if (serviceAccount === undefined) {
+      tell([...path, "endpoints", index], "MSH1504", "names its workload, so it needs `serviceAccount` too");
+      return endpoint;
+    }
+    const [name = "", namespace = ""] = workload.split(".");
+    const identity = serviceAccountId(trustDomain, { namespace: service.namespace, serviceAccount });
+    const of = workloadName(name, namespaceFrom(namespace) ?? service.namespace);
+    return { ...endpoint, transport: "mtls", identity, workload: of };
   });
 }

@@ -35,7 +35,7 @@ export function workloadOf({ metadata, spec: node, tell }: RegisteredDocument): 
     const listeners = Object.entries(spec.listeners ?? gatewayListeners).map(
       ([port, at]) => [port, address(at)] as const,
     );
-    const labels = { istio: "ingressgateway", ...given };
+    const labels = Object.keys(given).length > 0 ? given : { istio: "ingressgateway" };
     return {
       ...base,
       role: "gateway",

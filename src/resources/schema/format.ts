@@ -132,6 +132,11 @@ export const formats = {
     maxLength: 127,
     check: (text) => (text.split(".").length <= 2 && text.split(".").every(isDnsLabel) ? undefined : ""),
   },
+  workloadName: {
+    wants: "a workload: NAME.NAMESPACE",
+    pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+    maxLength: 127,
+  },
   locality: {
     wants: "REGION/ZONE, or REGION",
     pattern: /^([A-Za-z0-9._-]{1,128}(\/[A-Za-z0-9._-]{0,128})?)?$/,

@@ -15,11 +15,21 @@ import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import { integerIn, type Random } from "../../platform/random.ts";
 
+/** PEM, not paths. */
+export interface NatsTls {
+  /** Who signs the servers' certificates. */
+  readonly ca: string;
+  /** What we show to servers that verify clients. */
+  readonly own?: { readonly cert: string; readonly key: string };
+}
+
 export interface Credentials {
   readonly user?: string;
   readonly pass?: string;
   /** Contents of a .creds file, instead of user and pass. */
   readonly credentials?: string;
+  /** With it, a server that offers no TLS is refused. */
+  readonly tls?: NatsTls;
 }
 
 export interface ConnectionOptions extends Credentials {
@@ -38,7 +48,7 @@ export interface Session {
   readonly over: AbortSignal;
 }
 
-export function clientOptions({ user, pass, credentials }: Credentials): Parameters<typeof connect>[0] {
+export function clientOptions({ user, pass, credentials, tls }: Credentials): Parameters<typeof connect>[0] {
   return {
     reconnect: false,
     timeout: limits.natsConnectMs,
@@ -46,6 +56,7 @@ export function clientOptions({ user, pass, credentials }: Credentials): Paramet
     maxPingOut: 2,
     ...(user !== undefined && { user }),
     ...(pass !== undefined && { pass }),
+    ...(tls && { tls: { ca: tls.ca, ...tls.own } }),
     ...(credentials !== undefined && { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
   };
 }

@@ -24,6 +24,8 @@ export interface PullOptions {
   readonly after: Sequence;
   readonly clock: Clock;
   message(message: FramedMessage): void;
+  /** The stream holds something there that is no record of this incarnation. */
+  foreign(sequence: Sequence): void;
   /** Once. Nothing is passed afterwards. */
   ended(reason: string): void;
 }
@@ -157,6 +159,7 @@ export class Pull {
     const place = placeFrom(message.headers);
     const { sequence } = delivery;
     if (key) this.#options.message({ key, sequence, payload: message.data, ...(place && { place }) });
+    else this.#options.foreign(sequence);
     if (this.#left === 0) this.#ask();
   }
 

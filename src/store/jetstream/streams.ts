@@ -26,7 +26,7 @@ export interface StreamState {
   readonly last: Sequence;
 }
 
-const incarnationField = "weft.incarnation";
+export const incarnationField = "weft.incarnation";
 const streamNotFound = 10059;
 // Headers of a message are far below this; the payload's own limit is checked before sending.
 const headerAllowanceBytes = 8 * 1024;

@@ -18,7 +18,7 @@ import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import { integerIn, type Random } from "../../platform/random.ts";
 import { deliver } from "../deliver.ts";
-import { type Frame, type FramedMessage, Framer } from "../framing.ts";
+import { type Frame, Framer } from "../framing.ts";
 import type { Sequence, Tail, TailHandler } from "../store.ts";
 import { type Connection, during, type Session } from "./connection.ts";
 import { deadline } from "./deadline.ts";
@@ -106,7 +106,8 @@ export class JetStreamTail implements Tail {
       incarnation: this.#incarnation,
       after: this.#framer.seen,
       clock,
-      message: (message) => this.#take(session, message),
+      message: (message) => this.#take(session, this.#framer.push(message)),
+      foreign: (sequence) => this.#take(session, this.#framer.pass(sequence)),
       ended: end,
     });
     const onStop = (): void => end("stopped");
@@ -154,8 +155,8 @@ export class JetStreamTail implements Tail {
     handler.reset(reason);
   }
 
-  #take(session: Session, message: FramedMessage): void {
-    this.#pass(this.#framer.push(message));
+  #take(session: Session, frames: readonly Frame[]): void {
+    this.#pass(frames);
     this.#askBarrier(session);
   }
 

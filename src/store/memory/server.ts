@@ -17,6 +17,18 @@ export interface MemoryServerOptions {
   readonly faults?: Partial<MemoryFaults>;
 }
 
+/** What stands between one node and the server; what is left out is the server's own. */
+export interface NodeDoor {
+  /** The node's own time: its waits, and when an answer reaches it. */
+  readonly clock?: Clock;
+  /** Time of what is under way to the server, whatever became of the node that sent it. */
+  readonly wire?: Clock;
+  readonly random?: Random;
+  readonly faults?: MemoryFaults;
+  /** While it answers true no tail of this node passes anything; `wakeTails` when that ends. */
+  readonly tailsPaused?: () => boolean;
+}
+
 export class MemoryServer {
   readonly #clock: Clock;
   readonly #random: Random;
@@ -34,13 +46,14 @@ export class MemoryServer {
   }
 
   /** A node's store. Closing it leaves the server as it is. */
-  open(): Store {
+  open({ clock = this.#clock, wire, random = this.#random, faults = this.faults, tailsPaused }: NodeDoor = {}): Store {
     return new MemoryStore({
-      clock: this.#clock,
-      random: this.#random,
-      faults: this.faults,
+      clock,
+      wire: wire ?? clock,
+      random,
+      faults,
       stream: (name) => this.#streams[name],
-      tailsPaused: () => this.#paused,
+      tailsPaused: () => this.#paused || (tailsPaused?.() ?? false),
       onRecreated: (listener) => {
         this.#recreated.add(listener);
         return () => this.#recreated.delete(listener);
@@ -61,7 +74,17 @@ export class MemoryServer {
 
   resumeTails(): void {
     this.#paused = false;
+    this.wakeTails();
+  }
+
+  /** Lets every tail look whether it may pass something. */
+  wakeTails(): void {
     for (const stream of Object.values(this.#streams)) stream.wake();
+  }
+
+  /** What the leader holds, for whoever checks what became of it. */
+  stream(name: StreamName): MemoryStream {
+    return this.#streams[name];
   }
 
   /** Bytes at `key` that another program wrote. */

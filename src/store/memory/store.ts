@@ -3,7 +3,7 @@ import { type Clock, sleep } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
 import { type Random, ulid } from "../../platform/random.ts";
 import { type Answer, carryOut, type PlannedMessage } from "../append.ts";
-import { appendEnd } from "../framing.ts";
+import { appendEnd, type FramedMessage } from "../framing.ts";
 import { decodeRecord } from "../record.ts";
 import type {
   Append,
@@ -22,6 +22,8 @@ import { MemoryTail } from "./tail.ts";
 
 export interface MemoryDoor {
   readonly clock: Clock;
+  /** Time of what is under way: it goes on while the node stands still. */
+  readonly wire: Clock;
   readonly random: Random;
   readonly faults: MemoryFaults;
   stream(name: StreamName): MemoryStream;
@@ -47,33 +49,34 @@ export class MemoryStore implements Store {
     const { clock, random } = this.#door;
     const stream = this.#door.stream(name);
     const attempt = (messages: readonly PlannedMessage[]): Promise<Answer> => this.#attempt(stream, messages);
-    const read = async (key: RecordKey): Promise<StoreRecord | undefined> => readAt(stream, key);
+    const read = (key: RecordKey): Promise<StoreRecord | undefined> => this.read(name, key);
     const logId = ulid(random, clock.nowMs());
     return carryOut({ clock, random, incarnation: stream.incarnation, attempt, read }, append, logId, signal);
   }
 
   async #attempt(stream: MemoryStream, messages: readonly PlannedMessage[]): Promise<Answer> {
-    const { clock, faults } = this.#door;
-    const lost: Answer = { kind: "unknown", because: "no answer" };
-    await this.#latency();
-    if (this.#happens(faults.lostAppend)) return lost;
+    const { clock, wire, faults } = this.#door;
+    await this.#latency(wire);
+    if (this.#happens(faults.lostAppend)) return this.#silence();
     if (this.#happens(faults.lateCommit)) {
-      clock.after(faults.lateCommitMs * this.#door.random.unit(), () => stream.apply(messages));
-      return lost;
+      wire.after(faults.lateCommitMs * this.#door.random.unit(), () => stream.apply(messages));
+      return this.#silence();
     }
     const applied = stream.apply(messages);
-    await this.#latency();
-    return this.#happens(faults.lostAnswer) ? lost : applied;
+    if (this.#happens(faults.lostAnswer)) return this.#silence();
+    await this.#latency(clock);
+    return applied;
   }
 
   async read(name: StreamName, key: RecordKey): Promise<StoreRecord | undefined> {
-    await this.#question(`read ${key}`);
-    return readAt(this.#door.stream(name), key);
+    return this.#question(`read ${key}`, () => {
+      const stream = this.#door.stream(name);
+      return readAt(stream, key, this.#happens(this.#door.faults.staleRead) ? stream.before(key) : stream.get(key));
+    });
   }
 
   async lastSequence(name: StreamName): Promise<Sequence> {
-    await this.#question(`read the last sequence of ${name}`);
-    return this.#door.stream(name).last;
+    return this.#question(`read the last sequence of ${name}`, () => this.#door.stream(name).last);
   }
 
   tail(name: StreamName, handler: TailHandler): Tail {
@@ -92,17 +95,29 @@ export class MemoryStore implements Store {
     return share > 0 && this.#door.random.unit() < share;
   }
 
-  async #question(attempted: string): Promise<void> {
+  /** What the leader answers when the question reaches it; the answer has its own way back. */
+  async #question<T>(attempted: string, answer: () => T): Promise<T> {
     this.#checkOpen();
-    await this.#latency();
-    if (this.#happens(this.#door.faults.failedRead)) {
+    const { clock, wire, faults } = this.#door;
+    await this.#latency(wire);
+    if (this.#happens(faults.failedRead)) {
+      await this.#silence();
       throw new WeftError({ code: "unavailable", retry: "later", attempted, because: "the leader did not answer" });
     }
+    const value = answer();
+    await this.#latency(clock);
+    return value;
   }
 
-  async #latency(): Promise<void> {
+  async #silence(): Promise<Answer> {
+    const { clock, random, faults } = this.#door;
+    if (faults.silenceMs > 0) await sleep(clock, faults.silenceMs * random.unit());
+    return { kind: "unknown", because: "no answer" };
+  }
+
+  async #latency(clock: Clock): Promise<void> {
     const { latencyMs } = this.#door.faults;
-    if (latencyMs > 0) await sleep(this.#door.clock, latencyMs * this.#door.random.unit());
+    if (latencyMs > 0) await sleep(clock, latencyMs * this.#door.random.unit());
   }
 
   #checkOpen(): void {
@@ -111,10 +126,13 @@ export class MemoryStore implements Store {
   }
 }
 
-function readAt(stream: MemoryStream, key: RecordKey): StoreRecord | undefined {
-  const message = stream.get(key);
+function readAt(
+  { incarnation }: MemoryStream,
+  key: RecordKey,
+  message: FramedMessage | undefined,
+): StoreRecord | undefined {
   if (!message) return undefined;
-  const decoded = decodeRecord({ ...message, appendEnd: appendEnd(message) }, stream.incarnation);
+  const decoded = decodeRecord({ ...message, appendEnd: appendEnd(message) }, incarnation);
   if (decoded.kind === "record") return decoded.record;
   const { because } = decoded;
   throw new WeftError({ code: "invalid", retry: "never", attempted: `read record ${key}`, because });

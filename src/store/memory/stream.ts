@@ -11,6 +11,7 @@ export type Applied = { readonly kind: "done"; readonly sequence: Sequence } | {
 export class MemoryStream {
   readonly incarnation: string;
   readonly #messages = new Map<RecordKey, FramedMessage>();
+  readonly #before = new Map<RecordKey, FramedMessage>();
   readonly #listeners = new Set<() => void>();
   #order: FramedMessage[] = [];
   #last: Sequence = 0;
@@ -28,6 +29,11 @@ export class MemoryStream {
     return this.#messages.get(key);
   }
 
+  /** What stood there one write ago. */
+  before(key: RecordKey): FramedMessage | undefined {
+    return this.#before.get(key);
+  }
+
   apply(messages: readonly PlannedMessage[]): Applied {
     const fits = messages.every(({ key, expected }) => (this.#messages.get(key)?.sequence ?? 0) === expected);
     if (!fits) return { kind: "conflict" };
@@ -35,6 +41,8 @@ export class MemoryStream {
     for (const [at, { key, payload }] of messages.entries()) {
       const place = { append, index: at + 1, count: messages.length };
       const message = { key, payload, sequence: ++this.#last, ...(messages.length > 1 && { place }) };
+      const before = this.#messages.get(key);
+      if (before) this.#before.set(key, before);
       this.#messages.set(key, message);
       this.#order.push(message);
     }

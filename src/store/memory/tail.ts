@@ -79,7 +79,7 @@ export class MemoryTail implements Tail {
     if (faults.tailPause > 0 && random.unit() < faults.tailPause) {
       this.#pause = clock.after(faults.tailPauseMs * random.unit(), () => {
         this.#pause = undefined;
-        this.#pass();
+        if (!this.#door.tailsPaused()) this.#pass();
       });
       return;
     }

@@ -37,6 +37,7 @@ export class Surroundings {
   });
   ready: readonly string[] = [];
   findings: readonly Finding[] = [];
+  silent: readonly string[] = [];
 }
 
 export async function startTestApi(t: TestContext, options: Partial<ApiOptions> = {}) {
@@ -55,18 +56,21 @@ export async function startTestApi(t: TestContext, options: Partial<ApiOptions> 
       },
     },
     proxies: {
-      status: () => [
-        {
-          proxy: "reviews-v1.default",
-          meshd: "meshd-0",
-          connected: true,
-          types: {
-            cds: { version: "2", acked: "2" },
-            lds: { version: "3", acked: "2", nacked: { version: "3", message: "no" } },
+      status: async () => ({
+        silent: around.silent,
+        proxies: [
+          {
+            proxy: "reviews-v1.default",
+            meshd: "meshd-0",
+            connected: true,
+            types: {
+              cds: { version: "2", acked: "2" },
+              lds: { version: "3", acked: "2", nacked: { version: "3", message: "no" } },
+            },
+            revision: "x-1",
           },
-          revision: "x-1",
-        },
-      ],
+        ],
+      }),
       waitDistributed: (position, signal) => around.distribution(position, signal),
       config: (proxy, section) =>
         proxy === "reviews-v1.default" ? { [section]: [{ name: "outbound|80||ratings" }] } : undefined,
@@ -80,6 +84,12 @@ export async function startTestApi(t: TestContext, options: Partial<ApiOptions> 
     health: {
       readiness: () => ({ ready: around.ready.length === 0, reasons: around.ready }),
       findings: async () => around.findings,
+    },
+    backups: {
+      take: async () => [new Uint8Array([1, 2, 3])],
+      restore: async () => {
+        throw new Error("no test restores here");
+      },
     },
     log: silentLogger,
   };

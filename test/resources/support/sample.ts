@@ -33,6 +33,7 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   listenAddress: ["127.0.0.1:80", "[::1]:8080"],
   serviceRef: ["reviews", "reviews.shop"],
   locality: ["eu/a", "eu", ""],
+  workloadName: ["reviews-v1.default", "a.b"],
   endpointId: ["e1", "10.0.0.1:80"],
 };
 

@@ -1,32 +1,38 @@
 /**
- * One `dev` for a state directory. The lock names its holder by pid and start time, so a lock that outlived its holder
- * is nobody's. It is made by linking a finished file into place, which only one of several can do.
+ * One process at a time has a thing: a state directory, a host's Envoys. The lock is a file that names its holder by pid
+ * and start time, so one that outlived its holder is nobody's. It is made by linking a finished file into place, which
+ * only one of several can do.
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { integer, object, text } from "../../platform/decode.ts";
-import { isRunning, type ProcessId, startTimeOf } from "../../platform/process_id.ts";
-import { CommandFailure, exit } from "../exit.ts";
+import { integer, object, parseJson, text } from "./decode.ts";
+import { WeftError } from "./error.ts";
+import { isRunning, type ProcessId, startTimeOf } from "./process_id.ts";
 
-export const lockName = "lock";
+/** Each ends with a new holder, who may have ended by the next: this many are bad luck. */
+const mostRounds = 10;
 
 const holder = object({ pid: integer(1), startTime: text() });
 
-/** @returns what gives the lock back. Throws, naming the holder, when another process has it. */
-export function takeLock(path: string, who: ProcessId = thisProcess()): () => void {
+export type Locked =
+  | { readonly kind: "taken"; giveBack(): void }
+  /** By another process that lives. */
+  | { readonly kind: "held"; readonly pid: number };
+
+export function takeLock(path: string, who: ProcessId = thisProcess()): Locked {
   const mine = `${path}.${who.pid}`;
   writeFileSync(mine, JSON.stringify(who), { mode: 0o600 });
   try {
-    // A stale lock may be taken away by several at once; each round then ends with one new holder.
-    for (let round = 0; round < 10; round++) {
-      if (link(mine, path)) return () => release(path, who);
+    for (let round = 0; round < mostRounds; round++) {
+      if (link(mine, path)) return { kind: "taken", giveBack: () => release(path, who) };
       const held = read(path);
-      if (held && isRunning(held)) throw alreadyRuns(path, held.pid);
+      if (held && isRunning(held)) return { kind: "held", pid: held.pid };
       removeStale(path, mine, held);
     }
   } finally {
     rmSync(mine, { force: true });
   }
-  throw new CommandFailure(exit.failed, `${path}: several start at once; try again`);
+  const because = "several start at once";
+  throw new WeftError({ code: "conflict", retry: "later", attempted: `take ${path}`, because, next: "try again" });
 }
 
 function thisProcess(): ProcessId {
@@ -45,7 +51,7 @@ function link(from: string, to: string): boolean {
 
 function read(path: string): ProcessId | undefined {
   try {
-    return holder(JSON.parse(readFileSync(path, "utf8")), "lock");
+    return parseJson(readFileSync(path, "utf8"), holder, path);
   } catch {
     return undefined;
   }
@@ -68,9 +74,4 @@ function removeStale(path: string, mine: string, stale: ProcessId | undefined): 
 function release(path: string, who: ProcessId): void {
   const held = read(path);
   if (held?.pid === who.pid && held.startTime === who.startTime) rmSync(path, { force: true });
-}
-
-function alreadyRuns(path: string, pid: number): CommandFailure {
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  return new CommandFailure(exit.failed, `a mesh already runs in ${directory}: meshctl dev, pid ${pid}`);
 }

@@ -1,6 +1,7 @@
 /**
- * The agent's files. A write is atomic (a new file, then a rename), so whoever reads, also Envoy and an agent that was
- * started again after a crash, sees the old text or the new one. Directories are for this user alone.
+ * A program's own directory. A file is replaced whole (a new one, then a rename), so whoever reads, also a program that
+ * was started again after a crash, sees the old text or the new one. Directories are for this user alone, and so is a
+ * file unless its mode says otherwise.
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -27,15 +28,17 @@ export class StateDirectory {
     }
   }
 
-  write(name: string, text: string, mode: number): void {
+  /** On disk when this returns: what is kept here (a host key, a password) may be known elsewhere by then. */
+  write(name: string, text: string, mode = 0o600): void {
     const path = this.path(name);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const fresh = `${path}.new`;
-    writeFileSync(fresh, text, { mode });
+    writeFileSync(fresh, text, { mode, flush: true });
     chmodSync(fresh, mode);
     renameSync(fresh, path);
   }
 
+  /** Empty: there is no such directory. */
   list(name: string): readonly string[] {
     try {
       return readdirSync(this.path(name)).sort();

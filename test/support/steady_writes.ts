@@ -1,0 +1,104 @@
+/**
+ * Writers that go on through whatever breaks: each has a service of its own and changes its ports and its endpoint again
+ * and again, so that every write takes a turn of the service's actor and a record of endpoints. A write is repeated, at
+ * the next node, until it is acknowledged; how long that took is what it cost.
+ */
+import { setTimeout as wait } from "node:timers/promises";
+
+/** How long one call may take before it is made again at another node, ms: a frozen process accepts and never answers. */
+const callMs = 1_000;
+const pauseMs = 20;
+
+export interface WriteReport {
+  readonly acknowledged: number;
+  /** Longest from the first attempt at a write to its acknowledgement. */
+  readonly longestMs: number;
+  /** What was acknowledged and is not there. */
+  readonly lost: readonly string[];
+}
+
+interface Writer {
+  readonly service: string;
+  last: number;
+  acknowledged: number;
+  longestMs: number;
+}
+
+export class SteadyWrites {
+  readonly #apis: readonly string[];
+  readonly #writers: readonly Writer[];
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<unknown>;
+
+  /** @param apis URLs of the nodes' APIs, asked in turn. */
+  constructor(apis: readonly string[], services: number, prefix = "written") {
+    this.#apis = apis;
+    this.#writers = Array.from({ length: services }, (_, index) => ({
+      service: `${prefix}-${index}`,
+      last: 0,
+      acknowledged: 0,
+      longestMs: 0,
+    }));
+    this.#running = Promise.all(this.#writers.map((writer, index) => this.#write(writer, index)));
+  }
+
+  /** Forgets the times up to now. */
+  startOver(): void {
+    for (const writer of this.#writers) {
+      writer.longestMs = 0;
+      writer.acknowledged = 0;
+    }
+  }
+
+  /** Resolves when what is under way is acknowledged and all that was has been read again. */
+  async stop(): Promise<WriteReport> {
+    this.#stopping.abort();
+    await this.#running;
+    const lost = await Promise.all(this.#writers.map((writer) => this.#isThere(writer)));
+    return {
+      acknowledged: this.#writers.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
+      longestMs: Math.max(...this.#writers.map(({ longestMs }) => longestMs)),
+      lost: this.#writers.flatMap(({ service, last }, index) => (lost[index] ? [] : [`${service} ${last}`])),
+    };
+  }
+
+  async #write(writer: Writer, index: number): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const number = writer.last + 1;
+      const fromMs = performance.now();
+      for (let attempt = index; !(await this.#put(writer.service, number, attempt)); attempt++) await wait(pauseMs);
+      writer.last = number;
+      writer.acknowledged++;
+      writer.longestMs = Math.max(writer.longestMs, performance.now() - fromMs);
+      await wait(2 * pauseMs);
+    }
+  }
+
+  async #put(service: string, number: number, attempt: number): Promise<boolean> {
+    const api = this.#apis[attempt % this.#apis.length];
+    const port = 20_000 + (number % 2);
+    const body = JSON.stringify({
+      ports: [{ name: "http", port, protocol: "http" }],
+      endpoints: [{ id: `n${number}`, address: "127.0.0.1", ports: { http: 1 }, labels: { number: String(number) } }],
+    });
+    try {
+      const signal = AbortSignal.timeout(callMs);
+      const url = `${api}/v1/endpoints/default/${service}?source=test`;
+      return (await fetch(url, { method: "PUT", body, signal })).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Its last write is what every node's copy says: the ports it claimed. */
+  async #isThere({ service, last }: Writer): Promise<boolean> {
+    const seen = await Promise.all(
+      this.#apis.map(async (api) => {
+        const response = await fetch(`${api}/v1/resources/Service/default/${service}`);
+        const { status } = (await response.json()) as { readonly status?: { readonly ports?: unknown } };
+        return JSON.stringify(status?.ports);
+      }),
+    );
+    return seen.every((ports) => ports === JSON.stringify([`${20_000 + (last % 2)}/http`]));
+  }
+}
