@@ -1,6 +1,7 @@
 // The test driver: `npm test [-- PATTERN… [--name REGEX] [--update]]`. Each test file runs in a process of its own under Node's
 // test runner, so that a file that hangs or crashes is one failure and not the end. Light files run two at a time. Those that
-// start real meshes (test/mesh/, test/real/) run alone and last: they measure times, and would measure each other.
+// start real meshes (test/mesh/, test/real/) come later: two at a time where all that counts is what is answered, alone where it
+// counts how soon, since they would measure each other.
 //
 // PATTERN is part of a file's path; --name goes to the runner; --update sets WEFT_UPDATE=1, which golden tests read.
 // The last line is `N passed, N failed` (`, N skipped`). Exit 1 on any failure, and when nothing ran.
@@ -14,8 +15,11 @@ import { runFile, stopAll } from "./driver/run_file.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const heavy = /^test\/(mesh|real)\//;
-/** Two cores are what a small machine has; unit tests gain nothing from more. */
-const lightAtOnce = 2;
+/** Heavy, and asserts no times. What is not named here runs alone. */
+const patient =
+  /^test\/(mesh\/(contract|first_light|requests_past_policy|security_\w+)|real\/(?!store_outage|backup)\w+)\.test\.ts$/;
+/** Two cores are what a small machine has; nothing here gains from more. */
+const atOnce = 2;
 const lightLimitMs = 120_000;
 const heavyLimitMs = 240_000;
 
@@ -37,8 +41,13 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   });
 }
 
-await runAll({ files: files.filter((file) => !heavy.test(file)), limitMs: lightLimitMs, atOnce: lightAtOnce });
-await runAll({ files: files.filter((file) => heavy.test(file)), limitMs: heavyLimitMs, atOnce: 1 });
+await runAll({ files: files.filter((file) => !heavy.test(file)), limitMs: lightLimitMs, atOnce });
+await runAll({ files: files.filter((file) => patient.test(file)), limitMs: heavyLimitMs, atOnce });
+await runAll({
+  files: files.filter((file) => heavy.test(file) && !patient.test(file)),
+  limitMs: heavyLimitMs,
+  atOnce: 1,
+});
 
 const ran = total.passed + total.failed > 0;
 if (!ran) console.log(positionals.length > 0 ? `no test file matches ${positionals.join(", ")}` : "there are no tests");

@@ -83,7 +83,10 @@ export class Identities {
       const requests = await Promise.all(
         [...keys].map(async ([workload, key]) => ({ workload, csr: toBase64(await createSigningRequest(key)) })),
       );
-      const reply = await this.#parts.request({ requests });
+      // Some may have ended while that was made.
+      const wanted = requests.filter(({ workload }) => this.#entries.has(workload));
+      if (wanted.length === 0) return;
+      const reply = await this.#parts.request({ requests: wanted });
       const issued = new Map(reply.issued.map(({ workload, svid }) => [workload, svid]));
       for (const [workload, key] of keys) {
         const refusal = reply.refused.find((refused) => refused.workload === workload);

@@ -16,7 +16,7 @@ import type { Client } from "./session.ts";
 
 export interface LocalApiParts {
   readonly socketPath: string;
-  readonly host: Host;
+  readonly host: Pick<Host, "closed" | "open" | "close" | "detach">;
   readonly log: Logger;
   status(): HostStatus;
 }

@@ -24,6 +24,7 @@ export class Registration {
   #waiters: readonly Waiter[] = [];
   #changes = 0;
   #told = 0;
+  #said = 0;
   #sending = false;
 
   constructor(parts: RegistrationParts) {
@@ -60,9 +61,14 @@ export class Registration {
 
   async #send(): Promise<void> {
     let sent = this.#changes;
-    const put = (): Promise<WorkloadSetReply> => {
+    const put = async (): Promise<WorkloadSetReply> => {
       sent = this.#changes;
-      return this.#parts.put(this.#parts.current());
+      for (;;) {
+        const reply = await this.#parts.put({ ...this.#parts.current(), said: this.#number() });
+        if (reply.superseded === undefined) return reply;
+        // An earlier run of this agent had a clock that was ahead.
+        this.#said = Math.max(this.#said, reply.superseded);
+      }
     };
     const what = "register this host's workloads";
     try {
@@ -72,6 +78,11 @@ export class Registration {
       const error = WeftError.from(cause, what);
       for (const waiter of this.#settle(sent)) waiter.reject(error);
     }
+  }
+
+  #number(): number {
+    this.#said = Math.max(this.#said + 1, this.#parts.clock.nowMs());
+    return this.#said;
   }
 
   #settle(sent: number): readonly Waiter[] {

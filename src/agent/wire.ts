@@ -33,11 +33,10 @@ export const challenge: Decode<Challenge> = object({ nonce: text(1024) });
 
 const refused = list(object({ workload: text(), code: text(), message: text() }), limits.workloadsPerAgent);
 
-export const workloadSetReply: Decode<WorkloadSetReply> = object({
-  revision: text(),
-  endpointsToken: text(),
-  refused,
-});
+export const workloadSetReply: Decode<WorkloadSetReply> = object(
+  { revision: text(), endpointsToken: text(), refused },
+  { superseded: integer(0) },
+);
 
 export const svidReply: Decode<SvidReply> = object({
   issued: list(object({ workload: text(), svid: issuedSvid }), limits.svidsPerRequest),

@@ -138,10 +138,11 @@ export class MeshProxies implements Proxies {
       const asking = others.ask(node, { topic: "wait", of, timeoutMs }, distribution);
       const said = await untilAborted(asking, signal);
       if (said?.kind === "said" && said.value.kind !== "pending") return said.value;
-      if (said?.kind === "said" && said.value.kind === "pending" && said.value.proxies.length > 0)
-        pending = said.value.proxies;
+      const lacking = said?.kind === "said" && said.value.kind === "pending" ? said.value.proxies : [];
+      if (lacking.length > 0) pending = lacking;
       if (said?.kind === "silent") pending = [`node ${node} (${said.because})`];
-      if (said?.kind === "silent") await sleep(clock, againMs, signal).catch(() => {});
+      // Without a proxy to wait for it answered at once: it sees another store, or does not answer at all.
+      if (lacking.length === 0 && !others.isGone(node)) await sleep(clock, againMs, signal).catch(() => {});
       if (signal.aborted) return { kind: "pending", proxies: pending };
     }
     return { kind: "distributed", proxies: 0 };

@@ -88,13 +88,16 @@ const endpoint: Decode<Endpoint> = object(
   { identity: spiffeId, workload: workloadName },
 );
 
-export const decodeShard: Decode<EndpointShard> = object({
-  service: serviceRef,
-  source: text(253),
-  shard: integer(0, 100_000),
-  ports: list(object({ name: text(63), port, protocol }), limits.servicePorts),
-  endpoints: list(endpoint, limits.endpointsPerShard),
-});
+export const decodeShard: Decode<EndpointShard> = object(
+  {
+    service: serviceRef,
+    source: text(253),
+    shard: integer(0, 100_000),
+    ports: list(object({ name: text(63), port, protocol }), limits.servicePorts),
+    endpoints: list(endpoint, limits.endpointsPerShard),
+  },
+  { said: integer(0) },
+);
 
 const stringMap = record(text(256 * 1024), 256);
 

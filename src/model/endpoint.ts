@@ -46,4 +46,9 @@ export interface EndpointShard {
   readonly shard: number;
   readonly ports: readonly ServicePort[];
   readonly endpoints: readonly Endpoint[];
+  /**
+   * Which of its source's sets this is of, for a source that numbers them: a node that still works at an older set than
+   * the one another node has written leaves it alone.
+   */
+  readonly said?: number;
 }

@@ -26,3 +26,22 @@ test("an agent that takes up its workloads one by one tells of none before it ha
   await Promise.all(told);
   assert.deepEqual(adoptedWhenRead, [3]);
 });
+
+test("a set that an earlier run's clock has overtaken is said again under a higher number", async () => {
+  const clock = new ManualClock();
+  const ahead = clock.nowMs() + 60_000;
+  const numbers: number[] = [];
+  const registration = new Registration({
+    ...{ clock, random: seededRandom(1), log: silentLogger },
+    signal: new AbortController().signal,
+    current: () => ({ workloads: [] }),
+    put: async ({ said = 0 }) => {
+      numbers.push(said);
+      const reply = { revision: "1", endpointsToken: "", refused: [] };
+      return said > ahead ? reply : { ...reply, superseded: ahead };
+    },
+  });
+  await registration.tell();
+  await registration.tell();
+  assert.deepEqual(numbers, [clock.nowMs(), ahead + 1, ahead + 2]);
+});

@@ -6,6 +6,7 @@ import { discoveryResponse } from "../../src/agent/envoy/xds_addresses.ts";
 import { reportedStatistics, reportFrom } from "../../src/agent/reports.ts";
 import { defaultNamespace, type Locality } from "../../src/model/names.ts";
 import type { SidecarWorkload } from "../../src/model/workload.ts";
+import { limits } from "../../src/platform/limits.ts";
 
 const workload: SidecarWorkload = {
   ...{ role: "sidecar", name: "a", namespace: defaultNamespace, serviceAccount: "default", labels: {}, network: "" },
@@ -55,6 +56,16 @@ test("edges with traffic, handshakes beside connections, inbound apart from outb
     handshakes: { [cluster]: { tls: 3, connections: 3 } },
     inbound: { requests: 40, errors5xx: 4, denied: 7 },
   });
+});
+
+test("of too many edges those with most requests are told: a node would refuse them all", () => {
+  const hosts = Array.from({ length: limits.edgesPerProxy + 10 }, (_, i) => host(i + 1, { rq_total: i + 1 }));
+  const { edges } = reportFrom({
+    ...{ workload, name: "a.default", pid: 7, starts: 1, svidSerial: undefined, statistics },
+    clusters: { cluster_statuses: [{ name: cluster, host_statuses: hosts }] },
+  });
+  assert.equal(edges.length, limits.edgesPerProxy);
+  assert.equal(Math.min(...edges.map(({ requests }) => requests)), 11);
 });
 
 test("the filter that Envoy is asked with lets every statistic of the report through", () => {

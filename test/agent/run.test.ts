@@ -26,11 +26,11 @@ const servingIn = (runs: AgentRuns) => runs.sets.map(({ workloads }) => workload
 async function steal(port: number): Promise<Server> {
   for (;;) {
     const server = createServer().listen(port, loopback);
-    const got = await Promise.race([
-      once(server, "listening").then(() => true),
-      once(server, "error").then(() => false),
-    ]);
-    if (got) return server;
+    const got = once(server, "listening").then(
+      () => true,
+      () => false,
+    );
+    if (await got) return server;
   }
 }
 
@@ -58,19 +58,32 @@ test("an Envoy that dies while its run ends is not announced again", async () =>
   });
 });
 
-test("ended at any moment of its start, nothing of a run is left and nothing is asked for it", async () => {
-  for (let turns = 0; turns < 12; turns++) {
+/** Ended that many promise steps, then that many turns of the event loop, after the node was told of it. */
+const moments = [
+  ...Array.from({ length: 12 }, (_, i) => ({ steps: i * 4, turns: 0 })),
+  ...Array.from({ length: 8 }, (_, i) => ({ steps: 0, turns: i })),
+];
+
+const namesIn = (runs: AgentRuns, from: number) =>
+  runs.svidsAsked.slice(from).flatMap(({ requests }) => requests.map(({ workload }) => workload));
+
+test("ended at any moment of its start, nothing of a run is left and no identity is asked for it", async () => {
+  for (const { steps, turns } of moments) {
     await withRuns(async (runs) => {
       const client = runs.gateway({ name: "g", ports: [{ port: 80, hostPort: 0 }] });
       await runs.until(() => runs.sets.length > 0);
+      for (let step = 0; step < steps; step++) await Promise.resolve();
       for (let turn = 0; turn < turns; turn++) await settled();
       await runs.host.close(client.session);
       const asked = runs.svidsAsked.length;
-      await settled();
-
-      assert.deepEqual([runs.folders, runs.sockets, [...runs.given]], [[], [], []], `after ${turns} turns`);
       assert.deepEqual(runs.sets.at(-1)?.workloads, []);
-      assert.equal(runs.svidsAsked.length, asked);
+      // Whatever was still to be asked for goes before, or with, what the next one asks.
+      runs.gateway({ name: "next" });
+      await runs.until(() => namesIn(runs, asked).includes("next.default"));
+
+      const moment = `after ${steps} steps, ${turns} turns`;
+      assert.deepEqual(namesIn(runs, asked), ["next.default"], moment);
+      assert.deepEqual([runs.folders, runs.sockets.length, runs.given.size], [[], 1, 1], moment);
     });
   }
 });
@@ -79,8 +92,8 @@ test("an agent that stops while a set is under way and leaves its Envoys ends no
   await withRuns(async (runs) => {
     const client = runs.gateway({ name: "g" });
     const { promise, reject } = Promise.withResolvers<void>();
-    runs.node = () => promise;
-    // The set that announces it.
+    // The answer to the set that announces it.
+    runs.node = () => (servingIn(runs).includes(true) ? promise : Promise.resolve());
     const [record] = await runs.until(() => servingIn(runs).includes(true) && runs.records.all(() => {}));
     const pid = record?.envoy?.pid ?? 0;
 
@@ -100,13 +113,15 @@ test("an agent that stops sends new clients to the next one, and ends also what 
   const runs = await AgentRuns.start();
   const opening = runs.gateway({ name: "g", ports: [{ port: 80, hostPort: 0 }] });
 
-  await runs.clean();
+  runs.host.refuseNew();
+  await runs.host.endAll("the agent is stopped");
+  assert.equal(opening.ended, true);
+  assert.deepEqual([runs.host.runs, [...runs.given]], [[], []]);
+
   const late = runs.gateway({ name: "h" });
   await settled();
-
-  assert.equal(opening.ended, true);
   assert.deepEqual([late.ended, late.events], [true, []]);
-  assert.deepEqual([runs.host.runs, [...runs.given]], [[], []]);
+  await runs.clean();
 });
 
 test("an admin port that is stolen during a restart moves, and the client is told by a new ready event", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commit } from "../../src/api/commit.ts";
-import { writeSet } from "../../src/api/endpoints/write.ts";
+import { SupersededSet, writeSet } from "../../src/api/endpoints/write.ts";
 import { ApiRefusal } from "../../src/api/problem_details.ts";
 import type { Endpoint } from "../../src/model/endpoint.ts";
 import type { Locality, Namespace } from "../../src/model/names.ts";
@@ -44,6 +44,27 @@ test("the same set again writes nothing and answers where it stands", async (t) 
   const { ports } = await openCommitPorts(t);
   const first = await writeSet(ports, setOf("a"), "sole-writer", signal);
   assert.equal(await writeSet(ports, setOf("a"), "sole-writer", signal), first);
+});
+
+test("a set that its source has replaced meanwhile, by another node, is not written over the newer one", async (t) => {
+  const { ports, server, other } = await openCommitPorts(t);
+  await writeSet(ports, { ...setOf("a"), said: 1 }, "sole-writer", signal);
+  server.pauseTails();
+  const key = shardRecord(service, "api", 0);
+  const write = { key, value: { ...setOf("c"), shard: 0, said: 3 }, seen: await other.read("endpoints", key) };
+  assert.equal((await other.append("endpoints", { operation: "op" as never, writes: [write] })).kind, "done");
+
+  const late = writeSet(ports, { ...setOf("b"), said: 2 }, "sole-writer", signal);
+  server.resumeTails();
+
+  await assert.rejects(late, (error) => error instanceof SupersededSet && error.newest === 3);
+  assert.deepEqual((await other.read("endpoints", key))?.value, write.value);
+});
+
+test("a numbered set that is said again writes nothing", async (t) => {
+  const { ports } = await openCommitPorts(t);
+  const first = await writeSet(ports, { ...setOf("a"), said: 1 }, "sole-writer", signal);
+  assert.equal(await writeSet(ports, { ...setOf("a"), said: 2 }, "sole-writer", signal), first);
 });
 
 test("a copy that lags is overtaken, catches up and writes over what it then sees", async (t) => {

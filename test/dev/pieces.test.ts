@@ -6,11 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { type NextStepsInput, nextSteps } from "../../src/cli/dev/next_steps.ts";
-import { defaultPorts } from "../../src/cli/dev/plan.ts";
+import { defaultPorts, planOf } from "../../src/cli/dev/plan.ts";
 import { PortClaims } from "../../src/cli/dev/port_claims.ts";
 import { choosePorts, parsePorts, unclaimedPorts } from "../../src/cli/dev/ports.ts";
 import { natsConfiguration } from "../../src/cli/dev/programs.ts";
 import { settingsOf } from "../../src/cli/dev/settings.ts";
+import { keepShape } from "../../src/cli/dev/shape.ts";
 import { DevState } from "../../src/cli/dev/state.ts";
 import { StopSignal } from "../../src/cli/dev/stop_signal.ts";
 import { CommandFailure } from "../../src/cli/exit.ts";
@@ -89,14 +90,38 @@ test("a signal's repeat within a second is the same; a later one hurries", async
   assert.equal(stop.hurry.aborted, true);
 });
 
-test("more than one node or cluster is refused as what comes later, with 64", () => {
-  for (const values of [{ nodes: "3" }, { clusters: "2" }]) {
+test("one node or three; another number, and more than one cluster, are refused with 64", () => {
+  assert.deepEqual([settings({}).nodes, settings({ nodes: "1" }).nodes, settings({ nodes: "3" }).nodes], [1, 1, 3]);
+  for (const values of [{ nodes: "2" }, { nodes: "many" }, { clusters: "2" }, { clusters: "many" }]) {
     assert.throws(
       () => settings(values),
-      (cause) => cause instanceof CommandFailure && cause.status === 64 && /comes later/.test(cause.message),
+      (cause) => cause instanceof CommandFailure && cause.status === 64,
     );
   }
-  assert.throws(() => settings({ nodes: "many" }), /write a number/);
+});
+
+test("a state directory keeps the number of nodes it was made with; one without the mark was made with one", () => {
+  const state = new DevState(join(directory, "three"));
+  keepShape(state, { nodes: 3 });
+  keepShape(state, { nodes: 3 });
+  assert.throws(() => keepShape(state, { nodes: 1 }), /made with --nodes 3/);
+  const older = new DevState(join(directory, "older"));
+  older.directory("nats-0");
+  assert.throws(() => keepShape(older, { nodes: 3 }), /made with --nodes 1/);
+  keepShape(older, { nodes: 1 });
+});
+
+test("a plan of three nodes: each with a nats-server, all routes known, no address twice", () => {
+  const ports = defaultPorts;
+  const [one] = planOf({ settings: settings({ nodes: "3" }), cluster: "c", ports, xdsPlaintext: [] }).clusters;
+  assert.deepEqual(
+    one.nodes.map(({ name }) => name),
+    ["meshd-0", "meshd-1", "meshd-2"],
+  );
+  const addresses = one.nodes.flatMap(({ api, xds, agents }) => [api, xds, agents]);
+  assert.equal(new Set(addresses).size, 9);
+  assert.equal(new Set(one.nats.map(({ port }) => port)).size, 3);
+  for (const { routes } of one.nats) assert.equal(routes?.all.length, 3);
 });
 
 test("plaintext xDS is for loopback only", () => {

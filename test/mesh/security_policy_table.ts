@@ -30,7 +30,8 @@ export interface SemanticsCase {
 
 const shop = "{app: shop}";
 const allow = (rules: string): string => authorizationPolicy({ action: "ALLOW", selects: shop, rules });
-const deny = (rules: string): string => authorizationPolicy({ name: "deny", action: "DENY", selects: shop, rules });
+const deny = (rules: string, name?: string): string =>
+  authorizationPolicy({ action: "DENY", selects: shop, rules, ...(name ? { name } : {}) });
 const from = (source: string): string => `[{from: [{source: {${source}}}]}]`;
 const to = (operation: string): string => `[{to: [{operation: {${operation}}}]}]`;
 const account = (name: string, namespace = "default"): string => `cluster.local/ns/${namespace}/sa/${name}`;
@@ -134,12 +135,12 @@ const whoMay: readonly SemanticsCase[] = [
   },
   {
     name: "DENY comes before ALLOW",
-    policies: all(allow("[{}]"), deny(from(`principals: [${account("anna")}]`))),
+    policies: all(allow("[{}]"), deny(from(`principals: [${account("anna")}]`), "deny")),
     admits: ["bob", "other", "nobody"],
   },
   {
     name: "DENY comes before ALLOW also where it is narrower",
-    policies: all(allow(from(`principals: [${account("anna")}]`)), deny(to("methods: [DELETE]"))),
+    policies: all(allow(from(`principals: [${account("anna")}]`)), deny(to("methods: [DELETE]"), "deny")),
     admits: ["anna"],
     mayNot: [{ method: "DELETE" }],
   },
@@ -181,7 +182,7 @@ const whoMay: readonly SemanticsCase[] = [
     policies: all(
       authorizationPolicy({ name: "root", namespace: "mesh-system", rules: from("namespaces: [other, default]") }),
       allow(from('notPrincipals: ["*"]')),
-      deny(from('principals: ["*/bob"]')),
+      deny(from('principals: ["*/bob"]'), "deny"),
     ),
     admits: ["anna", "other", "nobody"],
   },

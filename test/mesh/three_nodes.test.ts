@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { ConfigurationFlow } from "../support/configuration_flow.ts";
@@ -18,6 +19,9 @@ const meshdGapMs = 5_000;
 const natsGapMs = 12_000;
 /** As many as to be on every node with near certainty. */
 const services = 9;
+
+/** Between two looks at what has no event to wait for, ms. */
+const pollMs = 50;
 
 interface Member {
   readonly name: string;
@@ -107,7 +111,10 @@ describe("three nodes", () => {
       name: freeze.name,
       strike: async () => {
         const looking = (async () => {
-          while (during.find(({ name }) => name === "meshd-2")?.state !== "dead") during = await membersAt("meshd-0");
+          while (during.find(({ name }) => name === "meshd-2")?.state !== "dead") {
+            during = await membersAt("meshd-0");
+            await wait(pollMs);
+          }
         })();
         await Promise.all([freeze.strike(), looking]);
       },
@@ -116,7 +123,7 @@ describe("three nodes", () => {
     assertUnharmed(report);
     assertWritten(written, meshdGapMs);
     for (const name of ["meshd-0", "meshd-2"]) {
-      while ((await membersAt(name)).some(({ state }) => state !== "alive"));
+      while ((await membersAt(name)).some(({ state }) => state !== "alive")) await wait(pollMs);
     }
   });
 
@@ -144,7 +151,10 @@ async function leaderOfRecords(mesh: Mesh): Promise<string> {
   const nats = await connect({ servers, user, pass });
   try {
     const { cluster } = await (await jetstreamManager(nats)).streams.info("WEFT_LOCAL_RECORDS");
-    return cluster?.leader ?? "";
+    // The server's name, which begins with the part's.
+    const leader = mesh.ready.nats.find(({ name }) => `${cluster?.leader}-`.startsWith(`${name}-`));
+    if (!leader) throw new Error(`no nats-server leads: ${cluster?.leader}`);
+    return leader.name;
   } finally {
     await nats.close();
   }

@@ -176,6 +176,61 @@ test("the agent killed: its Envoy serves on, the next agent adopts it without a 
   });
 });
 
+test("whoever started the agent has gone: it ends and leaves its Envoys, and the next agent adopts them", async () => {
+  await withAgent({}, async (meshd, agent) => {
+    await agent.stop();
+    await agent.startAgain(["--end-with-input"]);
+    const ready = await agent.run({ session: "s1" }).ready();
+    const envoy = { pid: ready.envoyPid, startTime: startTimeOf(ready.envoyPid) ?? "" };
+    const sets = meshd.sets.length;
+
+    assert.equal(await agent.endInput(), 0);
+    assert.equal(isRunning(envoy), true);
+    assert.equal(await statusOf(ready.outbound ?? ""), 200);
+    assert.equal(meshd.sets.length, sets, "nothing is withdrawn");
+
+    await agent.startAgain();
+    const again = agent.run({ session: "s1" });
+    assert.deepEqual(await again.ready(), ready);
+    assert.equal(isRunning(envoy), true);
+    await again.end();
+  });
+});
+
+test("a second agent on a state directory, and another host's name on it, are refused in one line", async () => {
+  await withAgent({}, async (_meshd, agent) => {
+    const [status, line] = await agent.another([]);
+    assert.equal(status, 1);
+    assert.match(line, new RegExp(`another agent has it, pid ${agent.child.pid}; end it first`));
+    await agent.stop();
+    const [renamed, because] = await agent.another(["--host-name", "host-b"]);
+    assert.equal(renamed, 1);
+    assert.match(because, /^mesh-agent: be host host-b: .* is that of host host-a/);
+    // The machine's name, whatever it is, does not matter any more.
+    await agent.startAgain();
+    assert.equal((await agent.status()).host, "host-a");
+  });
+});
+
+test("a revoked host: the local API and every client are told why, and what runs goes on", async () => {
+  await withAgent({}, async (meshd, agent) => {
+    const ready = await agent.run({ session: "s1" }).ready();
+    await agent.kill9();
+    meshd.hosts.clear();
+    await agent.startAgain();
+
+    const client = agent.run({ session: "s1" });
+    const warning = await client.until("warning");
+    assert.match(warning.message, /the mesh refuses host host-a: host-unknown; .*meshctl token create/);
+    const { attested, refused } = await agent.status();
+    assert.deepEqual([attested, refused], [false, warning.message]);
+    assert.equal(await statusOf(ready.outbound ?? ""), 200);
+    // No node would settle with it.
+    await agent.kill9();
+    process.kill(ready.envoyPid, "SIGKILL");
+  });
+});
+
 test("an SVID is renewed at half its life, and new handshakes see the new one", async () => {
   await withAgent({ svidLifetimeMs: 3_000 }, async (meshd, agent) => {
     const client = agent.run({ session: "s1" });

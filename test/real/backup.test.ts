@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { systemClock } from "../../src/platform/clock.ts";
+import { limits } from "../../src/platform/limits.ts";
 import { silentLogger } from "../../src/platform/log.ts";
 import { systemRandom } from "../../src/platform/random.ts";
 import type { KeptRecord } from "../../src/store/backup/contents.ts";
@@ -56,7 +57,9 @@ test("backup, change, restore: the same objects, another incarnation, and nobody
   held.subscribe(() => states.add(shown(held).join(" ")));
 
   const { incarnation, last } = await replaceRecords(options, { records: snapshot.records, log: logOf() }, never);
-  await new Promise<void>((resolve) => held.subscribe(() => held.revision() === revisionOf(incarnation, last) && resolve()));
+  await new Promise<void>((resolve) =>
+    held.subscribe(() => held.revision() === revisionOf(incarnation, last) && resolve()),
+  );
 
   assert.deepEqual(shown(held), ["object.a=kept-again", "object.b=kept"]);
   assert.deepEqual([...states].sort(), [
@@ -86,9 +89,17 @@ test("a restore that ends half-way has changed nothing, and what it left disturb
   await put(store, { a: "1" });
   const recorder = new TailRecorder();
   store.tail("records", recorder);
-  const tooLarge: KeptRecord = { key: object("huge"), value: "x".repeat(2 * 1024 * 1024), epoch: 0 };
-  const many = Array.from({ length: 300 }, (_, n): KeptRecord => ({ key: object(`n${n}`), value: n, epoch: 0 }));
-  await assert.rejects(replaceRecords(options, { records: [...many, tooLarge], log: logOf() }, never));
+  const many = Array.from({ length: 5_000 }, (_, n): KeptRecord => ({ key: object(`n${n}`), value: n, epoch: 0 }));
+  const huge: KeptRecord = { key: object("huge"), value: "x".repeat(limits.logRecordBytes), epoch: 0 };
+  await assert.rejects(replaceRecords(options, { records: [...many, huge], log: logOf() }, never), {
+    code: "too-large",
+  });
+  assert.equal(await store.lastSequence("records"), 1);
+  const dies = new AbortController();
+  const halfWay = replaceRecords(options, { records: many, log: logOf() }, dies.signal);
+  while ((await store.lastSequence("records")) < 200) await new Promise((next) => setImmediate(next));
+  dies.abort();
+  await assert.rejects(halfWay, { code: "timeout" });
   const written = await put(store, { b: "2" });
   assert.ok(written > 100, "it did write before it failed");
   await recorder.until(({ position }) => position === written);

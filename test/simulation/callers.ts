@@ -63,8 +63,8 @@ export class Caller {
   async #act(): Promise<void> {
     const dice = this.#random.unit();
     const id = `l${integerIn(this.#random, 0, ledgers)}`;
-    if (dice < 0.45) await this.#note(id);
-    else if (dice < 0.6) await this.#read(id);
+    if (dice < 0.4) await this.#note(id);
+    else if (dice < 0.5) await this.#read(id);
     else if (dice < 0.75) await this.#ring(id);
     else await this.#apply(`p${integerIn(this.#random, 0, pairs)}`, dice > 0.95);
   }

@@ -62,6 +62,7 @@ export class SimNode {
   #running: Running | undefined;
   #offsetMs = 0;
   #tailsCut = false;
+  #healed = false;
   #activations = 0;
   #digest = "[]";
   readonly #parts: NodeParts;
@@ -144,6 +145,7 @@ export class SimNode {
       if (this.#running !== running) return;
       running.membership.stop();
       this.crash();
+      if (this.#healed) this.boot();
     });
   }
 
@@ -167,6 +169,7 @@ export class SimNode {
   }
 
   heal(): void {
+    this.#healed = true;
     Object.assign(this.faults, calm);
     this.jumpClock(0);
     this.reach.speaks = true;
@@ -180,7 +183,8 @@ export class SimNode {
   /** undefined: what its membership says. */
   believe(members: readonly NodeName[] | undefined): void {
     const running = this.#running;
-    running?.process.enter(() => running.view.believe(members));
+    running?.view.believe(members);
+    running?.process.enter(() => running.view.tell());
   }
 
   ask(id: string, request: LedgerRequest, operation: OperationId): Promise<{ readonly entries: readonly string[] }> {
@@ -219,6 +223,7 @@ export class SimNode {
       source: agent,
       ports: [{ name: "http", port: 80, protocol: "http" as const }],
       endpoints: [endpointOf(agent, version)],
+      ...(this.#parts.plant.unnumberedSets ? {} : { said: version }),
     };
     await writeSet(ports, set, "caught-up", signal);
   }

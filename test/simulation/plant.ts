@@ -28,6 +28,8 @@ export interface Plant {
   readonly takesStreamsWhenStale?: boolean;
   /** A node waits for nothing before it answers a read that names a revision. */
   readonly ignoresAtLeast?: boolean;
+  /** An agent's sets carry no number. */
+  readonly unnumberedSets?: boolean;
   /** Effects go out before the turn is written. */
   readonly effectsFirst?: boolean;
 }

@@ -35,11 +35,8 @@ export const planted = {
     return inner.append(stream, await rebased(inner, stream, append).catch(() => append), signal);
   }),
 
-  /** The same for what is not an actor's. */
-  "no compare-and-set for endpoints": withAppend((inner) => async (stream, append, signal) => {
-    if (stream !== "endpoints") return inner.append(stream, append, signal);
-    return inner.append(stream, await rebased(inner, stream, append).catch(() => append), signal);
-  }),
+  /** Nobody tells an agent's older set from its newer one. */
+  "older set replaces a newer one": { unnumberedSets: true },
 
   "reply before the write": withAppend((inner, { server }) => async (stream, append, signal) => {
     if (!isActors(append)) return inner.append(stream, append, signal);

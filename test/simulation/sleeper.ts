@@ -5,8 +5,8 @@
 import { ownerOf } from "../../src/actors/runtime/placement.ts";
 import { limits } from "../../src/platform/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { decodeActorValue, decodeLedger, ledgerKey } from "./kinds.ts";
-import { portOf } from "./node.ts";
+import { ledgerKey } from "./kinds.ts";
+import { portOf, type SimNode } from "./node.ts";
 import type { Plant } from "./plant.ts";
 import { World } from "./world.ts";
 
@@ -44,6 +44,14 @@ export async function runSleeper(seed: number, plant: Plant = {}): Promise<Sleep
   const world = new World({ seed, plant: counted });
   const { time, checker } = world;
   const stop = (): boolean => checker.violation !== undefined;
+  let sleeper: SimNode | undefined;
+  let accepted = 0;
+  checker.onCommit((key, record) => {
+    if (key !== ledgerKey(id)) return;
+    if (!sleeper) epochBefore = record.epoch;
+    else if (record.epoch > epochBefore) overtaken = true;
+    else if (overtaken) accepted++;
+  });
   for (const node of world.nodes) node.boot();
   await time.run(1_500, stop);
   for (const caller of world.callers.slice(0, 2)) void caller.press(id, untilMs + sleepMs + afterMs / 2);
@@ -51,30 +59,15 @@ export async function runSleeper(seed: number, plant: Plant = {}): Promise<Sleep
 
   const members = world.node(0).running.view.members();
   const owner = ownerOf({ kind: "ledger", id }, members);
-  const sleeper = world.nodes.find(({ name }) => name === owner) ?? world.node(0);
-  const before = new Set<string>();
-  let accepted = 0;
-  let asleep = false;
-  checker.onCommit((key, record) => {
-    if (key !== ledgerKey(id)) return;
-    const { activation } = decodeLedger(decodeActorValue(record.value, key).state, key);
-    const isSleepers = activation.startsWith(`${sleeper.name}/`);
-    if (!asleep) {
-      before.add(activation);
-      epochBefore = record.epoch;
-    }
-    if (!asleep) return;
-    if (!isSleepers) overtaken = true;
-    else if (overtaken && before.has(activation)) accepted++;
-  });
+  const it = world.nodes.find(({ name }) => name === owner) ?? world.node(0);
   // Its last write does not get through, so that it sleeps with it in its hand, and tries it again when it wakes.
-  sleeper.faults.lostAppend = 1;
+  it.faults.lostAppend = 1;
   await time.run(time.elapsedMs + 300, stop);
-  asleep = true;
-  sleeper.pause();
-  sleeper.faults.lostAppend = 0;
+  sleeper = it;
+  it.pause();
+  it.faults.lostAppend = 0;
   await time.run(time.elapsedMs + sleepMs, stop);
-  sleeper.resume();
+  it.resume();
   await time.run(time.elapsedMs + afterMs, stop);
   return { seed, violation: checker.violation, overtaken, tried, accepted };
 }

@@ -11,7 +11,7 @@ export class SteeredView implements View {
     this.self = view.self;
     this.#true = view;
     view.onChange(() => {
-      if (!this.#made) this.#tell();
+      if (!this.#made) this.tell();
     });
   }
 
@@ -19,10 +19,9 @@ export class SteeredView implements View {
     return this.#made ?? this.#true.members();
   }
 
-  /** undefined: the truth again. */
+  /** undefined: the truth again. Its listeners are told by `tell`. */
   believe(members: readonly NodeName[] | undefined): void {
     this.#made = members;
-    this.#tell();
   }
 
   onChange(listener: () => void): () => void {
@@ -30,7 +29,7 @@ export class SteeredView implements View {
     return () => this.#listeners.delete(listener);
   }
 
-  #tell(): void {
+  tell(): void {
     for (const listener of this.#listeners) listener();
   }
 }

@@ -62,7 +62,7 @@ test("what was written is read back, however it is cut on the way", async () => 
       epoch: fc.nat(),
       extra: fc.dictionary(fc.stringMatching(/^[a-z]{2,5}$/), fc.nat(), { minKeys: 1, noNullPrototype: true }),
     },
-    { requiredKeys: ["key", "value", "epoch"] },
+    { requiredKeys: ["key", "value", "epoch"], noNullPrototype: true },
   );
   await fc.assert(
     fc.asyncProperty(fc.array(record, { maxLength: 30 }), fc.integer({ min: 1, max: 5_000 }), async (records, size) => {

@@ -44,10 +44,25 @@ export class AgentProcess {
     await gone;
   }
 
-  /** The same host again, without a token. */
-  async startAgain(): Promise<void> {
-    this.child = launch(this.directory, []);
+  /** The same host again, without a token. Rejects with its log when it ends instead. */
+  async startAgain(flags: readonly string[] = []): Promise<void> {
+    this.child = launch(this.directory, flags);
     await this.#ready();
+  }
+
+  /** @returns the exit status and the last line of standard error of another agent on the same directory. */
+  async another(flags: readonly string[]): Promise<readonly [number | null, string]> {
+    const [status] = await once(launch(this.directory, flags), "exit");
+    const log = readFileSync(join(this.directory, "agent.log"), "utf8");
+    return [status, log.trimEnd().split("\n").at(-1) ?? ""];
+  }
+
+  /** As when whoever started it has gone. @returns the exit status. */
+  async endInput(): Promise<number | null> {
+    const gone = once(this.child, "exit");
+    this.child.stdin?.end();
+    const [status] = await gone;
+    return status;
   }
 
   /** @returns the exit status. */
@@ -108,7 +123,7 @@ function launch(directory: string, args: readonly string[]): ChildProcess {
   const log = openSync(join(directory, "agent.log"), "a");
   const main = join(root, "src/agent/main.ts");
   const flags = ["--state-dir", join(directory, "state"), "--host-name", "host-a", "--envoy", envoyPath(), ...args];
-  return spawn(process.execPath, [main, ...flags], { stdio: ["ignore", "pipe", log] });
+  return spawn(process.execPath, [main, ...flags], { stdio: ["pipe", "pipe", log] });
 }
 
 function end(pid: number): void {

@@ -155,6 +155,7 @@ export class AgentRuns {
 
   async #sign(body: SvidRequest): Promise<SvidReply> {
     this.svidsAsked.push(body);
+    this.#tell();
     const issued = body.requests.map(async ({ workload, csr }) => {
       const read = readSigningRequest(Buffer.from(csr, "base64"));
       if (read.kind === "refused") throw new Error(read.message);

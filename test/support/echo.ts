@@ -28,15 +28,7 @@ export async function startHttpEcho(): Promise<Echo> {
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(seen));
   });
-  const port = await listening(server);
-  return {
-    port,
-    takeReached: () => reached.splice(0),
-    close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+  return echoOn(server, reached, () => server.closeAllConnections());
 }
 
 function seenIn(request: IncomingMessage): Reached {
@@ -58,13 +50,18 @@ export async function startTcpEcho(): Promise<Echo> {
     socket.on("data", (data) => socket.write(data));
     socket.on("end", () => socket.end());
   });
-  const port = await listening(server);
+  return echoOn(server, reached, () => {
+    for (const socket of sockets) socket.destroy();
+  });
+}
+
+async function echoOn(server: Server, reached: Reached[], closeConnections: () => void): Promise<Echo> {
   return {
-    port,
+    port: await listening(server),
     takeReached: () => reached.splice(0),
     close() {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      closeConnections();
     },
   };
 }

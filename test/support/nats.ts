@@ -19,6 +19,8 @@ export const systemAccount: Credentials = { user: "system", pass: "system-test" 
 export interface NatsOptions {
   /** false: JetStream's default, which acknowledges before it syncs. */
   readonly syncAlways?: boolean;
+  /** Where JetStream keeps its files; else in the server's own directory. */
+  readonly storeDirectory?: string;
 }
 
 export class Nats {
@@ -112,10 +114,11 @@ export class Nats {
 
   #configuration(): string {
     const sync = this.#options.syncAlways === false ? "" : ", sync_interval: always";
+    const storeDirectory = this.#options.storeDirectory ?? join(this.directory, "jetstream");
     return [
       `listen: "127.0.0.1:${this.#port}"`,
       `ports_file_dir: "${this.directory}"`,
-      `jetstream { store_dir: "${join(this.directory, "jetstream")}"${sync} }`,
+      `jetstream { store_dir: "${storeDirectory}"${sync} }`,
       "accounts {",
       `  SYSTEM { users: [{ user: ${systemAccount.user}, password: "${systemAccount.pass}" }] }`,
       `  WEFT { jetstream: enabled, users: [{ user: ${weftAccount.user}, password: "${weftAccount.pass}" }] }`,

@@ -13,6 +13,8 @@ export interface WriteReport {
   readonly acknowledged: number;
   /** Longest from the first attempt at a write to its acknowledgement. */
   readonly longestMs: number;
+  /** How the attempts at that write ended, but the last. */
+  readonly longest: readonly string[];
   /** What was acknowledged and is not there. */
   readonly lost: readonly string[];
 }
@@ -22,6 +24,7 @@ interface Writer {
   last: number;
   acknowledged: number;
   longestMs: number;
+  longest: readonly string[];
 }
 
 export class SteadyWrites {
@@ -31,23 +34,16 @@ export class SteadyWrites {
   readonly #running: Promise<unknown>;
 
   /** @param apis URLs of the nodes' APIs, asked in turn. */
-  constructor(apis: readonly string[], services: number, prefix = "written") {
+  constructor(apis: readonly string[], services: number, prefix = "steady") {
     this.#apis = apis;
     this.#writers = Array.from({ length: services }, (_, index) => ({
       service: `${prefix}-${index}`,
       last: 0,
       acknowledged: 0,
       longestMs: 0,
+      longest: [],
     }));
     this.#running = Promise.all(this.#writers.map((writer, index) => this.#write(writer, index)));
-  }
-
-  /** Forgets the times up to now. */
-  startOver(): void {
-    for (const writer of this.#writers) {
-      writer.longestMs = 0;
-      writer.acknowledged = 0;
-    }
   }
 
   /** Resolves when what is under way is acknowledged and all that was has been read again. */
@@ -55,9 +51,11 @@ export class SteadyWrites {
     this.#stopping.abort();
     await this.#running;
     const lost = await Promise.all(this.#writers.map((writer) => this.#isThere(writer)));
+    const [slowest] = [...this.#writers].sort((a, b) => b.longestMs - a.longestMs);
     return {
+      longestMs: slowest?.longestMs ?? 0,
+      longest: slowest?.longest ?? [],
       acknowledged: this.#writers.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
-      longestMs: Math.max(...this.#writers.map(({ longestMs }) => longestMs)),
       lost: this.#writers.flatMap(({ service, last }, index) => (lost[index] ? [] : [`${service} ${last}`])),
     };
   }
@@ -66,15 +64,23 @@ export class SteadyWrites {
     while (!this.#stopping.signal.aborted) {
       const number = writer.last + 1;
       const fromMs = performance.now();
-      for (let attempt = index; !(await this.#put(writer.service, number, attempt)); attempt++) await wait(pauseMs);
+      const attempts: string[] = [];
+      for (let attempt = index; ; attempt++) {
+        const failed = await this.#put(writer.service, number, attempt);
+        if (failed === undefined) break;
+        attempts.push(`${Math.round(performance.now() - fromMs)} ms: ${failed}`);
+        await wait(pauseMs);
+      }
       writer.last = number;
       writer.acknowledged++;
-      writer.longestMs = Math.max(writer.longestMs, performance.now() - fromMs);
+      const tookMs = performance.now() - fromMs;
+      if (tookMs > writer.longestMs) Object.assign(writer, { longestMs: tookMs, longest: attempts });
       await wait(2 * pauseMs);
     }
   }
 
-  async #put(service: string, number: number, attempt: number): Promise<boolean> {
+  /** @returns why it was not acknowledged. */
+  async #put(service: string, number: number, attempt: number): Promise<string | undefined> {
     const api = this.#apis[attempt % this.#apis.length];
     const port = 20_000 + (number % 2);
     const body = JSON.stringify({
@@ -84,9 +90,10 @@ export class SteadyWrites {
     try {
       const signal = AbortSignal.timeout(callMs);
       const url = `${api}/v1/endpoints/default/${service}?source=test`;
-      return (await fetch(url, { method: "PUT", body, signal })).ok;
-    } catch {
-      return false;
+      const response = await fetch(url, { method: "PUT", body, signal });
+      return response.ok ? undefined : `${response.status} ${(await response.text()).slice(0, 200)}`;
+    } catch (cause) {
+      return cause instanceof Error ? cause.message : String(cause);
     }
   }
 

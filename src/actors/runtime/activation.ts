@@ -196,7 +196,10 @@ export class Activation<T extends ActorTypes> {
       return "go on";
     }
     if (outcome.kind === "refused" && outcome.code === "too-large") {
-      delivery.answer({ kind: "refused", code: "too-large", retry: "never", because: outcome.because });
+      // What it remembers of a busy moment goes by itself; a state that is too large does not.
+      const isBusy = results.length > limits.operationsRemembered;
+      const tooLarge: Answer = { kind: "refused", code: "too-large", retry: "never", because: outcome.because };
+      delivery.answer(isBusy ? tooBusy : tooLarge);
       return "go on";
     }
     if (outcome.kind === "refused") {

@@ -1,4 +1,4 @@
-/** Runtimes in one process, joined: the whole network of a single node, and of tests. */
+/** Runtimes in one process, joined: the network of tests. Between nodes it is nats/transport.ts. */
 import type { Clock } from "../../platform/clock.ts";
 import type { NodeName } from "./placement.ts";
 import type { ActorRequest, Answer, RequestHandler, Transport } from "./transport.ts";

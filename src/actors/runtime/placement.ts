@@ -11,7 +11,7 @@ export type NodeName = Branded<"node">;
 /** Who is in the cluster, as this node sees it. */
 export interface View {
   readonly self: NodeName;
-  /** Never empty; `self` is among them unless it is leaving. */
+  /** `self` is among them unless it leaves or must not own now; then there may be none. */
   members(): readonly NodeName[];
   /** Answers how to stop listening. */
   onChange(listener: () => void): () => void;

@@ -9,7 +9,7 @@ import { nameOfWorkload, type Workload } from "../../model/workload.ts";
 import { limits } from "../../platform/limits.ts";
 import type { Sequence, Write } from "../../store/store.ts";
 import { catchUp, commit } from "../commit.ts";
-import { writeSet } from "../endpoints/write.ts";
+import { SupersededSet, writeSet } from "../endpoints/write.ts";
 import type { Held, Seen } from "../ports.ts";
 import { printPosition } from "../revision.ts";
 import {
@@ -31,10 +31,29 @@ export async function registerWorkloads(
   set: WorkloadSet,
   signal: AbortSignal,
 ): Promise<WorkloadSetReply> {
+  try {
+    return await carryOut(ports, hostName, set, signal);
+  } catch (cause) {
+    if (!(cause instanceof SupersededSet)) throw cause;
+    const { records, endpoints } = ports.mirror.position();
+    const revision = printPosition(ports.store, "records", records);
+    const endpointsToken = printPosition(ports.store, "endpoints", endpoints);
+    return { revision, endpointsToken, refused: [], superseded: cause.newest };
+  }
+}
+
+async function carryOut(
+  ports: AgentPorts,
+  hostName: string,
+  set: WorkloadSet,
+  signal: AbortSignal,
+): Promise<WorkloadSetReply> {
   const source = sourceOfHost(hostName);
   // The set may have been said to another node a moment ago.
   await Promise.all([catchUp(ports, "records", signal), catchUp(ports, "endpoints", signal)]);
   const lookup = (workload: Workload): Seen<Workload> => ports.mirror.workload(workload.namespace, workload.name);
+  const newest = newestSaid(ports, source);
+  if (set.said !== undefined && newest > set.said) throw new SupersededSet(source, newest);
   const admitted = admitWorkloads(set, { hostName, lookup, isLive: (host) => ports.hosts.isLive(host) });
   const before = workloadsOf(ports, hostName);
   const registered = new Set(before.map(({ value }) => nameOfWorkload(value)));
@@ -50,7 +69,9 @@ export async function registerWorkloads(
     ...claims.map((claim) => sourceSet(claim, source, ports.trustDomain)),
     ...withdrawn.map((service) => ({ service, source, ports: [], endpoints: [] })),
   ];
-  const shards = await Promise.all(sets.map((one) => writeSet(ports, one, "caught-up", signal)));
+  const { said } = set;
+  const numbered = sets.map((one) => ({ ...one, ...(said !== undefined && { said }) }));
+  const shards = await Promise.all(numbered.map((one) => writeSet(ports, one, "caught-up", signal)));
   const removed = await writeRecords(ports, () => recordDeletions(items, workloadsOf(ports, hostName)), signal);
   await Promise.all(withdrawn.map((service) => release(ports, source, service, signal)));
   const held = ports.mirror.position();
@@ -63,6 +84,11 @@ export async function registerWorkloads(
 
 export function workloadsOf(ports: Pick<AgentPorts, "mirror">, hostName: string): readonly Held<Workload>[] {
   return [...ports.mirror.workloads()].filter(({ value }) => value.host === hostName);
+}
+
+function newestSaid(ports: Pick<AgentPorts, "mirror">, source: string): number {
+  const own = [...ports.mirror.shards()].filter(({ value }) => value.source === source);
+  return Math.max(...own.map(({ value }) => value.said ?? 0), 0);
 }
 
 async function settleClaim(

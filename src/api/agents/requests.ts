@@ -19,12 +19,15 @@ export const challengeRequest = object({ hostName: word });
 
 export const hostRequest = object({ hostName: word, nonce: word, csr: base64, signature: base64 });
 
-export const workloadSet = object({
-  workloads: list(
-    object({ workload: decodeWorkload, serving: boolean, health: oneOf("healthy", "unhealthy", "draining") }),
-    limits.workloadsPerAgent,
-  ),
-});
+export const workloadSet = object(
+  {
+    workloads: list(
+      object({ workload: decodeWorkload, serving: boolean, health: oneOf("healthy", "unhealthy", "draining") }),
+      limits.workloadsPerAgent,
+    ),
+  },
+  { said: integer(0) },
+);
 
 export const svidRequest = object({
   requests: list(object({ workload: text(127), csr: base64 }), limits.workloadsPerAgent),

@@ -17,6 +17,14 @@ export interface SourceSet {
   readonly source: string;
   readonly ports: readonly ServicePort[];
   readonly endpoints: readonly Endpoint[];
+  /** Rises with every set that the source says; see EndpointShard. */
+  readonly said?: number;
+}
+
+/** The number of a newer set that stands already; undefined: there is none. */
+export function newerThan({ said }: SourceSet, seen: readonly Seen<EndpointShard>[]): number | undefined {
+  const newest = Math.max(...seen.map(({ value }) => value?.said ?? 0), 0);
+  return said !== undefined && newest > said ? newest : undefined;
 }
 
 /** @param seen the source's shards 0, 1, … up to the last that was ever written. */
@@ -24,12 +32,19 @@ export function planShards(set: SourceSet, seen: readonly Seen<EndpointShard>[])
   const wanted = distribute(set, seen);
   const count = Math.max(wanted.length, seen.length);
   return Array.from({ length: count }, (_, shard) => shard)
-    .filter((shard) => !isDeepStrictEqual(seen[shard]?.value, wanted[shard]))
+    .filter((shard) => !isDeepStrictEqual(unnumbered(seen[shard]?.value), unnumbered(wanted[shard])))
     .map((shard) => ({
       key: shardRecord(set.service, set.source, shard),
       value: wanted[shard],
       seen: seen[shard]?.record,
     }));
+}
+
+/** What is said again is nothing new. */
+function unnumbered(shard: EndpointShard | undefined): EndpointShard | undefined {
+  if (!shard) return undefined;
+  const { said: _said, ...rest } = shard;
+  return rest;
 }
 
 /** Shard number → what it is to hold; undefined: nothing, it is deleted. */
@@ -52,11 +67,18 @@ function distribute(set: SourceSet, seen: readonly Seen<EndpointShard>[]): reado
     if (shard) shard.push(endpoint);
     else shards.push([endpoint]);
   }
-  const { service, source, ports } = set;
+  const { service, source, ports, said } = set;
   // Shard 0 stays even when it is empty: it says that the service has these ports.
   return shards.map((endpoints, shard) =>
     shard > 0 && endpoints.length === 0
       ? undefined
-      : { service, source, shard, ports, endpoints: endpoints.sort((a, b) => (a.id < b.id ? -1 : 1)) },
+      : {
+          service,
+          source,
+          shard,
+          ports,
+          endpoints: endpoints.sort((a, b) => (a.id < b.id ? -1 : 1)),
+          ...(said !== undefined && { said }),
+        },
   );
 }

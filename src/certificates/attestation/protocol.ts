@@ -90,6 +90,8 @@ export interface AttestReply {
 }
 
 export interface WorkloadSet {
+  /** Rises with every call, also of a restarted agent: a node that is slow must not undo what another has done since. */
+  readonly said?: number;
   readonly workloads: readonly {
     readonly workload: Workload;
     /** Whether its proxy serves: only then is there an endpoint. */
@@ -104,6 +106,8 @@ export interface WorkloadSetReply {
   readonly endpointsToken: string;
   /** What could not be registered, and why (a port with two protocols, a name that another host has). */
   readonly refused: readonly { readonly workload: string; readonly code: string; readonly message: string }[];
+  /** A set of this higher number stands; the call was not carried out. Whoever is the host's agent says its set again. */
+  readonly superseded?: number;
 }
 
 export interface SvidRequest {

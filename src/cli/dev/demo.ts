@@ -5,7 +5,7 @@
 import { get } from "node:http";
 import { join } from "node:path";
 import { sleep } from "../../platform/clock.ts";
-import { integer, object, text } from "../../platform/decode.ts";
+import { integer, object, parseJson, text } from "../../platform/decode.ts";
 import { WeftError } from "../../platform/error.ts";
 import { packageRoot } from "../../platform/installation.ts";
 import { limits } from "../../platform/limits.ts";
@@ -128,7 +128,7 @@ export class Demo {
   }
 
   #takeTotals(line: string): void {
-    const now = totals(JSON.parse(line), "load generator's line");
+    const now = parseJson(line, totals, "the load generator's line");
     const more = now.failed - this.#totals.failed;
     this.#totals = now;
     if (more > 0) this.#options.console.warn(`${more} of the load's requests failed (${now.lastError ?? "?"})`);

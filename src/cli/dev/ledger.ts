@@ -4,7 +4,7 @@
  * stand here as well, because nobody would come back for them.
  */
 import { type Clock, sleep } from "../../platform/clock.ts";
-import { integer, list, object, text } from "../../platform/decode.ts";
+import { integer, list, object, parseJson, text } from "../../platform/decode.ts";
 import { limits } from "../../platform/limits.ts";
 import { isRunning, type ProcessId, signalProcess, startTimeOf } from "../../platform/process_id.ts";
 import type { DevState } from "./state.ts";
@@ -27,7 +27,7 @@ export class Ledger {
   /** What an earlier run wrote down and is still running. */
   leftovers(): readonly LedgerEntry[] {
     try {
-      return entries(JSON.parse(this.#state.read(file) ?? "[]"), file).filter(isRunning);
+      return parseJson(this.#state.read(file) ?? "[]", entries, file).filter(isRunning);
     } catch {
       return [];
     }

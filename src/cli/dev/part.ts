@@ -1,7 +1,8 @@
 /**
  * One started process of the mesh. It has a session of its own, so that Ctrl-C at the terminal reaches `dev` alone, which
  * then ends the parts in their order; and a pipe as standard input that `dev` never writes to: its end tells the part
- * that `dev` has gone. Standard error goes straight to the part's log.
+ * that `dev` has gone. All parts but nats-server end by that, the agent without its Envoys; those and nats-server are
+ * in the ledger for the next start. Standard error goes straight to the part's log.
  */
 import { spawn } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";

@@ -66,10 +66,14 @@ class Replacing {
   async run({ records, log }: Replacement): Promise<StreamState> {
     const { random, clock } = this.#options;
     const next = shortId(random, 16);
+    const messages = records.map(messageOf);
+    const tooLong = messages.find(({ payload }) => payload.length > limits.logRecordBytes);
+    if (tooLong)
+      throw failed("too-large", `${tooLong.key} has more than the ${limits.logRecordBytes} bytes of a record`);
     const before = incarnationIn(await this.#info());
     await this.#update({ subjects: [this.#subjects(before), this.#subjects(next)] });
     try {
-      await this.#writeAll(next, records.map(messageOf));
+      await this.#writeAll(next, messages);
       const key = logRecord(ulid(random, clock.nowMs()));
       await this.#writeAll(next, [messageOf({ key, value: log, epoch: 0 })]);
     } catch (cause) {

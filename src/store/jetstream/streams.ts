@@ -95,6 +95,11 @@ function checkFit(names: StreamNames, { config }: StreamInfo): void {
   if (config.max_msgs_per_subject !== 1) throw unfit(names, "max_msgs_per_subject is not 1");
   if (config.storage !== StorageType.File) throw unfit(names, "its storage is not file");
   if (config.allow_atomic !== true) throw unfit(names, "allow_atomic is not set");
+  // Whatever lets the server drop a record by itself: age, size, number, a message's own time to live.
+  if (config.max_age > 0) throw unfit(names, "max_age lets records go by themselves");
+  if (config.max_msgs > 0 || config.max_bytes > 0)
+    throw unfit(names, "max_msgs or max_bytes lets records go by themselves");
+  if (config.allow_msg_ttl === true) throw unfit(names, "allow_msg_ttl lets records go by themselves");
 }
 
 function unfit(names: StreamNames, because: string): WeftError {

@@ -111,7 +111,8 @@ export class MemoryStore implements Store {
 
   async #silence(): Promise<Answer> {
     const { clock, random, faults } = this.#door;
-    if (faults.silenceMs > 0) await sleep(clock, faults.silenceMs * random.unit());
+    const waitMs = Math.max(faults.silenceMs, faults.latencyMs);
+    if (waitMs > 0) await sleep(clock, waitMs * random.unit());
     return { kind: "unknown", because: "no answer" };
   }
 
