@@ -6,11 +6,16 @@
  * starts the owner must be ready to choose again.
  */
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, isIPv4 } from "node:net";
 import { WeftError } from "./error.ts";
 import { integerIn, type Random } from "./random.ts";
 
 export const loopback = "127.0.0.1";
+
+/** Whether it is an IP address that nothing but this machine can reach. */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || (isIPv4(address) && address.startsWith("127."));
+}
 
 export interface PortAt {
   readonly address: string;
@@ -92,14 +97,14 @@ export class FreePorts {
     return new FreePorts({ range: outside(range, ephemeralRange()), random, mayHave });
   }
 
-  /** Any, on loopback. */
-  async take(): Promise<PortAt> {
+  /** Any, at an address of this machine. */
+  async take(address: string = loopback): Promise<PortAt> {
     for (let tries = 0; tries < sizeOf(this.#parts.range); tries++) {
-      const at = { address: loopback, port: this.#step() };
+      const at = { address, port: this.#step() };
       if (await this.claim(at)) return at;
     }
     const { first, last } = this.#parts.range;
-    const because = `every port from ${first} to ${last} is taken`;
+    const because = `every port from ${first} to ${last} of ${address} is taken`;
     throw new WeftError({ code: "unavailable", retry: "later", attempted: "find a local port", because });
   }
 

@@ -57,6 +57,17 @@ export const limits = {
   tailWatchMs: 1_000,
   /** How long a tail may stay behind the leader without progress before its consumer is made anew, in ms. */
   tailStallMs: 2_000,
+  /** Objects of each stream that a replica looks at again, and how often, ms: ≈ 2 ms of work, 20,000 in under two minutes. */
+  replicaLookObjects: 200,
+  replicaLookMs: 1_000,
+  /** Last positions whose checksum a node keeps to compare with others': at 200 writes a second, two seconds of lag. */
+  checksumMarks: 256,
+  /** A copy that its leaders last confirmed longer ago than this, ms, takes no new streams while a fresher node is heard. */
+  streamStaleMs: 2_000,
+  /** How long a new stream may wait for this node's copy to hold what the leaders hold, ms. After: see streamStaleMs. */
+  streamCatchUpMs: 500,
+  /** How often nodes compare the checksums of their copies, ms. A bit that was flipped is found within that time. */
+  checksumCompareMs: 5_000,
   /** How long a tail holds whole what records overwritten meanwhile have torn, in ms. After: handed on, counted. */
   tailHoldMs: 2_000,
   /** How long connecting to one nats-server may take, in ms: a frozen one still accepts. After: the next one. */
@@ -129,6 +140,39 @@ export const limits = {
   cliRequestMs: 15_000,
   /** Characters that are read of an answer that says what went wrong. */
   problemCharacters: 64 * 1024,
+  /**
+   * How long a host's agent may be silent, ms: five heartbeats. After: others may take its workloads' names, and its grace
+   * begins. A crashed agent is started again by its supervisor within this; an agent's longest way round is 5 s.
+   */
+  hostLeaseMs: 10_000,
+  /** A host's grace before its endpoints are withheld, in leases. With its lease 30 s: an upgrade or a crash loop fits in. */
+  hostGraceLeases: 2,
+  /** Shortest lease that may be asked for, ms: one heartbeat may be lost. */
+  hostLeaseLeastMs: 4_000,
+  /** How often a node looks for silent hosts, ms. */
+  hostLookMs: 1_000,
+  /** Hosts, or one cluster's endpoints, that go within this time, ms, go together; after it they are gone for good. */
+  hostsTogetherMs: 10 * 60 * 1_000,
+  /** Fewer than this are never too many together; nor is half of all: then the others still say that we hear. */
+  hostsTogetherLeast: 3,
+  hostsTogetherShare: 0.5,
+  /** Hosts withheld at a time, ≈ 100 bytes each in one record. Above: their endpoints stay in force. */
+  hostsWithheld: 1_000,
+  /** Hosts that one node asks the others about at once. Above: in the next look. */
+  hostsAsked: 4_000,
+  /** How old what nodes have heard may be when it is decided on, ms: longer than their answers take, shorter than a lease. */
+  hostSignsMs: 3_000,
+  /** Connections in a row that must fail before a host takes an endpoint for unreachable. */
+  verdictFailures: 3,
+  /** Hosts that must say so, and how long one's word waits for the other's, ms. */
+  verdictObservers: 2,
+  verdictWindowMs: 20_000,
+  /** How long such a verdict lasts, ms; it doubles each time it comes again, up to the longest, after which it is forgotten. */
+  verdictMs: 30_000,
+  verdictLongestMs: 5 * 60 * 1_000,
+  /** Endpoints of one service that are judged at a time, and words that wait. Above: they stay as they are. */
+  verdictsPerService: 256,
+  verdictReports: 256,
   /** How long an agent waits for one answer of a node, ms. After: the next address, then a jittered wait. */
   agentRequestMs: 3_000,
   /** Waits between an agent's tries, ms: short enough to be back 10 s after any outage, long enough not to storm. */
@@ -271,6 +315,8 @@ export const limits = {
   /** dev: lines of a part's log that are shown when it fails, and bytes read of its end. */
   devLogLines: 12,
   devLogBytes: 16 * 1024,
+  /** Bytes of log entries in one backup. Above: the oldest are left out, and counted in its manifest. The log only grows. */
+  backupLogBytes: 64 * 1024 * 1024,
   /** Bytes of all records in one backup, held in memory while it is taken or restored. Above: refused with this figure. */
   backupBytes: 256 * 1024 * 1024,
   /** How long a node may read for a backup, or check and write a restored one, ms. After: given up, nothing changed. */
@@ -279,4 +325,12 @@ export const limits = {
   restoreWritesInFlight: 128,
   /** Files named in one apply. Above: refused; documents have their own limit. */
   applyFiles: 1_000,
+  /** Endpoints, or services, below which the brake holds nothing: a mesh on a laptop comes and goes as it likes. */
+  brakeLeast: 8,
+  /** Sets (what one source says of one service) that must shrink together for a drop: one alone is somebody's scaling. */
+  brakeSets: 3,
+  /** How far back, ms, the brake looks for the most there was: many hosts' words come one by one, not in one step. */
+  brakeWindowMs: 10_000,
+  /** How soon a node writes to its own disk which endpoints are held, ms: once for the many steps of one incident. */
+  brakeKeepMs: 200,
 } as const;

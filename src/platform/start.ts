@@ -19,6 +19,11 @@ export async function start(program: string, load: () => Promise<unknown>): Prom
   await load();
 }
 
+/** Once all is loaded: Node keeps what it compiled only when a process ends by itself, and ours may be killed. */
+export function keepCompiled(): void {
+  module.flushCompileCache();
+}
+
 function isOlder(version: string, than: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [wantedMajor = 0, wantedMinor = 0] = than.split(".").map(Number);

@@ -21,6 +21,7 @@ import { limits } from "../platform/limits.ts";
 import { jittered, type Random } from "../platform/random.ts";
 import { logRecord } from "./keys.ts";
 import { encodedSize, encodeRecord } from "./record.ts";
+import { newestFormat, type RecordFormat } from "./record_format.ts";
 import type { Append, LogEntry, OperationId, Outcome, RecordKey, Sequence, StoreRecord, Write } from "./store.ts";
 
 export interface PlannedMessage {
@@ -47,6 +48,8 @@ export interface AppendPort {
   readonly clock: Clock;
   readonly random: Random;
   readonly incarnation: string;
+  /** What the records are written in; asked once for each append. */
+  readonly format: RecordFormat;
   attempt(messages: readonly PlannedMessage[]): Promise<Answer>;
   read(key: RecordKey): Promise<StoreRecord | undefined>;
 }
@@ -56,12 +59,12 @@ const retryPauseMs = 10;
 // Reads under way at once while a conflict is being explained.
 const readsAtOnce = 16;
 
-export function planAppend(append: Append, logId: string): Plan {
+export function planAppend(append: Append, logId: string, format: RecordFormat = newestFormat): Plan {
   invariant(append.writes.length > 0, "an append has at least one write");
   invariant(new Set(append.writes.map(({ key }) => key)).size === append.writes.length, "an append writes a key once");
   const messages: PlannedMessage[] = [];
   for (const write of append.writes) {
-    const message = planned(write, append.operation);
+    const message = planned(write, append.operation, format);
     if (message.payload.length > limits.recordBytes) {
       return tooLarge(
         write.key,
@@ -72,7 +75,7 @@ export function planAppend(append: Append, logId: string): Plan {
   }
   for (const [index, entry] of logParts(append.log).entries()) {
     const key = index === 0 ? logRecord(logId) : logRecord(`${logId}-${index}`);
-    const message = planned({ key, value: entry, seen: undefined }, append.operation);
+    const message = planned({ key, value: entry, seen: undefined }, append.operation, format);
     if (message.payload.length > limits.logRecordBytes) return tooLarge(key, "a change is too long for the log");
     messages.push(message);
   }
@@ -82,9 +85,9 @@ export function planAppend(append: Append, logId: string): Plan {
   return { kind: "messages", messages };
 }
 
-function planned(write: Write, operation: OperationId): PlannedMessage {
+function planned(write: Write, operation: OperationId, format: RecordFormat): PlannedMessage {
   const { key, seen } = write;
-  const payload = encodeRecord(write, operation);
+  const payload = encodeRecord(write, operation, format);
   return { key, payload, expected: seen?.sequence ?? 0, operation, epoch: write.epoch ?? seen?.epoch ?? 0 };
 }
 
@@ -117,7 +120,7 @@ export async function carryOut(
 ): Promise<Outcome> {
   const stale = append.writes.find(({ seen }) => seen?.incarnation && seen.incarnation !== port.incarnation);
   if (stale) return conflict(stale.key, "it was seen in another incarnation of the stream");
-  const plan = planAppend(append, logId);
+  const plan = planAppend(append, logId, port.format);
   if (plan.kind === "refused") return plan;
   const endsAtMs = port.clock.monotonicMs() + limits.storeWriteMs;
   for (;;) {

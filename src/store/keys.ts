@@ -8,9 +8,11 @@ import type { ObjectRef } from "../model/object.ts";
 import type { RecordKey } from "./store.ts";
 
 const plain = /^[a-z0-9_-]$/;
+const allPlain = /^[a-z0-9_-]+$/;
 
 export function escapeToken(text: string): string {
   if (text === "") return "=";
+  if (allPlain.test(text)) return text;
   let escaped = "";
   for (const byte of new TextEncoder().encode(text.toLowerCase())) {
     const character = String.fromCharCode(byte);
@@ -33,6 +35,10 @@ export const serviceRecord = (ref: ServiceRef): RecordKey => key("service", ref.
 export const authorityRecord = (trustDomain: string): RecordKey => key("authority", trustDomain);
 /** A host that an agent has joined: its name and public key. */
 export const hostRecord = (hostName: string): RecordKey => key("host", hostName);
+/** Which hosts have gone silent; see actors/kinds/host_sessions.ts. */
+export const hostSessionsRecord = (id: string): RecordKey => key("host-sessions", id);
+/** What operators said about what reaches the proxies: a Delivery. */
+export const deliveryRecord: RecordKey = key("delivery", "mesh");
 /** A join token's hash and state. */
 export const tokenRecord = (id: string): RecordKey => key("token", id);
 export const logRecord = (id: string): RecordKey => key("log", id);

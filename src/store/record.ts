@@ -2,7 +2,7 @@
  * The envelope: how one record stands in the store, in msgpack. Both stores write and read through here, so a record
  * means the same in either.
  *
- *   f  format number, 1
+ *   f  format number (record_format.ts)
  *   v  the value; absent in a tombstone
  *   o  earlier operations as [id, sequence], oldest first
  *   i  the operation that wrote this record; its sequence is the append's last one, known only once it is stored
@@ -15,10 +15,8 @@
 import { crc32 } from "node:zlib";
 import { Packr } from "msgpackr";
 import { limits } from "../platform/limits.ts";
+import { frame, newestFormat, type RecordFormat, unframe } from "./record_format.ts";
 import type { OperationId, RecordKey, Sequence, StoreRecord, Write } from "./store.ts";
-
-/** The newest format that this version reads, and the one it writes. */
-export const recordFormat = 1;
 
 const packr = new Packr({ useRecords: false, copyBuffers: true, int64AsType: "number" });
 const known: ReadonlySet<string> = new Set(["f", "v", "o", "i", "e"]);
@@ -35,17 +33,23 @@ export type DecodedRecord =
   | { readonly kind: "record"; readonly record: StoreRecord; readonly crc32: number }
   | { readonly kind: "undecodable"; readonly key: RecordKey; readonly sequence: Sequence; readonly because: string };
 
-export function encodeRecord(write: Write, operation: OperationId): Uint8Array {
+/** @param format the newest, unless somebody in the cluster does not read it. */
+export function encodeRecord(write: Write, operation: OperationId, format: RecordFormat = newestFormat): Uint8Array {
   const earlier = (write.seen?.operations ?? []).slice(1 - limits.operationsRemembered);
   const envelope: Record<string, unknown> = {
     ...write.seen?.extra,
-    f: recordFormat,
+    f: format,
     o: earlier.map(({ id, sequence }) => [id, sequence]),
     i: operation,
     e: write.epoch ?? write.seen?.epoch ?? 0,
   };
   if (write.value !== undefined) envelope.v = write.value;
-  return packr.pack(envelope);
+  return frame(format, packr.pack(envelope));
+}
+
+/** A value as a number, equal for equal values on every node of one version. */
+export function fingerprintOf(value: unknown): number {
+  return crc32(packr.pack(value));
 }
 
 /** Bytes that `value` takes as the value of a record. */
@@ -56,16 +60,18 @@ export function encodedSize(value: unknown): number {
 export function decodeRecord(stored: StoredBytes, incarnation: string): DecodedRecord {
   const { key, sequence } = stored;
   const undecodable = (because: string): DecodedRecord => ({ kind: "undecodable", key, sequence, because });
+  // As a plain Uint8Array, so that bytes in a value come out as one too, wherever they were read from.
+  const { buffer, byteOffset, byteLength } = stored.payload;
+  const framed = unframe(new Uint8Array(buffer, byteOffset, byteLength));
+  if (framed.kind === "unreadable") return undecodable(framed.because);
   let envelope: unknown;
   try {
-    // As a plain Uint8Array, so that bytes in a value come out as one too, wherever they were read from.
-    const { buffer, byteOffset, byteLength } = stored.payload;
-    envelope = packr.unpack(new Uint8Array(buffer, byteOffset, byteLength));
+    envelope = packr.unpack(framed.bytes);
   } catch (cause) {
     return undecodable(cause instanceof Error ? cause.message : String(cause));
   }
   if (!isFields(envelope)) return undecodable("it is not an envelope");
-  if (envelope.f !== recordFormat) return undecodable(`format ${String(envelope.f)} is not known here`);
+  if (envelope.f !== framed.format) return undecodable(`format ${String(envelope.f)} is not known here`);
   const earlier = operationsFrom(envelope.o);
   const { i: own, e: epoch } = envelope;
   if (!earlier || typeof own !== "string" || typeof epoch !== "number")

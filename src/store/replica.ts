@@ -10,12 +10,18 @@
  * of a service is carried on until that source writes of that service again, or `release` says that it never will.
  *
  * Log records are passed over: history is read from the store, not from memory.
+ *
+ * What it holds is not believed blindly. Each append leaves a checksum, which nodes compare
+ * (meshd/cluster/agreement.ts), and what is shown is looked at again, a little each second: an object that changed in
+ * memory, or a node that disagrees, makes the stream be read anew. Meanwhile the old reading stays on show.
  */
 
 import type { Revision } from "../model/names.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
 import { WeftError } from "../platform/error.ts";
+import { limits } from "../platform/limits.ts";
 import { recordKind } from "./keys.ts";
+import type { Mark } from "./marks.ts";
 import {
   type Entry,
   type RecordKey,
@@ -48,6 +54,18 @@ export interface ReplicaOptions<T> {
   readonly decode: (record: StoreRecord) => T;
 }
 
+/** Why a stream was read anew although it is the same: its objects changed in memory, or other nodes hold others. */
+export type Doubt = "memory" | "nodes";
+
+/** Where a stream's copy was lately, and with what checksum. */
+export interface MarkedStream {
+  readonly incarnation: string;
+  /** The newest last. */
+  readonly marks: readonly Mark[];
+}
+
+const streamNames: readonly StreamName[] = ["records", "endpoints"];
+
 type Listener = (change: ReplicaChange) => void;
 
 interface Side<T> {
@@ -61,19 +79,30 @@ interface Side<T> {
 export class Replica<T> {
   readonly #options: ReplicaOptions<T>;
   readonly #sides: Readonly<Record<StreamName, Side<T>>>;
-  readonly #tails: readonly Tail[];
+  readonly #tails: Readonly<Record<StreamName, Tail>>;
   readonly #listeners = new Set<Listener>();
   readonly #waiters = new Waiters();
+  readonly #looking: Timer;
+  /** How often a stream was read anew, by why. */
+  readonly rereads: Record<Doubt, number> = { memory: 0, nodes: 0 };
 
   constructor(options: ReplicaOptions<T>) {
     this.#options = options;
     this.#sides = { records: this.#side("records"), endpoints: this.#side("endpoints") };
-    this.#tails = [this.#follow("records"), this.#follow("endpoints")];
+    this.#tails = { records: this.#follow("records"), endpoints: this.#follow("endpoints") };
+    this.#looking = options.clock.every(limits.replicaLookMs, () => this.#lookAgain());
   }
 
   async close(): Promise<void> {
+    this.#looking.cancel();
     this.#waiters.rejectAll(closed());
-    await Promise.all(this.#tails.map((tail) => tail.stop()));
+    await Promise.all(Object.values(this.#tails).map((tail) => tail.stop()));
+  }
+
+  /** Reads a stream anew from the leader; what is shown stays until that is complete. */
+  reread(stream: StreamName, doubt: Doubt): void {
+    this.rereads[doubt]++;
+    this.#tails[stream].again(doubt === "memory" ? "an object changed in memory" : "other nodes hold other records");
   }
 
   /** The live object at `key`, of either stream. */
@@ -107,6 +136,15 @@ export class Replica<T> {
     return { records: records.shown?.position ?? 0, endpoints: endpoints.shown?.position ?? 0 };
   }
 
+  /** How far a stream is shown. */
+  mark(stream: StreamName): { readonly incarnation: string; readonly sequence: Sequence } {
+    const { shown } = this.#sides[stream];
+    return {
+      incarnation: shown?.incarnation ?? this.#options.store.incarnation(stream),
+      sequence: shown?.position ?? 0,
+    };
+  }
+
   /** What is shown of `records`. */
   revision(): Revision {
     return this.#token("records");
@@ -120,6 +158,13 @@ export class Replica<T> {
   /** Equal on two nodes at equal revision and token, or one of them is wrong. */
   checksum(stream: StreamName): string {
     return this.#sides[stream].shown?.checksum() ?? "";
+  }
+
+  /** The last positions at which the copy was whole; undefined while it is read. */
+  marked(stream: StreamName): MarkedStream | undefined {
+    const { shown, filling } = this.#sides[stream];
+    if (!shown || filling) return undefined;
+    return { incarnation: shown.incarnation, marks: shown.marks.newest(limits.checksumMarks) };
   }
 
   /** Milliseconds since all of both streams, as their leaders named it, was known to be shown; Infinity before that. */
@@ -170,37 +215,48 @@ export class Replica<T> {
     const side = this.#sides[stream];
     const { store, clock, decode } = this.#options;
     let broken: RecordKey[] = [];
+    let unread = 0;
     return store.tail(stream, {
       batch: (entries, sequence) => {
         const table = side.filling ?? side.shown;
         // What a tail passes twice has been applied.
         if (!table || sequence <= table.position) return;
+        if (table.position + entries.length + unread < sequence) table.marks.torn(clock.monotonicMs());
         const keys = this.#apply(side, table, entries);
         keys.push(...broken);
         broken = [];
+        unread = 0;
         table.position = sequence;
+        table.mark();
         if (table === side.shown) this.#publish(stream, keys, sequence, false);
       },
       undecodable: (key, sequence, because) => {
         const table = side.filling ?? side.shown;
-        if (!table || sequence <= table.position || recordKind(key) === "log") return;
+        if (!table || sequence <= table.position) return;
+        unread++;
+        if (recordKind(key) === "log") return;
         table.undecodable(key, sequence, because, side.shown?.get(key));
         broken.push(key);
       },
       reset: () => {
         broken = [];
+        unread = 0;
         side.freshAtMs = undefined;
         side.filling = new Table(store.incarnation(stream), decode);
       },
-      synced: (sequence, incarnation) => {
+      synced: (sequence, incarnation, askedMs) => {
         const table = side.filling;
         if (!table) return;
         table.position = Math.max(table.position, sequence);
         if (incarnation !== undefined) table.incarnation = incarnation;
+        side.freshAtMs = askedMs ?? clock.monotonicMs();
         this.#show(stream, side, table);
       },
-      fresh: () => {
-        side.freshAtMs = clock.monotonicMs();
+      fresh: (_, askedMs) => {
+        side.freshAtMs = askedMs;
+        const table = side.filling ?? side.shown;
+        table?.marks.whole(askedMs);
+        table?.mark();
       },
     });
   }
@@ -222,9 +278,15 @@ export class Replica<T> {
     if (before && stream === "endpoints") carryOn(before, table);
     side.shown = table;
     side.filling = undefined;
-    side.freshAtMs = this.#options.clock.monotonicMs();
     const keys = new Set([...(before?.keys() ?? []), ...table.keys()]);
     this.#publish(stream, [...keys], table.position, true);
+  }
+
+  #lookAgain(): void {
+    for (const stream of streamNames) {
+      const { shown, filling } = this.#sides[stream];
+      if (!filling && shown?.lookAgain(limits.replicaLookObjects) !== undefined) this.reread(stream, "memory");
+    }
   }
 
   #publish(stream: StreamName, keys: readonly RecordKey[], position: Sequence, reset: boolean): void {
@@ -233,8 +295,8 @@ export class Replica<T> {
   }
 
   #token(stream: StreamName): Revision {
-    const { shown } = this.#sides[stream];
-    return revisionOf(shown?.incarnation ?? this.#options.store.incarnation(stream), shown?.position ?? 0);
+    const { incarnation, sequence } = this.mark(stream);
+    return revisionOf(incarnation, sequence);
   }
 }
 

@@ -99,15 +99,20 @@ export interface TailHandler {
    * record, then `synced`.
    */
   reset(reason: string): void;
-  /** Everything up to `sequence`, read at the leader when the tail began or reset, has been passed. */
-  synced(sequence: Sequence, incarnation?: string): void;
+  /** Everything up to `sequence`, read at the leader when the tail began or reset (at `askedMs`), has been passed. */
+  synced(sequence: Sequence, incarnation?: string, askedMs?: number): void;
   /** A record whose bytes cannot be understood, called just before its batch, which leaves it out. */
   undecodable?(key: RecordKey, sequence: Sequence, because: string): void;
-  /** The leader's last sequence was read just now, and it has all been passed: this tail is fresh as of now. */
-  fresh?(sequence: Sequence): void;
+  /**
+   * Everything that was in the stream when its leader was asked, at `askedMs` of the monotonic clock, has been passed:
+   * this tail is fresh as of then.
+   */
+  fresh?(sequence: Sequence, askedMs: number): void;
 }
 
 export interface Tail {
+  /** Everything follows again from the first record, as after a reset: what was passed is not believed any more. */
+  again(reason: string): void;
   stop(): Promise<void>;
 }
 

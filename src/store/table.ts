@@ -7,6 +7,8 @@
  * written its set again (see replica.ts).
  */
 import { crc32 } from "node:zlib";
+import { Marks } from "./marks.ts";
+import { fingerprintOf } from "./record.ts";
 import type { Entry, RecordKey, Sequence, StoreRecord } from "./store.ts";
 
 export interface Held<T> {
@@ -26,7 +28,10 @@ interface Row<T> {
   /** The newest record that was an envelope; undefined before the first. */
   readonly record: StoreRecord | undefined;
   readonly held: Held<T> | undefined;
+  /** Of key, sequence and stored bytes. */
   readonly fingerprint: number;
+  /** Of the object as it was understood: it must not change in memory. */
+  readonly shown: number;
 }
 
 // Sums of 32-bit fingerprints stay exact in a double below this.
@@ -35,12 +40,14 @@ const checksumModulus = 2 ** 52;
 export class Table<T> {
   incarnation: string;
   position: Sequence = 0;
+  readonly marks = new Marks();
   readonly #decode: (record: StoreRecord) => T;
   readonly #rows = new Map<RecordKey, Row<T>>();
   readonly #carried = new Map<RecordKey, Held<T>>();
   readonly #byPrefix = new Map<string, Set<RecordKey>>();
   readonly #problems = new Map<RecordKey, RecordProblem>();
   #checksum = 0;
+  #looking: Iterator<[RecordKey, Row<T>]> | undefined;
 
   constructor(incarnation: string, decode: (record: StoreRecord) => T) {
     this.incarnation = incarnation;
@@ -82,13 +89,17 @@ export class Table<T> {
     return `${this.#rows.size}-${this.#checksum.toString(16)}`;
   }
 
+  mark(): void {
+    this.marks.note(this.position, this.checksum());
+  }
+
   /** @param lastGood what was understood of the key before, when this table is filled beside another. */
   apply({ record, crc32: bytes = 0 }: Entry, lastGood?: Held<T>): void {
     const { key, sequence } = record;
     const before = this.#rows.get(key);
     const held = this.#understood(record, before?.held ?? lastGood);
     const fingerprint = crc32(`${key} ${sequence}`, bytes);
-    this.#set(key, before, { record, held, fingerprint });
+    this.#set(key, before, { record, held, fingerprint, shown: shownOf(held, before) });
   }
 
   /** A record whose bytes say nothing: the object stays as it was. */
@@ -96,7 +107,23 @@ export class Table<T> {
     const before = this.#rows.get(key);
     this.#problems.set(key, { key, sequence, because });
     const held = before?.held ?? lastGood;
-    this.#set(key, before, { record: before?.record, held, fingerprint: crc32(`${key} ${sequence}`) });
+    const fingerprint = crc32(`${key} ${sequence}`);
+    this.#set(key, before, { record: before?.record, held, fingerprint, shown: shownOf(held, before) });
+  }
+
+  /** Looks at the next `count` objects, after the last the first again; answers one that is not as it was understood. */
+  lookAgain(count: number): RecordKey | undefined {
+    for (let looked = 0; looked < count; looked++) {
+      this.#looking ??= this.#rows.entries();
+      const { value, done } = this.#looking.next();
+      if (done) {
+        this.#looking = undefined;
+        return undefined;
+      }
+      const [key, { held, shown }] = value;
+      if (held && fingerprintOf(held.object) !== shown) return key;
+    }
+    return undefined;
   }
 
   /** Shows an object of an earlier table as long as nothing of its own stands at its key. */
@@ -141,4 +168,10 @@ export class Table<T> {
     this.#byPrefix.set(prefix, keys);
     return keys;
   }
+}
+
+function shownOf<T>(held: Held<T> | undefined, before: Row<T> | undefined): number {
+  if (held === undefined) return 0;
+  // Not understood: what is shown is what was, and what it was then is what it must still be.
+  return held === before?.held ? before.shown : fingerprintOf(held.object);
 }

@@ -46,8 +46,13 @@ export interface Identities {
   onLayersChanged(listener: (proxy: WorkloadName) => void): void;
 }
 
+/** Whether a new stream may begin here now. undefined: it may; else why the proxy should turn to another node. */
+export type StreamAdmission = () => Promise<string | undefined>;
+
 export interface CallContext {
   readonly fleet: Fleet;
+  /** Asked once for each stream; absent: all may. */
+  readonly admission?: StreamAdmission | undefined;
   readonly identities: Identities;
   readonly clock: Clock;
   readonly random: Random;
@@ -158,13 +163,28 @@ export class AdsCall {
     const node = claimOf(request.node);
     // Nothing more is read until it is known whose words they are.
     this.#call.pause();
-    this.#identify(peer, node, (identified) => {
-      if (identified.kind === "refused") {
-        this.end(identified.code, identified.because);
-        return;
-      }
-      this.#admit(peer, node, identified, request);
-      this.#call.resume();
+    this.#whenAdmitted(() =>
+      this.#identify(peer, node, (identified) => {
+        if (identified.kind === "refused") {
+          this.end(identified.code, identified.because);
+          return;
+        }
+        this.#admit(peer, node, identified, request);
+        this.#call.resume();
+      }),
+    );
+  }
+
+  #whenAdmitted(then: () => void): void {
+    const { admission } = this.#context;
+    if (!admission) {
+      then();
+      return;
+    }
+    void admission().then((refused) => {
+      if (!this.#open) return;
+      if (refused === undefined) then();
+      else this.end("unavailable", refused);
     });
   }
 

@@ -14,7 +14,7 @@ import type { Clock } from "../platform/clock.ts";
 import { WeftError } from "../platform/error.ts";
 import { limits } from "../platform/limits.ts";
 import type { Random } from "../platform/random.ts";
-import { AdsCall, type CallContext, type Identities } from "./call.ts";
+import { AdsCall, type CallContext, type Identities, type StreamAdmission } from "./call.ts";
 import type { Fleet } from "./fleet.ts";
 import {
   type Address,
@@ -31,6 +31,7 @@ import { silentObserver, type XdsObserver } from "./observer.ts";
 export interface XdsServerOptions {
   readonly fleet: Fleet;
   readonly identities: Identities;
+  readonly admission?: StreamAdmission;
   readonly clock: Clock;
   readonly random: Random;
   readonly observer?: XdsObserver;

@@ -74,7 +74,7 @@ export class MembershipWorld {
   }
 
   /** A first start, or another run of a node that was killed. */
-  start(name: string): WorldNode {
+  start(name: string, card: unknown = { port: 1 }): WorldNode {
     const clock = new NodeClock(this.clock);
     this.#receivers.set(name, new Set());
     const membership = new Membership({
@@ -83,7 +83,7 @@ export class MembershipWorld {
       random: this.random,
       gossip: this.#gossip(name, clock),
       log: silentLogger,
-      card: () => ({ port: 1 }),
+      card: () => card,
     });
     const node: WorldNode = { name, clock, membership, views: [] };
     membership.onChange(() => node.views.push(membership.members().join("")));

@@ -9,6 +9,7 @@ import { Cluster, nodeName, operationId } from "./cluster.ts";
 import { counterKey, counterKind } from "./counter.ts";
 
 const counter = counterKind();
+const kindThatRuns = counterKind("always");
 const add = (by: number) => ({ type: "add", by }) as const;
 const read = { type: "read" } as const;
 
@@ -376,6 +377,29 @@ test("an actor that always runs does so without being asked, on one node only, a
   assert.deepEqual(
     running(),
     atFirst.map((one) => 1 - one),
+  );
+});
+
+test("one of a kind that always runs, made while the cluster lives, runs from then on where it is placed", async () => {
+  const cluster = new Cluster();
+  const [a, b] = [nodeName("a"), nodeName("b")];
+  const settings = { runs: "always", members: [a, b] } as const;
+  const nodes = [cluster.node("a", settings), cluster.node("b", settings)];
+  const running = (): number[] => nodes.map(({ runtime }) => runtime.active().counter ?? 0);
+  const [asker] = nodes;
+  assert.deepEqual(running(), [0, 0]);
+
+  await cluster.until(asker?.runtime.ask(kindThatRuns, "made", add(1)) ?? assert.fail("no node"));
+  await cluster.clock.advance(limits.actorIdleMs + limits.actorSweepMs);
+  const placed = running();
+  const survivor = placed[0] === 1 ? b : a;
+  for (const { view } of nodes) view.become([survivor]);
+  await cluster.clock.advance(limits.actorSweepMs * 2);
+
+  assert.deepEqual([...placed].sort(), [0, 1]);
+  assert.deepEqual(
+    running(),
+    placed.map((one) => 1 - one),
   );
 });
 

@@ -217,7 +217,7 @@ function handlerOf(inner: TailHandler): TailHandler {
     reset: (reason) => inner.reset(reason),
     synced: (sequence, incarnation) => inner.synced(sequence, incarnation),
     undecodable: (key, sequence, because) => inner.undecodable?.(key, sequence, because),
-    fresh: (sequence) => inner.fresh?.(sequence),
+    fresh: (sequence, askedMs) => inner.fresh?.(sequence, askedMs),
   };
 }
 

@@ -56,7 +56,8 @@ test("what was written is read back, however it is cut on the way", async () => 
         fc.integer(),
         fc.constant(null),
         fc.uint8Array({ maxLength: 100 }),
-        fc.array(fc.double({ noNaN: true })),
+        // A store keeps numbers as msgpack does, which has one zero.
+        fc.array(fc.double({ noNaN: true }).map((double) => (double === 0 ? 0 : double))),
         fc.dictionary(fc.string(), fc.boolean(), { noNullPrototype: true }),
       ),
       epoch: fc.nat(),

@@ -54,7 +54,7 @@ test("operations are remembered up to the limit, the oldest forgotten first", ()
 test("fields of a newer version are carried on by an older one that rewrites the record", () => {
   const newer = packr.pack({ f: 1, v: { a: 1 }, o: [], i: "op-0", e: 2, placement: { zone: "z" } });
   const seen = decode(newer);
-  const rewritten = packr.unpack(encodeRecord({ key, value: { a: 2 }, seen }, operation));
+  const rewritten = packr.unpack(encodeRecord({ key, value: { a: 2 }, seen }, operation, 1));
   assert.deepEqual(rewritten.placement, { zone: "z" });
   assert.deepEqual([rewritten.v, rewritten.e], [{ a: 2 }, 2]);
 });
@@ -77,6 +77,21 @@ test("bytes that are no envelope of a known format are said to be so", () => {
     const decoded = decodeRecord({ key, sequence: 1, appendEnd: 1, payload }, "inc");
     assert.equal(decoded.kind, "undecodable", Buffer.from(payload).toString("hex"));
   }
+});
+
+test("a bit that was flipped after the writer is seen, wherever it is", () => {
+  const payload = encodeRecord({ key, value: { weight: 90 }, seen: undefined }, operation);
+  for (let bit = 0; bit < 8 * payload.length; bit++) {
+    const at = bit >> 3;
+    const flipped = Uint8Array.from(payload).with(at, (payload[at] ?? 0) ^ (1 << (bit & 7)));
+    const decoded = decodeRecord({ key, sequence: 1, appendEnd: 1, payload: flipped }, "inc");
+    assert.equal(decoded.kind, "undecodable", `bit ${bit}`);
+  }
+});
+
+test("both formats are read, and say the same", () => {
+  const write = { key, value: { a: [1, "x"] }, seen: undefined, epoch: 3 };
+  assert.deepEqual(decode(encodeRecord(write, operation, 1)), decode(encodeRecord(write, operation, 2)));
 });
 
 test("arbitrary bytes never throw", () => {

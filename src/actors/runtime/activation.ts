@@ -12,7 +12,7 @@ import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
 import { resolveAppend } from "../../store/resolve.ts";
-import type { Append, OperationId, Outcome, Store, StoreRecord } from "../../store/store.ts";
+import type { Append, OperationId, Outcome, RecordKey, Store, StoreRecord } from "../../store/store.ts";
 import type { ActorCounts } from "./counts.ts";
 import { type ActorRecord, decodeActorRecord, remember } from "./envelope.ts";
 import type { ActorKind, ActorTypes, Hands, Turn } from "./kind.ts";
@@ -64,6 +64,7 @@ export class Activation<T extends ActorTypes> {
   readonly #options: ActivationOptions<T>;
   readonly #mailbox: Delivery<T>[] = [];
   #held: Held<T> | undefined;
+  #key: RecordKey | undefined;
   #running = false;
   #evicted = false;
   #idle: Timer | undefined;
@@ -153,11 +154,11 @@ export class Activation<T extends ActorTypes> {
   async #load(): Promise<Held<T>> {
     const { kind, id, ports } = this.#options;
     const incarnation = ports.store.incarnation("records");
-    const seen = await ports.store.read("records", kind.record(id));
+    const seen = await ports.store.read("records", this.#recordKey());
     const epoch = (seen?.epoch ?? 0) + 1;
     const fresh = { format: 1, id, state: kind.initial(id), results: [] } as const;
     if (seen?.value === undefined) return { seen, incarnation, epoch, record: fresh, learnedMs: new Map() };
-    const at = kind.record(id);
+    const at = this.#recordKey();
     const read = decodeActorRecord(seen.value, at);
     const state = kind.decodeState(read.state, `${at}.state`);
     const results = read.results.map(({ operation, reply }) => ({ operation, reply: kind.decodeReply(reply, at) }));
@@ -185,7 +186,7 @@ export class Activation<T extends ActorTypes> {
     const results = remember(held.record, { operation, reply: turn.reply }, (known) => this.#mayComeAgain(held, known));
     const record = { ...rest, id, state: turn.state, results, ...(dueAtMs === undefined ? {} : { dueAtMs }) };
     const { seen, epoch } = held;
-    const outcome = await this.#append({ operation, writes: [{ key: kind.record(id), value: record, seen, epoch }] });
+    const outcome = await this.#append({ operation, writes: [{ key: this.#recordKey(), value: record, seen, epoch }] });
     ports.counts.writes++;
     if (outcome.kind === "done" && outcome.earlier) return "overtaken";
     if (outcome.kind === "done") {
@@ -226,15 +227,20 @@ export class Activation<T extends ActorTypes> {
   }
 
   #written(held: Held<T>, value: unknown, operation: OperationId, sequence: number): StoreRecord {
-    const { kind, id } = this.#options;
     const { seen, incarnation, epoch } = held;
     const operations = [...(seen?.operations ?? []), { id: operation, sequence }].slice(-limits.operationsRemembered);
-    return { ...seen, key: kind.record(id), incarnation, sequence, value, operations, epoch };
+    return { ...seen, key: this.#recordKey(), incarnation, sequence, value, operations, epoch };
+  }
+
+  /** Not before the first turn: an id that makes no key refuses that turn. */
+  #recordKey(): RecordKey {
+    this.#key ??= this.#options.kind.record(this.#options.id);
+    return this.#key;
   }
 
   async #isNewest(held: Held<T>): Promise<boolean> {
-    const { kind, id, ports } = this.#options;
-    const now = await ports.store.read("records", kind.record(id));
+    const { ports } = this.#options;
+    const now = await ports.store.read("records", this.#recordKey());
     return (now?.sequence ?? 0) === (held.seen?.sequence ?? 0) && now?.incarnation === held.seen?.incarnation;
   }
 

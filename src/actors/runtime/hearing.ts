@@ -105,6 +105,12 @@ export class Hearing {
     return this.#echoAtMs !== undefined && nowMs - this.#echoAtMs <= limits.memberSuspicionMs;
   }
 
+  /** Since when, up to when it has heard itself without a gap, monotonic: what it did not hear between was not said. */
+  listening(): { readonly sinceMs: number; readonly untilMs: number } {
+    const untilMs = this.#echoAtMs ?? 0;
+    return { sinceMs: this.#echoAtMs === undefined ? untilMs : this.#hearingSinceMs, untilMs };
+  }
+
   accusations(): Accusation[] {
     return [...this.#peers.values()].flatMap(({ node, trust, firm, heartbeat: { run, says } }) =>
       trust === "trusted" || says === "gone"

@@ -29,11 +29,14 @@ export class KindHost<T extends ActorTypes> implements HostedKind {
   readonly #kind: ActorKind<T>;
   readonly #hands: Hands<T>;
   readonly #ports: ActorPorts;
+  readonly #mayBegin: () => boolean;
   readonly #activations = new Map<string, Activation<T>>();
   readonly #leaving = new Set<string>();
   #onEmpty: (() => void)[] = [];
 
-  constructor(kind: ActorKind<T>, hands: Hands<T>, ports: ActorPorts) {
+  /** @param mayBegin whether actors that are not in memory may be brought there now. */
+  constructor(kind: ActorKind<T>, hands: Hands<T>, ports: ActorPorts, mayBegin: () => boolean) {
+    this.#mayBegin = mayBegin;
     this.#kind = kind;
     this.#hands = hands;
     this.#ports = ports;
@@ -90,7 +93,11 @@ export class KindHost<T extends ActorTypes> implements HostedKind {
       delivery.answer(misplaced);
       return;
     }
-    const activation = this.#activations.get(id) ?? this.#activate(id);
+    const activation = this.#activations.get(id) ?? (this.#mayBegin() ? this.#activate(id) : undefined);
+    if (!activation) {
+      delivery.answer(unheard);
+      return;
+    }
     if (activation.offer(delivery)) return;
     this.#ports.counts.mailboxFull++;
     delivery.answer({ kind: "refused", code: "overloaded", retry: "later", because: "the actor's mailbox is full" });
@@ -126,6 +133,13 @@ export const misplaced: Answer = {
   code: "unavailable",
   retry: "elsewhere",
   because: "the actor does not belong on this node",
+};
+
+const unheard: Answer = {
+  kind: "refused",
+  code: "unavailable",
+  retry: "elsewhere",
+  because: "this node does not hear itself through NATS, and takes over no actor",
 };
 
 const contested: Answer = {

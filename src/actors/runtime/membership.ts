@@ -142,6 +142,11 @@ export class Membership implements View {
     return this.#hearing.hears(this.#options.clock.monotonicMs());
   }
 
+  /** Since when, up to when it has heard itself without a gap, monotonic: what it did not hear between was not said. */
+  listening(): { readonly sinceMs: number; readonly untilMs: number } {
+    return this.#hearing.listening();
+  }
+
   /** From now on the others own what this node did. */
   leave(): void {
     if (this.#says !== "alive") return;

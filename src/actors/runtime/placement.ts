@@ -13,6 +13,8 @@ export interface View {
   readonly self: NodeName;
   /** `self` is among them unless it leaves or must not own now; then there may be none. */
   members(): readonly NodeName[];
+  /** Whether it has heard itself lately; false: it may be alone with its view. Absent: there is nobody to hear. */
+  readonly hears?: boolean;
   /** Answers how to stop listening. */
   onChange(listener: () => void): () => void;
 }

@@ -36,6 +36,9 @@
  *   - The mailbox is full: a refusal worth another try, at once. Nothing is ever dropped in silence.
  *   - The request reaches a node that does not own the actor, by its own view: refused, elsewhere; the asker looks at its
  *     view again. Two views that disagree for long make requests slow, not wrong.
+ *   - A node does not hear itself through NATS, though its way to the store works: the others take over what it owns, and
+ *     it does not know. Each such actor ends here at its next write; it is not begun again before the node hears itself,
+ *     else it would go back and forth.
  *
  * WAKING. A state may say when it is due; the time stands in the record. Kinds that always run are due whenever they are
  * not in memory. Every node follows the records (wakes.ts) and, every limits.actorSweepMs, wakes what is due and placed
@@ -92,7 +95,7 @@ export class ActorRuntime {
   host<T extends ActorTypes>(kind: ActorKind<T>, hands: Hands<T>, ids: readonly string[] = []): void {
     invariant(!this.#kinds.has(kind.kind), `actor kind ${kind.kind} is hosted once`);
     const { clock, random, store, log } = this.#options;
-    const hosted = new KindHost(kind, hands, { clock, random, store, log, counts: this.counts });
+    const hosted = new KindHost(kind, hands, { clock, random, store, log, counts: this.counts }, () => this.#hears());
     this.#kinds.set(kind.kind, hosted);
     for (const id of ids) this.#wakes.always(hosted, id);
   }
@@ -191,6 +194,10 @@ export class ActorRuntime {
     return ownerOf(address, view.members()) === view.self;
   }
 
+  #hears(): boolean {
+    return this.#options.view.hears !== false;
+  }
+
   #moved(): void {
     for (const kind of this.#kinds.values()) {
       for (const id of kind.active()) if (!this.#isHere({ kind: kind.name, id })) kind.evict(id);
@@ -199,7 +206,7 @@ export class ActorRuntime {
   }
 
   #sweep(): void {
-    if (this.#draining) return;
+    if (this.#draining || !this.#hears()) return;
     for (const { kind, id } of this.#wakes.due(this.#options.clock.nowMs())) {
       const address = { kind: kind.name, id };
       if (this.#isHere(address)) void this.#wake(kind, address);

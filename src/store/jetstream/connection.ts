@@ -8,12 +8,19 @@
  */
 import { setMaxListeners } from "node:events";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import { AuthorizationError, connect, credsAuthenticator, type NatsConnection } from "@nats-io/transport-node";
+import {
+  AuthorizationError,
+  connect,
+  createInbox,
+  credsAuthenticator,
+  type NatsConnection,
+} from "@nats-io/transport-node";
 import { type Clock, sleep } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
 import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import { integerIn, type Random } from "../../platform/random.ts";
+import { inboxPrefix } from "./names.ts";
 
 /** PEM, not paths. */
 export interface NatsTls {
@@ -44,6 +51,8 @@ export interface ConnectionOptions extends Credentials {
 export interface Session {
   readonly nats: NatsConnection;
   readonly manager: JetStreamManager;
+  /** A new subject that this account may listen on. */
+  inbox(): string;
   /** Aborted when the session is over. */
   readonly over: AbortSignal;
 }
@@ -54,7 +63,7 @@ export function clientOptions({ user, pass, credentials, tls }: Credentials): Pa
     timeout: limits.natsConnectMs,
     pingInterval: limits.natsPingMs,
     maxPingOut: 2,
-    ...(user !== undefined && { user }),
+    ...(user !== undefined && { user, inboxPrefix: inboxPrefix(user) }),
     ...(pass !== undefined && { pass }),
     ...(tls && { tls: { ca: tls.ca, ...tls.own } }),
     ...(credentials !== undefined && { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
@@ -126,7 +135,7 @@ export class Connection {
   }
 
   async #open(): Promise<AbortSignal> {
-    const { servers, name } = this.#options;
+    const { servers, name, user } = this.#options;
     const nats = await connect({ ...clientOptions(this.#options), servers: [...servers], name, noAsyncTraces: true });
     const over = new AbortController();
     // Every request under way listens to it.
@@ -138,7 +147,8 @@ export class Connection {
     }
     const manager = await jetstreamManager(nats, { timeout: limits.storeReadMs, checkAPI: false });
     watch(nats, over, this.#options.clock);
-    const session: Session = { nats, manager, over: over.signal };
+    const inbox = (): string => createInbox(user === undefined ? undefined : inboxPrefix(user));
+    const session: Session = { nats, manager, inbox, over: over.signal };
     this.#live = session;
     const waiting = [...this.#waiting];
     this.#waiting.clear();

@@ -32,6 +32,11 @@ export function subjectOf(names: StreamNames, incarnation: string, key: RecordKe
   return `${names.subject}.${incarnation}.${key}`;
 }
 
+/** Where a user's answers come: a prefix of its own, which the servers' permissions can tell from another's. */
+export function inboxPrefix(user: string): string {
+  return `_INBOX.${user.replace(/[^A-Za-z0-9_-]/g, "_")}`;
+}
+
 /** The key in a subject of the stream; undefined for one that is not ours. */
 export function keyOf(names: StreamNames, incarnation: string, subject: string): RecordKey | undefined {
   const prefix = `${names.subject}.${incarnation}.`;

@@ -7,6 +7,7 @@ import { WeftError } from "../../platform/error.ts";
 import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import { jittered, type Random } from "../../platform/random.ts";
+import { newestFormat, type RecordFormat } from "../record_format.ts";
 import type { Store } from "../store.ts";
 import { Connection, type Credentials, type Session } from "./connection.ts";
 import { checkSynced } from "./durability.ts";
@@ -31,20 +32,24 @@ export interface OpenJetStreamOptions extends Credentials {
   /** How this client is named on the server's pages. */
   readonly name?: string;
   readonly signal?: AbortSignal;
+  /** What records are to be written in now; the newest unless somebody in the cluster does not read it. */
+  readonly format?: () => RecordFormat;
 }
 
 export async function openJetStreamStore(options: OpenJetStreamOptions): Promise<Store> {
-  const { servers, cluster, clock, random, logger, system } = options;
+  const { servers, cluster, clock, random, logger, system, format = () => newestFormat } = options;
   const names = streamNames(cluster);
   if (!system && !options.assumeSynced) throw unchecked();
   const signal = options.signal ?? new AbortController().signal;
-  const connection = new Connection({ ...options, name: options.name ?? `weft-${cluster}`, servers });
+  const name = options.name ?? `weft-${cluster}`;
+  const connection = new Connection({ ...options, name, servers });
+  const tailing = (): Connection => new Connection({ ...options, name: `${name}, tails`, servers });
   try {
     if (system) await patiently(options, signal, async () => checkSynced(servers, system));
     const both = (session: Session): Promise<Record<"records" | "endpoints", StreamState>> =>
       ensureBoth(session, names, options);
     const states = await patiently(options, signal, async () => both(await connection.session(signal)));
-    return new JetStreamStore({ connection, names, states, clock, random, logger });
+    return new JetStreamStore({ connection, tailing, names, states, clock, random, logger, format });
   } catch (cause) {
     await connection.close();
     throw cause;

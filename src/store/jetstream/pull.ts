@@ -7,7 +7,7 @@
  * seen even if nothing follows. Two heartbeats missing: the pull, its consumer or its server is gone.
  */
 import { AckPolicy, type ConsumerConfig, DeliverPolicy } from "@nats-io/jetstream";
-import { createInbox, type Msg, type MsgHdrs, type Subscription } from "@nats-io/transport-node";
+import type { Msg, MsgHdrs, Subscription } from "@nats-io/transport-node";
 import type { Clock, Timer } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
 import { limits } from "../../platform/limits.ts";
@@ -63,7 +63,7 @@ export class Pull {
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.names.stream}.${consumer}`;
     this.progressAtMs = options.clock.monotonicMs();
     const callback = (_: Error | null, message: Msg): void => this.#guarded(message);
-    this.#subscription = options.session.nats.subscribe(createInbox(), { callback });
+    this.#subscription = options.session.nats.subscribe(options.session.inbox(), { callback });
     this.#heartbeat = options.clock.every(heartbeatMs, () => this.#checkHeard());
     options.session.over.addEventListener("abort", this.#onSessionOver);
     this.#ask();

@@ -4,16 +4,19 @@
  * by it.
  *
  *   meshd     a node: makes, reads and writes its cluster's two streams, speaks to other nodes
- *   backup    reads the records, for tools beside Weft; publishes nothing into them
  *   restore   writes records and changes their stream's subjects (replace.ts); reads no record
  *   system    in the system account: asks the servers how they are set up, nothing else
  *
- * Nobody may delete or purge a stream. Agents and meshctl have no role: they never speak NATS.
+ * Nobody may delete or purge a stream. Agents and meshctl have no role: they never speak NATS. A backup has none either, a
+ * node takes it: a role that only reads would have to make consumers, and nats-server does not hold a push consumer's
+ * subject against its maker's permissions, so such a role could have records sent anywhere.
+ *
+ * Each user's answers come to inboxes of its own, so none hears what another was told.
  */
 import { limits } from "../../platform/limits.ts";
-import { type StreamNames, streamNames } from "./names.ts";
+import { inboxPrefix, type StreamNames, streamNames } from "./names.ts";
 
-export const natsRoles = ["meshd", "backup", "restore", "system"] as const;
+export const natsRoles = ["meshd", "restore", "system"] as const;
 export type NatsRole = (typeof natsRoles)[number];
 
 /** In the file itself, or the name of a variable that an included file sets. */
@@ -46,7 +49,7 @@ interface Permissions {
   readonly answers?: boolean;
 }
 
-const inbox = "_INBOX.>";
+const inboxOf = (role: NatsRole): string => `${inboxPrefix(role)}.>`;
 /** Of a record and its headers, with room: what is larger is refused at the door. */
 const maxPayloadBytes = 2 ** Math.ceil(Math.log2(limits.logRecordBytes + 64 * 1024));
 
@@ -60,14 +63,15 @@ export function permissionsOf(role: NatsRole, cluster: string): Permissions {
         all(names),
         ...asks(names, [...reading, "STREAM.CREATE"]),
       ]);
-      return { publish: [...streams, ...between], subscribe: [inbox, ...between], answers: true };
+      return { publish: [...streams, ...between], subscribe: [inboxOf(role), ...between], answers: true };
     }
-    case "backup":
-      return { publish: asks(records, reading), subscribe: [inbox] };
     case "restore":
-      return { publish: [all(records), ...asks(records, ["STREAM.INFO", "STREAM.UPDATE"])], subscribe: [inbox] };
+      return {
+        publish: [all(records), ...asks(records, ["STREAM.INFO", "STREAM.UPDATE"])],
+        subscribe: [inboxOf(role)],
+      };
     case "system":
-      return { publish: ["$SYS.REQ.SERVER.PING.VARZ"], subscribe: [inbox] };
+      return { publish: ["$SYS.REQ.SERVER.PING.VARZ"], subscribe: [inboxOf(role)] };
   }
 }
 
@@ -101,6 +105,9 @@ export function serverConfiguration(server: ServerConfiguration): string {
     `max_payload: ${maxPayloadBytes}`,
     "max_connections: 256",
     'write_deadline: "5s"',
+    // A restart takes this long; the server's own least is 30 s, its default two minutes.
+    'lame_duck_duration: "30s"',
+    'lame_duck_grace_period: "5s"',
     ...(tls ? ["", ...tlsBlock(tls, "")] : []),
     ...(routes ? ["", ...clusterBlock(server.cluster, routes, tls)] : []),
     "",
@@ -110,7 +117,7 @@ export function serverConfiguration(server: ServerConfiguration): string {
     "  }",
     `  ${accountName(server.cluster)} {`,
     "    jetstream: enabled",
-    ...usersBlock(["meshd", "backup", "restore"], server),
+    ...usersBlock(["meshd", "restore"], server),
     "  }",
     "}",
     "system_account: SYSTEM",
@@ -123,9 +130,17 @@ function accountName(cluster: string): string {
   return `WEFT_${cluster.toUpperCase().replaceAll("-", "_")}`;
 }
 
-function tlsBlock({ ca, cert, key }: NonNullable<ServerConfiguration["tls"]>, indent: string): string[] {
+/**
+ * @param verify a route must show the certificate of a host that `routes` names: it is let into every account, so one that
+ *   a node holds must not do.
+ */
+function tlsBlock(
+  { ca, cert, key }: NonNullable<ServerConfiguration["tls"]>,
+  indent: string,
+  verify: "verify" | "verify_cert_and_check_known_urls" = "verify",
+): string[] {
   const files = [`cert_file: ${quoted(cert)}`, `key_file: ${quoted(key)}`, `ca_file: ${quoted(ca)}`];
-  const inside = [...files, "verify: true", 'min_version: "1.3"', "timeout: 5"];
+  const inside = [...files, `${verify}: true`, 'min_version: "1.3"', "timeout: 5"];
   return [`${indent}tls {`, ...inside.map((line) => `${indent}  ${line}`), `${indent}}`];
 }
 
@@ -141,7 +156,7 @@ function clusterBlock(
     "  routes: [",
     ...urls.map((url) => `    ${quoted(url)}`),
     "  ]",
-    ...(tls ? tlsBlock(tls, "  ") : []),
+    ...(tls ? tlsBlock(tls, "  ", "verify_cert_and_check_known_urls") : []),
     "}",
   ];
 }

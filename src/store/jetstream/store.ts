@@ -12,6 +12,7 @@ import { type Random, shortId, ulid } from "../../platform/random.ts";
 import { type Answer, carryOut, type PlannedMessage } from "../append.ts";
 import { appendEnd } from "../framing.ts";
 import { decodeRecord } from "../record.ts";
+import type { RecordFormat } from "../record_format.ts";
 import type {
   Append,
   Outcome,
@@ -34,12 +35,15 @@ import { Turns } from "./turns.ts";
 
 export interface JetStreamStoreOptions {
   readonly connection: Connection;
+  /** Makes the one that tails share: the answer to a write must not wait behind what they bring. */
+  readonly tailing: () => Connection;
   readonly names: Readonly<Record<StreamName, StreamNames>>;
   /** As read when the streams were made or found. */
   readonly states: Readonly<Record<StreamName, StreamState>>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly format: () => RecordFormat;
 }
 
 const streamNotFound = 10059;
@@ -49,6 +53,7 @@ export class JetStreamStore implements Store {
   readonly #incarnations: Record<StreamName, string>;
   readonly #batches = new Turns(limits.storeBatchesInFlight);
   readonly #tails = new Set<Tail>();
+  #tailing: Connection | undefined;
 
   constructor(options: JetStreamStoreOptions) {
     this.#options = options;
@@ -62,6 +67,7 @@ export class JetStreamStore implements Store {
 
   async append(name: StreamName, append: Append, signal?: AbortSignal): Promise<Outcome> {
     const { clock, random } = this.#options;
+    const format = this.#options.format();
     const incarnation = this.#incarnations[name];
     const until = deadline(clock, limits.storeWriteMs, `write ${name}`, signal);
     const attempt = (messages: readonly PlannedMessage[]): Promise<Answer> =>
@@ -69,7 +75,8 @@ export class JetStreamStore implements Store {
     const read = (key: RecordKey): Promise<StoreRecord | undefined> => this.read(name, key, until.signal);
     const logId = ulid(random, clock.nowMs());
     try {
-      const outcome = await carryOut({ clock, random, incarnation, attempt, read }, append, logId, until.signal);
+      const port = { clock, random, incarnation, format, attempt, read };
+      const outcome = await carryOut(port, append, logId, until.signal);
       if (outcome.kind === "unknown") void this.#notice(name);
       return outcome;
     } finally {
@@ -143,9 +150,10 @@ export class JetStreamStore implements Store {
   }
 
   tail(name: StreamName, handler: TailHandler): Tail {
-    const { connection, names, clock, random, logger } = this.#options;
+    const { tailing, names, clock, random, logger } = this.#options;
+    this.#tailing ??= tailing();
     const tail = new JetStreamTail({
-      connection,
+      connection: this.#tailing,
       names: names[name],
       handler,
       clock,
@@ -163,7 +171,7 @@ export class JetStreamStore implements Store {
 
   async close(): Promise<void> {
     await Promise.all([...this.#tails].map((tail) => tail.stop()));
-    await this.#options.connection.close();
+    await Promise.all([this.#options.connection.close(), this.#tailing?.close()]);
   }
 
   async #state(name: StreamName, signal?: AbortSignal): Promise<StreamState> {

@@ -9,8 +9,9 @@
  * record that overwrote it, and framing.ts holds it back until nothing is torn. Only when the stream is not the same any
  * more, by its incarnation or by a last sequence below ours, it says `reset` and begins with the first record.
  *
- * Each second the leader is asked for its last sequence. All passed: `fresh`. Ahead of us for `limits.tailStallMs`
- * without a message: the consumer hangs, however healthy it looks, and is made anew.
+ * Each second the leader is asked for its last sequence. When all up to it has been passed, at once or a little later,
+ * the tail is `fresh` as of the question. Ahead of us for `limits.tailStallMs` without a message: the consumer hangs,
+ * however healthy it looks, and is made anew.
  */
 import { type Clock, sleep, type Timer } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
@@ -47,7 +48,13 @@ export class JetStreamTail implements Tail {
   #framer: Framer;
   /** The barrier that makes this tail synced; undefined once it is. */
   #syncAt: Sequence | undefined;
+  #syncAskedMs = 0;
   #asked = 0;
+  /** What the watch read last at the leader and has not been passed yet. */
+  #freshAt: { readonly last: Sequence; readonly askedMs: number } | undefined;
+  /** Why it is to begin with the first record again. */
+  #anew: string | undefined;
+  #end: (reason: string) => void = () => {};
   #belowSinceMs: number | undefined;
   #brokeBy: string | undefined;
   #holdTimer: Timer | undefined;
@@ -56,6 +63,11 @@ export class JetStreamTail implements Tail {
     this.#options = options;
     this.#framer = new Framer(0, options.holds);
     this.#running = this.#run();
+  }
+
+  again(reason: string): void {
+    this.#anew = reason;
+    this.#end(reason);
   }
 
   async stop(): Promise<void> {
@@ -91,15 +103,14 @@ export class JetStreamTail implements Tail {
 
   /** Follows the stream until something breaks; answers what. */
   async #follow(session: Session): Promise<string> {
+    const { clock, names } = this.#options;
+    const askedMs = clock.monotonicMs();
     const state = await this.#ask(session);
     if (!state) return "the stream does not exist";
     if (this.#doubts(state)) return "the stream's last sequence is below ours";
-    this.#adopt(state);
-    const { clock, names } = this.#options;
-    let end: (reason: string) => void = () => {};
-    const ended = new Promise<string>((resolve) => {
-      end = resolve;
-    });
+    this.#adopt(state, askedMs);
+    const { promise: ended, resolve: end } = Promise.withResolvers<string>();
+    this.#end = end;
     const pull = await Pull.begin({
       session,
       names,
@@ -139,18 +150,22 @@ export class JetStreamTail implements Tail {
   }
 
   /** Goes by what the leader says the stream is: the one we know, or another. */
-  #adopt({ incarnation, last }: StreamState): void {
+  #adopt({ incarnation, last }: StreamState, askedMs: number): void {
     const { handler, holds, logger, onIncarnation } = this.#options;
     const first = this.#incarnation === "";
     const same = incarnation === this.#incarnation;
     onIncarnation(incarnation);
     this.#asked = 0;
-    if (same && last >= this.#framer.seen) return;
+    this.#freshAt = undefined;
+    const anew = this.#anew;
+    this.#anew = undefined;
+    if (same && last >= this.#framer.seen && anew === undefined) return;
     this.#incarnation = incarnation;
     this.#framer = new Framer(0, holds);
     this.#syncAt = last;
+    this.#syncAskedMs = askedMs;
     if (first) return;
-    const reason = same ? "the stream's last sequence is below ours" : "the stream was made anew";
+    const reason = same ? (anew ?? "the stream's last sequence is below ours") : "the stream was made anew";
     logger.warn("tail.reset", { reason, incarnation, last });
     handler.reset(reason);
   }
@@ -165,13 +180,21 @@ export class JetStreamTail implements Tail {
     for (const frame of frames) deliver(frame, this.#incarnation, this.#options.handler);
     if (this.#framer.question === undefined && this.#framer.passed === this.#framer.seen) this.#stopHoldTimer();
     this.#checkSynced();
+    this.#checkFresh();
+  }
+
+  #checkFresh(): void {
+    if (this.#freshAt === undefined || this.#framer.passed < this.#freshAt.last) return;
+    const { last, askedMs } = this.#freshAt;
+    this.#freshAt = undefined;
+    this.#options.handler.fresh?.(last, askedMs);
   }
 
   #checkSynced(): void {
     if (this.#syncAt === undefined || this.#framer.passed < this.#syncAt) return;
     const at = this.#syncAt;
     this.#syncAt = undefined;
-    this.#options.handler.synced(at, this.#incarnation);
+    this.#options.handler.synced(at, this.#incarnation, this.#syncAskedMs);
   }
 
   /** Once per question: reads the leader's last sequence, up to which nothing is torn. */
@@ -196,8 +219,9 @@ export class JetStreamTail implements Tail {
 
   /** Its answer may come when the pull has ended already; ending it again does nothing. */
   async #watch(session: Session, pull: Pull, end: (reason: string) => void): Promise<void> {
-    const { clock, handler, logger } = this.#options;
+    const { clock, logger } = this.#options;
     const { seen } = this.#framer;
+    const askedMs = clock.monotonicMs();
     let state: StreamState | undefined;
     try {
       state = await this.#ask(session);
@@ -208,8 +232,9 @@ export class JetStreamTail implements Tail {
     }
     if (state?.incarnation !== this.#incarnation || state.last < seen) return end("the stream is another one");
     this.#askBarrier(session);
-    if (this.#framer.passed >= state.last) handler.fresh?.(state.last);
-    else if (clock.monotonicMs() - pull.progressAtMs > limits.tailStallMs) end("the consumer hangs");
+    this.#freshAt = { last: state.last, askedMs };
+    this.#checkFresh();
+    if (this.#freshAt && clock.monotonicMs() - pull.progressAtMs > limits.tailStallMs) end("the consumer hangs");
   }
 
   async #ask(session: Session): Promise<StreamState | undefined> {

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../platform/clock.ts";
 import { type Random, shortId } from "../../platform/random.ts";
+import { newestFormat, type RecordFormat } from "../record_format.ts";
 import type { RecordKey, Store, StreamName } from "../store.ts";
 import { type MemoryFaults, noFaults } from "./faults.ts";
 import { MemoryStore } from "./store.ts";
@@ -27,6 +28,8 @@ export interface NodeDoor {
   readonly faults?: MemoryFaults;
   /** While it answers true no tail of this node passes anything; `wakeTails` when that ends. */
   readonly tailsPaused?: () => boolean;
+  /** What it writes records in; the newest. */
+  readonly format?: () => RecordFormat;
 }
 
 export class MemoryServer {
@@ -46,8 +49,10 @@ export class MemoryServer {
   }
 
   /** A node's store. Closing it leaves the server as it is. */
-  open({ clock = this.#clock, wire, random = this.#random, faults = this.faults, tailsPaused }: NodeDoor = {}): Store {
+  open(door: NodeDoor = {}): Store {
+    const { clock = this.#clock, wire, random = this.#random, faults = this.faults, tailsPaused } = door;
     return new MemoryStore({
+      format: door.format ?? (() => newestFormat),
       clock,
       wire: wire ?? clock,
       random,

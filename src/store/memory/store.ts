@@ -1,7 +1,7 @@
 /** A node's door to a MemoryServer: the Store port, with the faults that stand between a node and its stream. */
 import { type Clock, sleep } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
-import { type Random, ulid } from "../../platform/random.ts";
+import { ulid } from "../../platform/random.ts";
 import { type Answer, carryOut, type PlannedMessage } from "../append.ts";
 import { appendEnd, type FramedMessage } from "../framing.ts";
 import { decodeRecord } from "../record.ts";
@@ -16,20 +16,9 @@ import type {
   Tail,
   TailHandler,
 } from "../store.ts";
-import type { MemoryFaults } from "./faults.ts";
+import type { MemoryDoor } from "./door.ts";
 import type { MemoryStream } from "./stream.ts";
 import { MemoryTail } from "./tail.ts";
-
-export interface MemoryDoor {
-  readonly clock: Clock;
-  /** Time of what is under way: it goes on while the node stands still. */
-  readonly wire: Clock;
-  readonly random: Random;
-  readonly faults: MemoryFaults;
-  stream(name: StreamName): MemoryStream;
-  tailsPaused(): boolean;
-  onRecreated(listener: (stream: StreamName) => void): () => void;
-}
 
 export class MemoryStore implements Store {
   readonly #door: MemoryDoor;
@@ -51,7 +40,8 @@ export class MemoryStore implements Store {
     const attempt = (messages: readonly PlannedMessage[]): Promise<Answer> => this.#attempt(stream, messages);
     const read = (key: RecordKey): Promise<StoreRecord | undefined> => this.read(name, key);
     const logId = ulid(random, clock.nowMs());
-    return carryOut({ clock, random, incarnation: stream.incarnation, attempt, read }, append, logId, signal);
+    const port = { clock, random, incarnation: stream.incarnation, format: this.#door.format(), attempt, read };
+    return carryOut(port, append, logId, signal);
   }
 
   async #attempt(stream: MemoryStream, messages: readonly PlannedMessage[]): Promise<Answer> {

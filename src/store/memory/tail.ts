@@ -7,7 +7,7 @@ import { limits } from "../../platform/limits.ts";
 import { deliver } from "../deliver.ts";
 import { Framer } from "../framing.ts";
 import type { StreamName, Tail, TailHandler } from "../store.ts";
-import type { MemoryDoor } from "./store.ts";
+import type { MemoryDoor } from "./door.ts";
 import type { MemoryStream } from "./stream.ts";
 
 export class MemoryTail implements Tail {
@@ -37,6 +37,10 @@ export class MemoryTail implements Tail {
     this.#stopListening = door.onRecreated((stream) => {
       if (stream === name) this.#restart("the stream was made anew");
     });
+  }
+
+  again(reason: string): void {
+    if (!this.#stopped) this.#restart(reason);
   }
 
   async stop(): Promise<void> {
@@ -103,13 +107,13 @@ export class MemoryTail implements Tail {
     if (this.#syncAt !== undefined && framer.passed >= this.#syncAt) {
       const at = this.#syncAt;
       this.#syncAt = undefined;
-      this.#handler.synced(at, stream.incarnation);
+      this.#handler.synced(at, stream.incarnation, this.#door.clock.monotonicMs());
     }
     this.#confirm();
   }
 
   #confirm(): void {
     const reached = this.#syncAt === undefined && this.#framer.passed >= this.#stream.last;
-    if (reached && !this.#door.tailsPaused()) this.#handler.fresh?.(this.#stream.last);
+    if (reached && !this.#door.tailsPaused()) this.#handler.fresh?.(this.#stream.last, this.#door.clock.monotonicMs());
   }
 }

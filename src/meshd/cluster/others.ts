@@ -1,9 +1,9 @@
 /** Questions to the other nodes of the cluster, and answers to theirs. */
-import type { NodeQuestions } from "../actors/nats/node_network.ts";
-import type { Membership } from "../actors/runtime/membership.ts";
-import type { NodeName } from "../actors/runtime/placement.ts";
-import type { Decode } from "../platform/decode.ts";
-import { limits } from "../platform/limits.ts";
+import type { NodeQuestions } from "../../actors/nats/node_network.ts";
+import type { Membership } from "../../actors/runtime/membership.ts";
+import type { NodeName } from "../../actors/runtime/placement.ts";
+import type { Decode } from "../../platform/decode.ts";
+import { limits } from "../../platform/limits.ts";
 
 export type Said<T> =
   | { readonly kind: "said"; readonly node: NodeName; readonly value: T }
