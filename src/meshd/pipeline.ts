@@ -1,11 +1,15 @@
 /**
- * From the replica to the proxies: every batch of records becomes one step of the compiler, its changed items are encoded
- * once, and the changed layers go to the xDS fleet with the position that they hold. Also what others ask of the compiled
- * mesh: admission, layers of a proxy, who is registered.
+ * From the replica to the proxies: every batch of records becomes one step of the compiler, its changed items are
+ * encoded once, and the changed layers go to the xDS fleet with the position that they hold. Also what others ask of
+ * the compiled mesh: admission, layers of a proxy, who is registered.
+ *
+ * Between the two sits the brake (brake/gate.ts): what it holds back stays, for the compiler, as it was.
  *
  * A record or an item that cannot be compiled or encoded stops nobody: what was there stays, and it is logged.
  */
+import { unreachableIn } from "../actors/kinds/service.ts";
 import type { Admission } from "../api/ports.ts";
+import { printedAddress } from "../compile/assignments.ts";
 import { checkObjects } from "../compile/check.ts";
 import { Compiler, layersOf, layersOfCaller } from "../compile/compiler.ts";
 import type { InputChange } from "../compile/input.ts";
@@ -21,13 +25,17 @@ import type { TrustDomain } from "../model/identity.ts";
 import type { Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
 import type { ObjectRef, StoredResource } from "../model/object.ts";
 import type { Problem } from "../model/problem.ts";
+import type { OutboundTrafficPolicy } from "../model/traffic.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
 import { toModel } from "../resources/to_model.ts";
 import { shardPrefix } from "../store/keys.ts";
 import type { Replica, ReplicaChange } from "../store/replica.ts";
 import type { RecordKey } from "../store/store.ts";
 import type { Fleet } from "../xds/fleet.ts";
+import { BrakeGate } from "./brake/gate.ts";
+import { silentSources } from "./hosts/findings.ts";
 import type { ProxyDirectory } from "./identities.ts";
 import type { MeshRecord } from "./mesh_record.ts";
 
@@ -35,8 +43,11 @@ export interface PipelineOptions {
   readonly replica: Replica<MeshRecord>;
   readonly fleet: Fleet;
   readonly trustDomain: TrustDomain;
-  readonly outboundPolicy: "allow-any" | "registry-only";
+  readonly outboundTrafficPolicy: OutboundTrafficPolicy;
+  readonly clock: Clock;
   readonly log: Logger;
+  /** Called after each step. */
+  readonly stepped?: () => void;
   /** Told what was computed anew, by kind of node. */
   readonly recomputed: (kind: string, count: number) => void;
 }
@@ -46,22 +57,35 @@ export class Pipeline implements Admission, ProxyDirectory {
   readonly #compiler = new Compiler();
   /** What each record was given to the compiler as, so that its removal can be said in the same words. */
   readonly #given = new Map<RecordKey, MeshRecord>();
+  readonly #gate: BrakeGate;
   readonly #callers = new Set<Namespace>();
   readonly #counted = new Map<string, number>();
   readonly #workloadListeners: ((name: WorkloadName) => void)[] = [];
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    const { clock, log, replica } = options;
+    const given = (key: RecordKey): MeshRecord | undefined => this.#given.get(key);
+    this.#gate = new BrakeGate({ clock, log, replica, given, mark: (stream) => replica.mark(stream) });
   }
 
-  /** When the replica has been read: everything at once, then every change. */
-  start(): void {
-    const { replica, trustDomain, outboundPolicy } = this.#options;
-    const outboundTrafficPolicy = outboundPolicy === "allow-any" ? "ALLOW_ANY" : "REGISTRY_ONLY";
-    const everything = [...replica.list("object"), ...replica.list("workload"), ...replica.list("endpoints")];
-    const keys = everything.map(({ key }) => key);
-    this.#step(keys, [{ kind: "settings", settings: { trustDomain, outboundTrafficPolicy } }]);
-    replica.subscribe((change: ReplicaChange) => this.#step(change.keys, []));
+  get brake(): Pick<BrakeGate, "counts" | "holds" | "holdsUpTo" | "keepsMissing" | "keptShards"> {
+    return this.#gate;
+  }
+
+  /**
+   * When the replica has been read: everything at once, then every change.
+   * @param kept what was in force when a freeze or the brake began to hold its changes.
+   */
+  start(kept: ReadonlyMap<RecordKey, MeshRecord> = new Map()): void {
+    const { replica, trustDomain, outboundTrafficPolicy } = this.#options;
+    const kinds = ["host-sessions", "service", "object", "workload", "endpoints"];
+    const keys = kinds.flatMap((kind) => replica.list(kind)).map(({ key }) => key);
+    const first: InputChange[] = [{ kind: "settings", settings: { trustDomain, outboundTrafficPolicy } }];
+    for (const [key, record] of kept) first.push(...this.#give(key, record, new Set()));
+    this.#gate.keep(kept);
+    this.#step({ keys: [...keys, ...kept.keys()], reset: false }, first);
+    replica.subscribe((change: ReplicaChange) => this.#step(change, []));
   }
 
   onWorkloadChanged(listener: (name: WorkloadName) => void): void {
@@ -84,7 +108,7 @@ export class Pipeline implements Admission, ProxyDirectory {
   layersOfNamespace(namespace: Namespace): readonly LayerKey[] {
     if (!this.#callers.has(namespace)) {
       this.#callers.add(namespace);
-      this.#step([], [{ kind: "caller", namespace, present: true }]);
+      this.#step({ keys: [], reset: false }, [{ kind: "caller", namespace, present: true }]);
     }
     return layersOfCaller(namespace);
   }
@@ -93,6 +117,16 @@ export class Pipeline implements Admission, ProxyDirectory {
     for (const { object } of this.#options.replica.list(shardPrefix(service))) {
       if (object.kind === "shard") yield* object.shard.endpoints;
     }
+  }
+
+  /** ip:port of each of its endpoints → the host that it is on; undefined: none of the mesh. */
+  hostsByAddress(service: ServiceRef): ReadonlyMap<string, string | undefined> {
+    const hosts = new Map<string, string | undefined>();
+    for (const { address, ports, workload } of this.endpoints(service)) {
+      const host = workload && this.workload(workload)?.host;
+      for (const port of Object.values(ports)) hosts.set(printedAddress(address, port), host);
+    }
+    return hosts;
   }
 
   *gateways(): Iterable<Gateway> {
@@ -105,7 +139,8 @@ export class Pipeline implements Admission, ProxyDirectory {
   }): Promise<readonly Problem[]> {
     // What is removed leaves a smaller mesh of objects that were admitted before.
     const candidates = change.set.map((stored) => toModel(stored));
-    return checkObjects({ mesh: this.#compiler.input, candidates, validate: validateItem });
+    const problems = checkObjects({ mesh: this.#compiler.input, candidates, validate: validateItem });
+    return this.#gate.frozen ? [...problems, frozenWarning] : problems;
   }
 
   print(resource: EncodedResource): object {
@@ -113,10 +148,11 @@ export class Pipeline implements Admission, ProxyDirectory {
     return typeof json === "object" && json !== null ? json : {};
   }
 
-  #step(keys: readonly RecordKey[], first: readonly InputChange[]): void {
+  #step(step: Pick<ReplicaChange, "keys" | "reset">, first: readonly InputChange[]): void {
     const { replica, fleet } = this.#options;
     const moved = new Set<WorkloadName>();
-    const changes = [...first, ...keys.flatMap((key) => this.#changeOf(key, moved) ?? [])];
+    const changes = [...first];
+    for (const key of this.#gate.pass(step)) changes.push(...this.#give(key, replica.get(key)?.object, moved));
     const layers = changes.length > 0 ? this.#compiler.update(changes) : [];
     fleet.apply(
       layers.map((layer) => this.#encoded(layer)),
@@ -124,21 +160,19 @@ export class Pipeline implements Admission, ProxyDirectory {
     );
     for (const name of moved) for (const listener of this.#workloadListeners) listener(name);
     this.#count();
+    this.#options.stepped?.();
   }
 
-  #changeOf(key: RecordKey, moved: Set<WorkloadName>): InputChange | undefined {
+  #give(key: RecordKey, now: MeshRecord | undefined, moved: Set<WorkloadName>): readonly InputChange[] {
     const before = this.#given.get(key);
-    const now = this.#options.replica.get(key)?.object;
-    if (now === undefined || now.kind === "other" || now.kind === "service" || now.kind === "authority") {
-      this.#given.delete(key);
-      return before && removalOf(before, moved);
-    }
-    if (before === now) return undefined;
-    this.#given.set(key, now);
-    if (now.kind === "object") return { kind: "object", object: now.object };
-    if (now.kind === "shard") return { kind: "shard", shard: now.shard };
-    moved.add(nameOfWorkload(now.workload));
-    return { kind: "workload", workload: now.workload };
+    if (before === now) return [];
+    const change = now && changeTo(now);
+    if (now && change) this.#given.set(key, now);
+    else this.#given.delete(key);
+    const given = change ?? (before && removalOf(before));
+    if (given?.kind === "workload") moved.add(nameOfWorkload(given.workload));
+    if (given?.kind === "workload-removed") moved.add(given.name);
+    return given ? [given] : [];
   }
 
   #encoded({ layer, set, removed }: LayerChange<Item>): LayerChange<EncodedResource> {
@@ -164,21 +198,48 @@ export class Pipeline implements Admission, ProxyDirectory {
   }
 }
 
-function removalOf(before: MeshRecord, moved: Set<WorkloadName>): InputChange | undefined {
+const frozenWarning: Problem = {
+  code: "MSH1602",
+  severity: "warning",
+  message: "the mesh is frozen: this is stored, and reaches no proxy before `meshctl freeze --off`",
+};
+
+/** undefined: nothing that compile reads. */
+function changeTo(now: MeshRecord): InputChange | undefined {
+  switch (now.kind) {
+    case "object":
+      return { kind: "object", object: now.object };
+    case "workload":
+      return { kind: "workload", workload: now.workload };
+    case "shard":
+      return { kind: "shard", shard: now.shard };
+    case "host-sessions":
+      return { kind: "silent-sources", silent: silentSources(now.state.withheld) };
+    case "service": {
+      const endpoints = unreachableIn(now.state);
+      return endpoints.length > 0 ? { kind: "unreachable", service: now.service, endpoints } : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function removalOf(before: MeshRecord): InputChange | undefined {
   switch (before.kind) {
     case "object": {
       const { kind, namespace, name } = before.object;
       return { kind: "object-removed", ref: { kind, namespace, name } };
     }
-    case "workload": {
-      const name = nameOfWorkload(before.workload);
-      moved.add(name);
-      return { kind: "workload-removed", name };
-    }
+    case "workload":
+      return { kind: "workload-removed", name: nameOfWorkload(before.workload) };
     case "shard": {
       const { service, source, shard } = before.shard;
       return { kind: "shard-removed", service, source, shard };
     }
+    case "host-sessions":
+      return { kind: "silent-sources", silent: new Map() };
+    case "service":
+      return { kind: "unreachable", service: before.service, endpoints: [] };
     default:
       return undefined;
   }

@@ -30,6 +30,9 @@ class Mesh {
   readonly server = new MemoryServer({ clock: this.clock, random: systemRandom });
   readonly sealing = sealingKeyFrom(makeSealingKeyText(systemRandom));
 
+  /** Whether the mesh has a root that the store has lost. */
+  isLost = false;
+
   node(name: string, sealing: SealingKey = this.sealing): { runtime: ActorRuntime; client: AuthorityClient } {
     const { clock } = this;
     const runtime = new ActorRuntime({
@@ -40,7 +43,8 @@ class Mesh {
       random: systemRandom,
       log: silentLogger,
     });
-    runtime.host(authority, authorityHands({ sealingKey: sealing, random: systemRandom }), [trustDomain]);
+    const hands = authorityHands({ sealingKey: sealing, random: systemRandom, isLost: () => this.isLost });
+    runtime.host(authority, hands, [trustDomain]);
     runtime.start();
     return { runtime, client: new AuthorityClient(runtime, trustDomain) };
   }
@@ -55,6 +59,18 @@ test("a new domain gets its first root without being asked, active at once", asy
 
   assert.equal(bundle.sequence, 1);
   assert.equal(rootsOf(bundle, trustDomain).length, 1);
+});
+
+test("a domain whose record the store has lost gets no second first root, until somebody says that it is meant", async () => {
+  const mesh = new Mesh();
+  mesh.isLost = true;
+  const { client } = mesh.node("a");
+  const asked = client.bundle().catch((cause: unknown) => cause);
+  await mesh.clock.advance(limits.actorRequestMs);
+  assert.match(String(await asked), /the store has lost/);
+
+  mesh.isLost = false;
+  assert.equal(rootsOf(await client.bundle(), trustDomain).length, 1);
 });
 
 test("two nodes that both make a first root end with one", async () => {

@@ -25,6 +25,8 @@ import { activeSlot, sealBinding } from "./authority_slots.ts";
 export interface AuthorityHandsOptions {
   readonly sealingKey: SealingKey;
   readonly random: Random;
+  /** Whether the mesh has a root that the store has lost; asked before a first one is made. Absent: it has none. */
+  readonly isLost?: () => boolean;
   /** Of intermediates. Default limits.intermediateLifetimeMs. */
   readonly intermediateLifetimeMs?: number;
 }
@@ -46,6 +48,7 @@ async function prepare(
 ): Promise<AuthorityMessage> {
   const domain = trustDomainOf(context.id);
   const active = activeSlot(state.slots);
+  if (!active && options.isLost?.()) throw lost(domain);
   const firstRoot = active ? undefined : await makeRoot(options, domain, context.nowMs);
   const slot = active ?? firstRoot;
   if (request.type !== "signIntermediate" || !slot) return { request, ...(firstRoot ? { firstRoot } : {}) };
@@ -90,6 +93,17 @@ async function makeIntermediate(
 async function openRoot(trustDomain: TrustDomain, slot: NewRoot, sealingKey: SealingKey): Promise<Issuer> {
   const pkcs8 = openKey(slot.sealedKey, sealBinding(trustDomain, slot.id), sealingKey);
   return issuerFrom(fromBase64(slot.root) ?? new Uint8Array(), importPrivateKey(pkcs8).privateKey);
+}
+
+/** A second first root would cut off every host and proxy that trusts the one before. */
+function lost(trustDomain: TrustDomain): WeftError {
+  return new WeftError({
+    code: "unavailable",
+    retry: "later",
+    attempted: `make the first root of ${trustDomain}`,
+    because: "the mesh has one, which the store has lost",
+    next: "meshctl restore; or meshctl freeze --release to begin anew, after which every host joins again",
+  });
 }
 
 function trustDomainOf(id: string): TrustDomain {
