@@ -53,8 +53,10 @@ export function edgesIn(page: ClustersPage): readonly EdgeCount[] {
           requests: value("rq_total"),
           errors: value("rq_error"),
           activeConnections: value("cx_active"),
+          connections: value("cx_total"),
+          connectFailures: value("cx_connect_fail"),
         };
-        const silent = counts.requests === 0 && counts.activeConnections === 0;
+        const silent = counts.requests === 0 && counts.activeConnections === 0 && counts.connectFailures === 0;
         return at && !silent ? [{ cluster, endpoint: printed(at), ...counts }] : [];
       }),
     );

@@ -4,6 +4,7 @@ import { compare } from "./hosts.ts";
 import type { EndpointsItem, ReachableEndpoint } from "./ir.ts";
 import { healthier, type MergedEndpoint } from "./merge.ts";
 import { outboundCluster } from "./naming.ts";
+import { inForce, judged } from "./withholding.ts";
 
 export interface AssignmentInput {
   readonly host: Host;
@@ -12,6 +13,13 @@ export interface AssignmentInput {
   readonly endpoints: readonly MergedEndpoint[];
   /** Endpoints (source and id, see endpointKey) that take no mTLS on this port, though they have an identity. */
   readonly plaintext: ReadonlySet<string>;
+  /** Addresses (see printedAddress) that other hosts cannot reach. */
+  readonly unreachable: ReadonlySet<string>;
+}
+
+/** As Envoy prints it, and agents report it. */
+export function printedAddress(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 export function endpointKey({ source, id }: MergedEndpoint): string {
@@ -25,9 +33,14 @@ export function assignmentOf(input: AssignmentInput): EndpointsItem {
   const { host, port, subset } = input;
   // What two sources both know is one endpoint: Envoy refuses none, but it would count twice.
   const byAddress = new Map<string, { readonly locality: Locality; readonly endpoint: ReachableEndpoint }>();
-  for (const endpoint of input.endpoints) {
+  const answering = input.endpoints.filter(
+    ({ ports, weight, labels }) => ports[port] !== undefined && weight > 0 && hasLabels(labels, subset.labels),
+  );
+  const isUnreachable = ({ address, ports }: MergedEndpoint): boolean =>
+    input.unreachable.size > 0 && input.unreachable.has(printedAddress(address, ports[port] ?? 0));
+  for (const endpoint of judged(inForce(answering).endpoints, isUnreachable)) {
     const target = endpoint.ports[port];
-    if (target === undefined || endpoint.weight <= 0 || !hasLabels(endpoint.labels, subset.labels)) continue;
+    if (target === undefined) continue;
     const key = `${endpoint.address}\n${target}`;
     const known = byAddress.get(key);
     if (known && !healthier(endpoint.health, known.endpoint.health)) continue;

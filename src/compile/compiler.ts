@@ -126,6 +126,12 @@ export class Compiler {
         if (this.#input.shards.get(key).length === 0) this.#close(`service ${key}`);
         return;
       }
+      case "silent-sources":
+        this.#input.setSilent(change.silent);
+        return;
+      case "unreachable":
+        this.#input.setUnreachable(change.service, change.endpoints);
+        return;
       case "settings":
         this.#input.settings.set(change.settings);
         return;

@@ -63,7 +63,7 @@ export class Derivations {
     this.#input = input;
     this.#merged = new NodeFamily(graph, "merge", (read, key) => {
       const shards = read(input.shards.at(key));
-      return shards.length === 0 ? undefined : mergeShards(shards);
+      return shards.length === 0 ? undefined : mergeShards(shards, (source) => read(input.silentSources.at(source)));
     });
     this.#ports = new NodeFamily(graph, "ports", (read, key) => read(this.#merged.at(key))?.ports);
     this.#identities = new NodeFamily(graph, "identities", (read, key) => {
@@ -225,6 +225,7 @@ export class Derivations {
       subset: subsetFrom(subset),
       endpoints,
       plaintext: new Set(plaintext.map(endpointKey)),
+      unreachable: new Set(read(this.#input.unreachable.at(key))),
     });
   }
 }

@@ -14,6 +14,7 @@ import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { Cell, CellFamily, type Graph } from "./graph.ts";
 import { compare, isWildcard } from "./hosts.ts";
 import { defaultSettings, type MeshSettings } from "./settings.ts";
+import type { Silent } from "./withholding.ts";
 
 export type InputChange =
   | { readonly kind: "object"; readonly object: MeshObject }
@@ -27,6 +28,10 @@ export type InputChange =
       readonly source: string;
       readonly shard: number;
     }
+  /** All sources whose host has gone silent; the others speak. */
+  | { readonly kind: "silent-sources"; readonly silent: ReadonlyMap<string, Silent> }
+  /** All endpoints of the service that other hosts cannot reach: ip:port. */
+  | { readonly kind: "unreachable"; readonly service: ServiceRef; readonly endpoints: readonly string[] }
   | { readonly kind: "settings"; readonly settings: MeshSettings }
   /** A namespace without workload records has callers too: proxies on the plaintext port. Counted. */
   | { readonly kind: "caller"; readonly namespace: Namespace; readonly present: boolean };
@@ -40,6 +45,8 @@ export class MeshInput {
   /** Of which there is any shard, by key. */
   readonly services: Cell<readonly ServiceRef[]>;
   readonly shards: CellFamily<readonly EndpointShard[]>;
+  readonly silentSources: CellFamily<Silent | undefined>;
+  readonly unreachable: CellFamily<readonly string[]>;
   readonly workloads: CellFamily<Workload | undefined>;
   readonly rulesByHost: CellFamily<readonly DestinationRule[]>;
   readonly wildcardRules: Cell<readonly DestinationRule[]>;
@@ -58,12 +65,15 @@ export class MeshInput {
   readonly #objects = new Map<string, MeshObject>();
   readonly #services = new Map<string, ServiceRef>();
   readonly #meshHosts = new Map<string, number>();
+  #silent: ReadonlyMap<string, Silent> = new Map();
   #listsStale = false;
 
   constructor(graph: Graph) {
     this.settings = new Cell(graph, defaultSettings);
     this.services = new Cell<readonly ServiceRef[]>(graph, nothing);
     this.shards = new CellFamily<readonly EndpointShard[]>(graph, nothing);
+    this.silentSources = new CellFamily<Silent | undefined>(graph, undefined);
+    this.unreachable = new CellFamily<readonly string[]>(graph, nothing);
     this.workloads = new CellFamily<Workload | undefined>(graph, undefined);
     this.rulesByHost = new CellFamily<readonly DestinationRule[]>(graph, nothing);
     this.wildcardRules = new Cell<readonly DestinationRule[]>(graph, nothing);
@@ -118,6 +128,19 @@ export class MeshInput {
     this.shards.set(key, left.length === 0 ? nothing : left);
     if (left.length > 0 || !this.#services.delete(key)) return;
     this.#listsStale = true;
+  }
+
+  setUnreachable(service: ServiceRef, endpoints: readonly string[]): void {
+    const key = serviceKey(service);
+    if (this.unreachable.get(key).join() === endpoints.join()) return;
+    this.unreachable.set(key, endpoints.length === 0 ? nothing : endpoints);
+  }
+
+  setSilent(silent: ReadonlyMap<string, Silent>): void {
+    for (const source of new Set([...this.#silent.keys(), ...silent.keys()])) {
+      this.silentSources.set(source, silent.get(source));
+    }
+    this.#silent = silent;
   }
 
   /** Lists over everything are written once for many changes. */

@@ -2,12 +2,14 @@
  * Merging: one service out of what its sources say of it, shard by shard. Pure, and the order of the shards does not
  * matter: they are taken by source and number. The ports are the union (the first who says its protocol
  * names a port); endpoints are the
- * union too, and one that two sources know is theirs together, as healthy as the better of them says.
+ * union too, and one that two sources know is theirs together, as healthy as the better of them says. What a source
+ * that has gone silent had said is marked: it still says which ports and identities the service has.
  */
 import type { Endpoint, EndpointShard, Health, ServicePort } from "../model/endpoint.ts";
 import type { SpiffeId } from "../model/identity.ts";
 import type { Locality, WorkloadName } from "../model/names.ts";
 import { compare } from "./hosts.ts";
+import type { Silent } from "./withholding.ts";
 
 export interface MergedService {
   /** By number. */
@@ -29,9 +31,14 @@ export interface MergedEndpoint {
   /** Present: it answers mTLS with this identity. */
   readonly identity?: SpiffeId;
   readonly workload?: WorkloadName;
+  /** Present: nobody has heard of its host. */
+  readonly silent?: Silent;
 }
 
-export function mergeShards(shards: readonly EndpointShard[]): MergedService {
+export function mergeShards(
+  shards: readonly EndpointShard[],
+  silentOf: (source: string) => Silent | undefined = () => undefined,
+): MergedService {
   const ordered = [...shards].sort((a, b) => compare(a.source, b.source) || a.shard - b.shard);
   const ports = new Map<number, ServicePort>();
   for (const port of ordered.flatMap((shard) => shard.ports)) {
@@ -42,10 +49,12 @@ export function mergeShards(shards: readonly EndpointShard[]): MergedService {
   for (const shard of ordered) {
     // Port names are each source's own; the number is what they share.
     const numbers = new Map(shard.ports.map(({ name, port }) => [name, port]));
+    const silent = silentOf(shard.source);
     for (const endpoint of shard.endpoints) {
       const key = `${shard.source}\n${endpoint.id}`;
       // A source that moves an endpoint from one shard to another may for a moment say it twice.
-      if (!endpoints.has(key)) endpoints.set(key, merged(shard.source, endpoint, numbers));
+      if (!endpoints.has(key))
+        endpoints.set(key, { ...merged(shard.source, endpoint, numbers), ...(silent && { silent }) });
     }
   }
   return {

@@ -1,8 +1,6 @@
 /** Mesh-wide settings that compile reads. */
 import { defaultTrustDomain, type TrustDomain } from "../model/identity.ts";
-
-/** What becomes of a request for a host that the mesh does not know. */
-export type OutboundTrafficPolicy = "ALLOW_ANY" | "REGISTRY_ONLY";
+import type { OutboundTrafficPolicy } from "../model/traffic.ts";
 
 export interface MeshSettings {
   readonly trustDomain: TrustDomain;

@@ -2,6 +2,7 @@
 import { serviceHost } from "../model/names.ts";
 import type { AuthorizationPolicy, MutualTlsMode, PeerAuthentication } from "../model/policy.ts";
 import { isHttp, type Protocol } from "../model/protocol.ts";
+import type { OutboundTrafficPolicy } from "../model/traffic.ts";
 import type { InboundPort, SidecarWorkload, Upstream } from "../model/workload.ts";
 import { accessOf, policiesFor } from "./authorization.ts";
 import { upstreamProtocol } from "./clusters.ts";
@@ -17,7 +18,6 @@ import {
   upstreamStatistics,
 } from "./naming.ts";
 import { mutualTlsMode } from "./peer_authentication.ts";
-import type { OutboundTrafficPolicy } from "./settings.ts";
 
 export interface SidecarInput {
   readonly workload: SidecarWorkload;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { discoveryResponse } from "../../src/agent/envoy/xds_addresses.ts";
-import { reportedStatistics, reportFrom } from "../../src/agent/reports.ts";
+import { edgesIn, reportedStatistics, reportFrom } from "../../src/agent/reports.ts";
 import { defaultNamespace, type Locality } from "../../src/model/names.ts";
 import type { SidecarWorkload } from "../../src/model/workload.ts";
 import { limits } from "../../src/platform/limits.ts";
@@ -38,7 +38,13 @@ const statistics = new Map([
 test("edges with traffic, handshakes beside connections, inbound apart from outbound", () => {
   const clusters = {
     cluster_statuses: [
-      { name: cluster, host_statuses: [host(9001, { rq_total: 10, rq_error: 1, cx_active: 2 }), host(9002, {})] },
+      {
+        name: cluster,
+        host_statuses: [
+          host(9001, { rq_total: 10, rq_error: 1, cx_active: 2, cx_total: 4, cx_connect_fail: 1 }),
+          host(9002, {}),
+        ],
+      },
       { name: "xds-meshd", host_statuses: [host(9003, { rq_total: 1 })] },
     ],
   };
@@ -52,7 +58,17 @@ test("edges with traffic, handshakes beside connections, inbound apart from outb
     envoyStarts: 1,
     warming: 3,
     svidSerial: "0a",
-    edges: [{ cluster, endpoint: "127.0.0.1:9001", requests: 10, errors: 1, activeConnections: 2 }],
+    edges: [
+      {
+        cluster,
+        endpoint: "127.0.0.1:9001",
+        requests: 10,
+        errors: 1,
+        activeConnections: 2,
+        connections: 4,
+        connectFailures: 1,
+      },
+    ],
     handshakes: { [cluster]: { tls: 3, connections: 3 } },
     inbound: { requests: 40, errors5xx: 4, denied: 7 },
   });
@@ -81,4 +97,14 @@ test("nodes' addresses as an EDS file: its version follows its content, IPv6 and
   assert.deepEqual(second.endpoint.address.socket_address, { address: "127.0.0.1", port_value: 15_010 });
   assert.equal(parsed("127.0.0.1:1").version_info, parsed("127.0.0.1:1").version_info);
   assert.notEqual(parsed("127.0.0.1:1").version_info, parsed("127.0.0.1:2").version_info);
+});
+
+test("an endpoint to which connections only fail is told, though it never had a request", () => {
+  const clusters = {
+    cluster_statuses: [{ name: cluster, host_statuses: [host(9001, { cx_total: 3, cx_connect_fail: 3 })] }],
+  };
+
+  const [edge] = edgesIn(clusters);
+
+  assert.deepEqual([edge?.endpoint, edge?.connections, edge?.connectFailures], ["127.0.0.1:9001", 3, 3]);
 });

@@ -70,7 +70,13 @@ test("a port name is its source's own: the number joins them", () => {
 });
 
 const subset = { name: "", labels: {} };
-const input = { host: hostOf("reviews"), port: 80, subset, plaintext: new Set<string>() };
+const input = {
+  host: hostOf("reviews"),
+  port: 80,
+  subset,
+  plaintext: new Set<string>(),
+  unreachable: new Set<string>(),
+};
 
 test("an address that two sources know is one endpoint, as healthy as the better says", () => {
   const { endpoints } = mergeShards([

@@ -1,7 +1,8 @@
 /**
  * A service's owner (its id is ns/name): which ports the service has. Each source (an agent's host, the API, a registry)
  * claims the whole of what it serves; the service's ports are the union. One port number has one protocol: a source that
- * says otherwise is refused and told who said so first, and keeps what it had claimed before.
+ * says otherwise is refused and told who said so first, and keeps what it had claimed before. And which of its endpoints
+ * cannot be reached, as other hosts' proxies find (service_verdicts.ts).
  */
 import type { ServicePort } from "../../model/endpoint.ts";
 import type { Namespace } from "../../model/names.ts";
@@ -20,8 +21,18 @@ import {
 import { invariant } from "../../platform/error.ts";
 import { limits } from "../../platform/limits.ts";
 import { serviceRecord } from "../../store/keys.ts";
-import type { ActorKind, Turn } from "../runtime/kind.ts";
+import type { ActorKind, Turn, TurnContext } from "../runtime/kind.ts";
 import { emptyHands } from "../runtime/kind.ts";
+import {
+  decodeReports,
+  decodeVerdicts,
+  expired,
+  type Judgement,
+  nextEndMs,
+  type Observation,
+  observation,
+  observed,
+} from "./service_verdicts.ts";
 
 const decodeProtocol: Decode<Protocol> = oneOf("http", "http2", "grpc", "tcp", "tls", "https", "auto");
 const decodePort: Decode<ServicePort> = object({ name: text(63), port: integer(1, 65_535), protocol: decodeProtocol });
@@ -32,11 +43,14 @@ const decodeClaim = object({ source: text(253), ports: decodePorts });
 /** What one source serves of a service, by its own word. */
 export type Claim = Decoded<typeof decodeClaim>;
 
-const decodeState = object({
-  format: literal(1),
-  /** One for each source that claims anything, by the source's name. A list: a source's name may be any text. */
-  claims: list(decodeClaim, limits.serviceSources),
-});
+const decodeState = object(
+  {
+    format: literal(1),
+    /** One for each source that claims anything, by the source's name. A list: a source's name may be any text. */
+    claims: list(decodeClaim, limits.serviceSources),
+  },
+  { reports: decodeReports, verdicts: decodeVerdicts },
+);
 
 export type ServiceState = Decoded<typeof decodeState>;
 
@@ -44,6 +58,10 @@ const decodeRequest = union("type", {
   /** The whole of what `source` serves; replaces what it claimed before, or changes nothing. */
   claimPorts: decodeClaim,
   releaseSource: object({ source: text(253) }),
+  /** What a host's proxies found of the service's endpoints. */
+  observed: object(observation),
+  /** A verdict's time is up. */
+  wake: object({}),
 });
 
 export type ServiceRequest = Decoded<typeof decodeRequest>;
@@ -112,12 +130,30 @@ function releaseSource(state: ServiceState, released: string): Turn<ServiceTypes
   return { state: { ...state, claims }, reply: ok(claims) };
 }
 
-function decide(state: ServiceState, message: ServiceRequest): Turn<ServiceTypes> {
+function judge(state: ServiceState, change: (before: Judgement) => Judgement): Turn<ServiceTypes> {
+  const before: Judgement = { reports: state.reports ?? [], verdicts: state.verdicts ?? [] };
+  const judgement = change(before);
+  if (judgement === before) return { state, reply: ok(state.claims), mayBeStale: true };
+  return { state: { ...state, ...judgement }, reply: ok(state.claims) };
+}
+
+/** Endpoints that cannot be reached, for whoever reads records and is not the actor. */
+export function unreachableIn({ verdicts = [] }: ServiceState): readonly string[] {
+  return verdicts.filter(({ active }) => active).map(({ endpoint }) => endpoint);
+}
+
+function decide(state: ServiceState, message: ServiceRequest, { nowMs }: TurnContext): Turn<ServiceTypes> {
   switch (message.type) {
     case "claimPorts":
       return claimPorts(state, { source: message.source, ports: message.ports });
     case "releaseSource":
       return releaseSource(state, message.source);
+    case "observed": {
+      const said: Observation = message;
+      return judge(state, (before) => observed(before, said, nowMs));
+    }
+    case "wake":
+      return judge(state, (before) => expired(before, nowMs));
   }
 }
 
@@ -136,7 +172,8 @@ export const service: ActorKind<ServiceTypes> = {
   decodeState,
   decodeRequest,
   decodeReply,
-  dueAtMs: () => undefined,
+  dueAtMs: ({ verdicts = [] }) => nextEndMs({ reports: [], verdicts }),
+  wake: { type: "wake" },
   decide,
 };
 
