@@ -61,7 +61,7 @@ function refuseToken(caller: Caller, rules: AccessRules): ApiRefusal | undefined
   if (scheme.toLowerCase() === "bearer" && equalSecrets(given, rules.token)) return undefined;
   return new ApiRefusal(
     "unauthorized",
-    "this API wants its token: Authorization: Bearer TOKEN (MESHCTL_TOKEN for meshctl)",
+    "this API wants its token: Authorization: Bearer TOKEN (MESHCTL_TOKEN_FILE for meshctl)",
   );
 }
 

@@ -3,14 +3,17 @@
  *
  * A plan is made from this node's copy. When somebody else wrote first, the copy catches up with the leader and the
  * plan is made anew, `limits.writeAttempts` times. A write of unknown outcome is closed by resolveAppend, under its own
- * operation id, until the caller's signal ends it. A plan that writes nothing is believed
- * only of a copy that has caught up. After the write the copy is waited for, so that the caller reads what it wrote.
+ * operation id, until the caller's signal ends it. With a caller's own operation (idempotency.ts) nothing is planned
+ * once a record remembers it. A plan that writes nothing is believed only of a copy that has caught up. After the write
+ * the copy is waited for, so that the caller reads what it wrote.
  */
 import { type Clock, sleep } from "../platform/clock.ts";
+import { invariant } from "../platform/error.ts";
 import { limits } from "../platform/limits.ts";
 import { jittered, type Random, ulid } from "../platform/random.ts";
 import { resolveAppend } from "../store/resolve.ts";
-import type { Append, LogEntry, OperationId, Sequence, Store, StreamName, Write } from "../store/store.ts";
+import type { Append, LogEntry, OperationId, Sequence, Store, StoreRecord, StreamName, Write } from "../store/store.ts";
+import { doneBefore } from "./idempotency.ts";
 import type { Mirror, StreamPosition } from "./ports.ts";
 import { ApiRefusal } from "./problem_details.ts";
 
@@ -35,7 +38,17 @@ export interface CommitRequest<Result> {
    */
   readonly freshness: "catch-up" | "sole-writer" | "caught-up";
   readonly plan: () => PlannedWrites<Result> | Promise<PlannedWrites<Result>>;
+  /** The caller's own. Then a plan has at most one append. */
+  readonly operation?: CallersOperation<Result> | undefined;
   readonly signal: AbortSignal;
+}
+
+export interface CallersOperation<Result> {
+  readonly id: OperationId;
+  /** All that the call is about, as this node's copy has them. */
+  readonly records: () => Iterable<StoreRecord | undefined>;
+  /** What is answered when it had been done before. */
+  readonly again: () => Result;
 }
 
 export interface Committed<Result> {
@@ -45,19 +58,24 @@ export interface Committed<Result> {
 }
 
 export async function commit<Result>(ports: CommitPorts, request: CommitRequest<Result>): Promise<Committed<Result>> {
-  const { stream, signal, freshness } = request;
+  const { stream, signal, freshness, operation } = request;
   let caughtUp = freshness === "caught-up";
   for (let attempt = 0; attempt < limits.writeAttempts; attempt++) {
     if (freshness === "catch-up" || attempt > 0) {
       await catchUp(ports, stream, signal);
       caughtUp = true;
     }
+    const before = doneBefore(operation?.id, operation?.records() ?? []);
+    if (operation && before !== undefined) return { result: operation.again(), sequence: before };
     const { result, appends } = await request.plan();
+    invariant(!operation || appends.length <= 1, "a caller's operation is one append");
     if (appends.length === 0) {
       if (caughtUp) return { result, sequence: ports.mirror.position()[stream] };
       continue;
     }
-    const sequences = await Promise.all(appends.map((append) => appendKnown(ports, stream, append, signal)));
+    const sequences = await Promise.all(
+      appends.map((append) => appendKnown(ports, stream, { ...append, operation: operation?.id }, signal)),
+    );
     if (sequences.every((sequence) => sequence !== undefined)) {
       const sequence = Math.max(...sequences);
       await holdBriefly(ports, stream, sequence);
@@ -78,16 +96,22 @@ export async function catchUp(ports: CommitPorts, stream: StreamName, signal: Ab
 async function appendKnown(
   ports: CommitPorts,
   stream: StreamName,
-  append: Omit<Append, "operation">,
+  {
+    operation = newOperation(ports),
+    ...append
+  }: Omit<Append, "operation"> & { readonly operation: OperationId | undefined },
   signal: AbortSignal,
 ): Promise<Sequence | undefined> {
-  const operation = ulid(ports.random, ports.clock.nowMs()) as OperationId;
   const { store, clock, random } = ports;
   const outcome = await resolveAppend(store, stream, { ...append, operation }, { clock, random, signal });
   if (outcome.kind === "done") return outcome.sequence;
   if (outcome.kind === "refused" && outcome.code === "too-large") throw new ApiRefusal("too-large", outcome.because);
   if (outcome.kind === "refused") return undefined;
   throw new ApiRefusal("unknown-outcome", "the store did not say whether it took the write; repeat the same call");
+}
+
+function newOperation({ random, clock }: CommitPorts): OperationId {
+  return ulid(random, clock.nowMs()) as OperationId;
 }
 
 function pause(ports: CommitPorts, attempt: number, signal: AbortSignal): Promise<void> {

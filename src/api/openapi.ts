@@ -13,9 +13,12 @@ function object(properties: Readonly<Record<string, Schema>>, required = Object.
   return { type: "object", properties, required };
 }
 
+type Parameters = Readonly<Record<string, { readonly description: string; readonly schema?: Schema }>>;
+
 interface Operation {
   readonly summary: string;
-  readonly query?: Readonly<Record<string, { readonly description: string; readonly schema?: Schema }>>;
+  readonly query?: Parameters;
+  readonly headers?: Parameters;
   readonly body?: Readonly<Record<string, Schema>>;
   /** Media type → schema of the answer. */
   readonly answer: Readonly<Record<string, Schema>>;
@@ -34,6 +37,14 @@ const documents = {
   "application/vnd.weft.apply+json": object({ files: list(object({ name: string, text: string })) }),
 };
 
+const idempotencyKey = {
+  "idempotency-key": { description: "the caller's own; repeated under it, at any node, the call is done once" },
+};
+const preconditions = {
+  "if-match": { description: "a generation in quotes: refused (412) unless the object stands there" },
+  "if-none-match": { description: "*: refused (412) if the object exists" },
+};
+
 const listQuery = {
   namespace: { description: "all of them when left out" },
   selector: { description: "labels: app=reviews,version!=v1" },
@@ -45,6 +56,7 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
     post: {
       summary: "Apply objects: all of them as one revision, or none. Every mistake is answered at once (422).",
       query: { dryRun, namespace: namespaceDefault },
+      headers: idempotencyKey,
       body: documents,
       answer: json(ref("Applied")),
     },
@@ -67,7 +79,12 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
   },
   "/v1/resources/{kind}/{namespace}/{name}": {
     get: { summary: "One object.", query: { atLeast }, answer: json(ref("Object")) },
-    put: { summary: "Apply one document.", body: { "application/yaml": string }, answer: json(ref("Applied")) },
+    put: {
+      summary: "Apply one document.",
+      headers: { ...idempotencyKey, ...preconditions },
+      body: { "application/yaml": string },
+      answer: json(ref("Applied")),
+    },
     delete: { summary: "Delete one object.", answer: json(ref("Deleted")) },
   },
   "/v1/endpoints/{namespace}/{service}": {
@@ -75,6 +92,7 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
     put: {
       summary: "Replace the whole set of endpoints that one source knows of a service.",
       query: { source: { description: 'who says so ("api")' } },
+      headers: idempotencyKey,
       body: json(ref("EndpointSet")),
       answer: json(object({ token: string, warnings: list(ref("Problem")) })),
     },
@@ -90,13 +108,14 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
       answer: json(
         object(
           {
-            kind: { enum: ["distributed", "refused", "pending"] },
-            revision: string,
-            endpointsToken: string,
+            kind: { enum: ["distributed", "refused", "held", "pending"] },
+            revision: { ...string, description: "waited for; absent when only a token was asked for" },
+            endpointsToken: { ...string, description: "waited for; absent when only a revision was asked for" },
             proxies: { description: "distributed: how many; pending: which" },
             refusals: list(object({ proxy: string, type: string, message: string })),
+            holds: list(ref("Hold")),
           },
-          ["kind", "revision", "endpointsToken"],
+          ["kind"],
         ),
       ),
     },
@@ -126,6 +145,18 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
   },
   "/v1/topology/events": { get: { summary: "The same, each second.", answer: events } },
   "/v1/check": { get: { summary: "What this node finds well or broken.", answer: json(list({ type: "object" })) } },
+  "/v1/freeze": {
+    get: { summary: "Whether the mesh is frozen, and what is held at this node.", answer: json(ref("Frozen")) },
+    put: {
+      summary: "Freeze: what is applied from now on is stored and reaches no proxy; endpoints go on unless asked.",
+      body: json(object({ reason: string, endpoints: boolean }, [])),
+      answer: json(ref("Frozen")),
+    },
+    delete: { summary: "Lift the freeze: what waited goes.", answer: json(ref("Frozen")) },
+  },
+  "/v1/freeze/release": {
+    post: { summary: "Let go what the brake holds now.", answer: json(ref("Frozen")) },
+  },
   "/v1/tokens": {
     post: {
       summary: "A token with which one host joins.",
@@ -216,6 +247,16 @@ const schemas: Readonly<Record<string, Schema>> = {
     },
     ["code", "severity", "message"],
   ),
+  Hold: object({ reason: { enum: ["frozen", "drop", "missing"] }, changes: integer, message: string, next: string }),
+  Frozen: object(
+    {
+      revision: { ...string, description: "of the change" },
+      frozen: boolean,
+      freeze: object({ who: string, reason: string, since: string, revision: string, endpoints: boolean }),
+      holds: list(ref("Hold")),
+    },
+    ["frozen", "holds"],
+  ),
   ProblemDetails: object(
     { type: string, title: string, status: integer, code: string, detail: string, problems: list(ref("Problem")) },
     ["type", "title", "status", "code", "detail"],
@@ -239,7 +280,7 @@ function pathItem(path: string, methods: Readonly<Record<string, Operation>>): o
       method,
       {
         summary: operation.summary,
-        parameters: [...inPath, ...queryParameters(operation)],
+        parameters: [...inPath, ...given("query", operation.query), ...given("header", operation.headers)],
         ...(operation.body && { requestBody: { required: true, content: contentOf(operation.body) } }),
         responses: {
           [operation.status ?? 200]: { description: "done", content: contentOf(operation.answer) },
@@ -253,10 +294,10 @@ function pathItem(path: string, methods: Readonly<Record<string, Operation>>): o
   );
 }
 
-function queryParameters({ query = {} }: Operation): readonly object[] {
-  return Object.entries(query).map(([name, { description, schema = string }]) => ({
+function given(place: "query" | "header", parameters: Parameters = {}): readonly object[] {
+  return Object.entries(parameters).map(([name, { description, schema = string }]) => ({
     name,
-    in: "query",
+    in: place,
     description,
     schema,
   }));

@@ -2,13 +2,19 @@
  * What the API needs of the rest of a node, as interfaces that the wiring (meshd) fills; nothing here says how. The
  * store is store/store.ts's `Store`. What only the agents' listener needs stands in agents/ports.ts.
  */
+import type { Delivery } from "../model/delivery.ts";
 import type { EndpointShard, ServicePort } from "../model/endpoint.ts";
+import type { TrustDomain } from "../model/identity.ts";
 import type { Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
 import type { ObjectRef, StoredResource } from "../model/object.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Workload } from "../model/workload.ts";
-import type { Sequence, StoreRecord, StreamName } from "../store/store.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Logger } from "../platform/log.ts";
+import type { Random } from "../platform/random.ts";
+import type { OperationId, Sequence, Store, StoreRecord, StreamName } from "../store/store.ts";
 import type { Topology } from "../telemetry/topology.ts";
+import type { Backups } from "./backups.ts";
 
 /** How far something goes in the two streams. */
 export interface StreamPosition {
@@ -41,6 +47,8 @@ export interface Mirror {
   object(ref: ObjectRef): Seen<StoredResource>;
   workload(namespace: Namespace, name: string): Seen<Workload>;
   shard(service: ServiceRef, source: string, shard: number): Seen<EndpointShard>;
+  /** What operators said about what reaches the proxies. */
+  delivery(): Seen<Delivery>;
   objects(): Iterable<Held<StoredResource>>;
   workloads(): Iterable<Held<Workload>>;
   /** Of one service, or of all. */
@@ -75,12 +83,13 @@ export type ClaimOutcome =
 export interface Claims {
   /** Whether this node already holds exactly this claim; then no actor needs to be asked. */
   holds(service: ServiceRef, source: string, ports: readonly ServicePort[]): boolean;
-  /** Replaces what `source` claims at `service`; no ports releases it. */
+  /** Replaces what `source` claims at `service`; no ports releases it. Asked again under one operation: done once. */
   claimPorts(
     service: ServiceRef,
     source: string,
     ports: readonly ServicePort[],
     signal: AbortSignal,
+    operation?: OperationId,
   ): Promise<ClaimOutcome>;
 }
 
@@ -110,8 +119,28 @@ export type Distribution =
       readonly kind: "refused";
       readonly refusals: readonly { readonly proxy: string; readonly type: string; readonly message: string }[];
     }
+  /** It will not reach the proxies until somebody lets it go. */
+  | { readonly kind: "held"; readonly holds: readonly Hold[] }
   /** The signal's time came first. */
   | { readonly kind: "pending"; readonly proxies: readonly string[] };
+
+export type HoldReason = "frozen" | "drop" | "missing";
+
+/** Changes that are stored and do not reach the proxies. */
+export interface Hold {
+  /** frozen: an operator said so; drop: the brake; missing: the store lost it (meshd/brake/gate.ts). */
+  readonly reason: HoldReason;
+  readonly changes: number;
+  readonly message: string;
+  /** The command that lets them go. */
+  readonly next: string;
+}
+
+/** What keeps changes from the proxies. */
+export interface Brake {
+  /** At this node; the others derive the same from the same records. */
+  holds(): readonly Hold[];
+}
 
 export type ConfigSection = "cluster" | "listener" | "route" | "endpoint" | "secret" | "all";
 
@@ -173,4 +202,26 @@ export interface Health {
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] };
   /** What this node and the others see of themselves, NATS, the agents, the proxies and their certificates. */
   findings(): Promise<readonly Finding[]>;
+}
+
+/** All of it: what each route is given. */
+export interface ApiPorts {
+  readonly nodeName: string;
+  readonly trustDomain: TrustDomain;
+  readonly store: Store;
+  readonly mirror: Mirror;
+  readonly admission: Admission;
+  readonly claims: Claims;
+  readonly proxies: Proxies;
+  readonly tokens: Tokens;
+  readonly members: Members;
+  readonly topology: TopologySource;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly brake: Brake;
+  /** Absent: this node takes and restores none. */
+  readonly backups?: Backups;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
 }

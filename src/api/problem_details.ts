@@ -18,6 +18,7 @@ export type ApiCode =
   | "conflict"
   | "port-protocol-conflict"
   | "incarnation-changed"
+  | "precondition-failed"
   | "too-large"
   | "too-many-requests"
   | "overloaded"
@@ -37,6 +38,7 @@ const statuses: Readonly<Record<ApiCode, number>> = {
   conflict: 409,
   "port-protocol-conflict": 409,
   "incarnation-changed": 409,
+  "precondition-failed": 412,
   "too-large": 413,
   "invalid-input": 422,
   "too-many-requests": 429,

@@ -8,12 +8,23 @@ export function printPosition(store: Store, stream: StreamName, sequence: Sequen
   return revisionOf(store.incarnation(stream), sequence);
 }
 
-/** What a write answered, of either stream: a revision, or an endpoints' token. Nothing is asked of the other stream. */
-export function positionFrom(store: Store, text: string): StreamPosition {
+/** What is asked of each stream; undefined: nothing. */
+export interface Barrier {
+  readonly records: Sequence | undefined;
+  readonly endpoints: Sequence | undefined;
+}
+
+/** Of what a write answered, of either stream: a revision, or an endpoints' token. Nothing is asked of the other. */
+export function barrierFrom(store: Store, text: string): Barrier {
   const { incarnation } = form.exec(text)?.groups ?? {};
   const isToken = incarnation === store.incarnation("endpoints") && incarnation !== store.incarnation("records");
-  if (isToken) return { records: 0, endpoints: parsePosition(store, "endpoints", text) };
-  return { records: parsePosition(store, "records", text), endpoints: 0 };
+  if (isToken) return { records: undefined, endpoints: parsePosition(store, "endpoints", text) };
+  return { records: parsePosition(store, "records", text), endpoints: undefined };
+}
+
+/** What fulfils it. */
+export function positionOf({ records = 0, endpoints = 0 }: Barrier): StreamPosition {
+  return { records, endpoints };
 }
 
 const form = /^(?<incarnation>.{1,128})-(?<sequence>\d{1,15})$/;

@@ -3,46 +3,21 @@
  * read; every failure becomes problem details; nothing a caller sends ends the process. Started by meshd.
  */
 import { type FastifyInstance, fastify } from "fastify";
-import type { TrustDomain } from "../model/identity.ts";
-import type { Clock } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
-import type { Logger } from "../platform/log.ts";
-import type { Random } from "../platform/random.ts";
-import type { Store } from "../store/store.ts";
 import { type AccessRules, refuseCaller } from "./access.ts";
-import type { Backups } from "./backups.ts";
 import { EventStreams } from "./event_streams.ts";
 import { answerFrameworkError, rememberMethods, speakProblems } from "./http.ts";
-import type { Admission, Claims, Health, Members, Metrics, Mirror, Proxies, Tokens, TopologySource } from "./ports.ts";
+import type { ApiPorts } from "./ports.ts";
 import { routeApply } from "./routes/apply.ts";
 import { routeBackup } from "./routes/backup.ts";
 import { routeEndpoints } from "./routes/endpoints.ts";
 import { routeFleet } from "./routes/fleet.ts";
+import { routeFreeze } from "./routes/freeze.ts";
 import { routeHealth } from "./routes/health.ts";
 import { routeOpenApi } from "./routes/openapi.ts";
 import { routeResources } from "./routes/resources.ts";
 import { routeWait } from "./routes/wait.ts";
 import { routeWatch } from "./routes/watch.ts";
-
-export interface ApiPorts {
-  readonly nodeName: string;
-  readonly trustDomain: TrustDomain;
-  readonly store: Store;
-  readonly mirror: Mirror;
-  readonly admission: Admission;
-  readonly claims: Claims;
-  readonly proxies: Proxies;
-  readonly tokens: Tokens;
-  readonly members: Members;
-  readonly topology: TopologySource;
-  readonly metrics: Metrics;
-  readonly health: Health;
-  /** Absent: this node takes and restores none. */
-  readonly backups?: Backups;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-}
 
 /** A page that the node serves beside its API, so that it is of the same origin: the live view. */
 export interface Page {
@@ -76,7 +51,7 @@ export async function startApi(ports: ApiPorts, options: ApiOptions): Promise<Ap
   const streams = new EventStreams(ports.clock);
   const closing = new AbortController();
   protect(app, ports, options.access);
-  for (const route of [routeApply, routeResources, routeEndpoints, routeFleet, routeHealth, routeBackup])
+  for (const route of [routeApply, routeResources, routeEndpoints, routeFleet, routeHealth, routeBackup, routeFreeze])
     route(app, ports);
   routeWait(app, ports, closing.signal);
   routeWatch(app, ports, streams);

@@ -38,6 +38,7 @@ async function listener(t: TestContext) {
   const chain = await trustChain(Date.now());
   const heard: { host: string; heartbeat: Heartbeat }[] = [];
   const live = new Set<string>();
+  const cut = { off: false };
   const conflicts: { of: readonly PortConflict[] } = { of: [] };
   const claimed = new Map<string, readonly number[]>();
   const issued: SpiffeId[] = [];
@@ -71,7 +72,10 @@ async function listener(t: TestContext) {
     },
     bundle: () => chain.bundle,
     nodes: () => ({ agents: ["127.0.0.1:1"], xds: ["127.0.0.1:2"] }),
-    hosts: { isLive: (host) => live.has(host), heard: (host, heartbeat) => void heard.push({ host, heartbeat }) },
+    hosts: {
+      isLive: (host) => live.has(host),
+      heard: (host, heartbeat) => heard.push({ host, heartbeat }) > 0 && !cut.off,
+    },
     gateways: () => [],
     certificates: {
       current: () => ({
@@ -96,7 +100,20 @@ async function listener(t: TestContext) {
     certificates.roots = chainToPem([next.root]);
     for (const told of changed) told();
   };
-  return { ...opened, chain, call, agent, heard, live, conflicts, claimed, issued, rotate, address: server.address };
+  return {
+    ...opened,
+    chain,
+    call,
+    agent,
+    heard,
+    live,
+    cut,
+    conflicts,
+    claimed,
+    issued,
+    rotate,
+    address: server.address,
+  };
 }
 
 interface Sent {
@@ -331,4 +348,16 @@ test("new certificates and roots hold from the next connection on", async (t) =>
   assert.equal(old.status, 401);
   const young = await identity(agentId(trustDomain, "h1"), next);
   assert.equal((await call(young, "PUT", "/v1/agent/workloads", setOf(), next.root)).status, 200);
+});
+
+test("a node that is cut off from the others refuses a heartbeat, so that another node hears it too", async (t) => {
+  const { call, agent, heard, cut } = await listener(t);
+  const beat = { bundleSequence: 1, proxies: [] };
+  assert.equal((await call(agent, "POST", "/v1/agent/heartbeat", beat)).status, 200);
+  cut.off = true;
+
+  const refused = await call(agent, "POST", "/v1/agent/heartbeat", beat);
+
+  assert.deepEqual([refused.status, refused.body.code], [503, "unavailable"]);
+  assert.equal(heard.length, 2);
 });

@@ -23,6 +23,24 @@ test("a wait without a revision is for what the leader holds at the call, of bot
   ]);
 });
 
+test("a wait says what was waited for, and nothing of a stream that nothing was asked of", async (t) => {
+  const { apply, call, around } = await startTestApi(t);
+  around.distribution = async () => ({ kind: "distributed", proxies: 3 });
+  const { revision } = (await apply(virtualService("reviews"))).body;
+  const set = { ports: [], endpoints: [] };
+  const { token } = (await call("PUT", "/v1/endpoints/default/reviews", { body: JSON.stringify(set) })).body;
+  const waitedFor = async (query: string) => {
+    const { revision, endpointsToken } = (await call("GET", `/v1/wait?${query}`)).body;
+    return { revision, endpointsToken };
+  };
+  assert.deepEqual(await waitedFor(`revision=${revision}`), { revision, endpointsToken: undefined });
+  assert.deepEqual(await waitedFor(`endpoints=${token}`), { revision: undefined, endpointsToken: token });
+  assert.deepEqual(await waitedFor(`revision=${token}`), { revision: undefined, endpointsToken: token });
+  assert.deepEqual(await waitedFor(`revision=${revision}&endpoints=${token}`), { revision, endpointsToken: token });
+  const newest = await waitedFor("");
+  assert.deepEqual(newest, { revision, endpointsToken: token });
+});
+
 test("a wait whose time comes says who is still waited for; a refusal says who refused what", async (t) => {
   const { call, around } = await startTestApi(t);
   around.distribution = (_position, signal) =>

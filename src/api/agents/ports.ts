@@ -45,8 +45,11 @@ export interface SvidIssuer {
 export interface Hosts {
   /** Whether its agent was heard of lately: then nobody else takes a name that it has. */
   isLive(hostName: string): boolean;
-  /** A heartbeat, with only those proxies in it that are the host's own. */
-  heard(hostName: string, heartbeat: Heartbeat): void;
+  /**
+   * A heartbeat, with only those proxies in it that are the host's own.
+   * @returns whether the other nodes learn of it; otherwise they may take the host for silent.
+   */
+  heard(hostName: string, heartbeat: Heartbeat): boolean;
 }
 
 /** PEM. */

@@ -41,7 +41,10 @@ const proxyReport = object(
     envoyStarts: count,
     warming: count,
     edges: list(
-      object({ cluster: word, endpoint: word, requests: count, errors: count, activeConnections: count }),
+      object(
+        { cluster: word, endpoint: word, requests: count, errors: count, activeConnections: count },
+        { connections: count, connectFailures: count },
+      ),
       limits.edgesPerProxy,
     ),
     handshakes: record(object({ tls: count, connections: count }), limits.edgesPerProxy),

@@ -7,7 +7,7 @@ import { isError } from "../../model/problem.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { limits } from "../../platform/limits.ts";
 import type { Known } from "../../resources/analyze.ts";
-import { type CommitPorts, catchUp, commit, type PlannedWrites } from "../commit.ts";
+import { type CallersOperation, type CommitPorts, catchUp, commit, type PlannedWrites } from "../commit.ts";
 import type { Admission, Mirror } from "../ports.ts";
 import { ApiRefusal, invalidInput } from "../problem_details.ts";
 import { printPosition } from "../revision.ts";
@@ -26,6 +26,8 @@ export interface ChangeRequest<Result> {
   /** Of how many objects; above the limit nothing is done. */
   readonly objects: number;
   readonly plan: () => ChangePlan<Result>;
+  /** The caller's own, see idempotency.ts. */
+  readonly operation?: CallersOperation<readonly Result[]> | undefined;
   /** Of an apply: what was read. */
   readonly documents?: Pick<Documents, "placed" | "judge">;
 }
@@ -60,7 +62,12 @@ export async function changeObjects<Result>(
     const { result } = await plan();
     return { revision: printPosition(ports.store, "records", ports.mirror.position().records), ...result };
   }
-  const { result, sequence } = await commit(ports, { stream: "records", freshness: "catch-up", plan, signal });
+  const operation = request.operation && {
+    ...request.operation,
+    again: () => ({ results: request.operation?.again() ?? [], warnings: [] }),
+  };
+  const committed = commit(ports, { stream: "records", freshness: "catch-up", plan, operation, signal });
+  const { result, sequence } = await committed;
   return { revision: printPosition(ports.store, "records", sequence), ...result };
 }
 

@@ -35,6 +35,14 @@ export interface ChangePlan<Result> {
   readonly remove: readonly ObjectRef[];
 }
 
+/** What is answered to a call that had been done before: the objects as they are now. */
+export function asApplied(declared: readonly Declared[], lookup: Lookup): readonly AppliedObject[] {
+  return declared.map(({ resource }) => {
+    const ref = refOf(resource);
+    return { ...ref, generation: lookup(ref).value?.generation ?? 0, result: "unchanged" };
+  });
+}
+
 export type Lookup = (ref: ObjectRef) => Seen<StoredResource>;
 
 export function refOf(resource: Resource): ObjectRef {

@@ -2,7 +2,8 @@
 
 import type { EndpointShard } from "../../model/endpoint.ts";
 import type { ServiceRef } from "../../model/names.ts";
-import type { Sequence } from "../../store/store.ts";
+import { limits } from "../../platform/limits.ts";
+import type { OperationId, Sequence } from "../../store/store.ts";
 import { type CommitPorts, commit, type PlannedWrites } from "../commit.ts";
 import type { Mirror, Seen } from "../ports.ts";
 import { ApiRefusal } from "../problem_details.ts";
@@ -18,22 +19,35 @@ export class SupersededSet extends ApiRefusal {
   }
 }
 
-/** @returns the sequence that holds the set. A source has one writer, so nothing needs to be read at the leader first. */
+/**
+ * A source has one writer, so nothing needs to be read at the leader first.
+ * @param operation the caller's own: then the set must stand in one record, which remembers it.
+ * @returns the sequence that holds the set.
+ */
 export async function writeSet(
   ports: CommitPorts,
   set: SourceSet,
   freshness: "sole-writer" | "caught-up",
   signal: AbortSignal,
+  operation?: OperationId,
 ): Promise<Sequence> {
   const plan = (): PlannedWrites<undefined> => {
     const seen = shardsSeen(ports.mirror, set.service, set.source);
     const newer = newerThan(set, seen);
     if (newer !== undefined) throw new SupersededSet(set.source, newer);
     const writes = planShards(set, seen);
+    if (operation !== undefined && writes.length > 1) throw severalRecords();
     return { result: undefined, appends: writes.map((write) => ({ writes: [write] })) };
   };
-  const { sequence } = await commit(ports, { stream: "endpoints", freshness, plan, signal });
+  const records = () => shardsSeen(ports.mirror, set.service, set.source).map(({ record }) => record);
+  const own = operation && { id: operation, records, again: () => undefined };
+  const { sequence } = await commit(ports, { stream: "endpoints", freshness, plan, operation: own, signal });
   return sequence;
+}
+
+function severalRecords(): ApiRefusal {
+  const most = limits.endpointsPerShard;
+  return new ApiRefusal("too-large", `under an idempotency-key a set changes one record, of ${most} endpoints at most`);
 }
 
 /** The shards of a source, tombstones among them: they are numbered without a gap. */

@@ -1,20 +1,31 @@
 /**
  * POST /v1/apply and POST /v1/delete. A body is YAML or JSON, many documents; or, to say which file each came from,
  * application/vnd.weft.apply+json: {"files":[{"name","text"}]}. A delete may also name objects:
- * application/vnd.weft.refs+json: {"refs":[{"kind","namespace","name"}]}.
+ * application/vnd.weft.refs+json: {"refs":[{"kind","namespace","name"}]}. An apply takes an Idempotency-Key.
  */
+
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ObjectRef } from "../../model/object.ts";
 import { list, object, text } from "../../platform/decode.ts";
 import { limits } from "../../platform/limits.ts";
 import { type ChangePorts, changeObjects } from "../apply/change.ts";
-import { type AppliedObject, planApply, planDelete, refOf } from "../apply/plan.ts";
+import {
+  type AppliedObject,
+  asApplied,
+  type Declared,
+  type Lookup,
+  planApply,
+  planDelete,
+  refOf,
+} from "../apply/plan.ts";
 import { readDocuments, type Source } from "../apply/read_documents.ts";
 import { decodeJson, textBody } from "../body.ts";
+import type { CallersOperation } from "../commit.ts";
 import { withDeadline } from "../deadline.ts";
+import { operationOf } from "../idempotency.ts";
 import { requireKind } from "../kinds.ts";
+import type { ApiPorts } from "../ports.ts";
 import { namespaceOf, queryOf } from "../query.ts";
-import type { ApiPorts } from "../server.ts";
 
 export const filesType = "application/vnd.weft.apply+json";
 export const refsType = "application/vnd.weft.refs+json";
@@ -36,6 +47,7 @@ export function routeApply(app: FastifyInstance, ports: ApiPorts): void {
       objects: declared.length,
       plan: () => planApply(declared, (ref) => ports.mirror.object(ref), ports.clock.nowMs()),
       documents,
+      operation: applyOperation(request, ports, declared),
     };
     return withDeadline(ports.clock, limits.applyMs, async (signal) => {
       const changed = await changeObjects(ports, apply, signal);
@@ -53,6 +65,22 @@ export function routeApply(app: FastifyInstance, ports: ApiPorts): void {
       return deleteObjects(ports, options, signal);
     });
   });
+}
+
+/** The caller's own operation, when it named one. */
+export function applyOperation(
+  request: FastifyRequest,
+  { mirror }: Pick<ApiPorts, "mirror">,
+  declared: readonly Declared[],
+): CallersOperation<readonly AppliedObject[]> | undefined {
+  const id = operationOf(request);
+  if (id === undefined) return undefined;
+  const lookup: Lookup = (ref) => mirror.object(ref);
+  return {
+    id,
+    records: () => declared.map(({ resource }) => lookup(refOf(resource)).record),
+    again: () => asApplied(declared, lookup),
+  };
 }
 
 export interface DeleteOptions {

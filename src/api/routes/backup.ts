@@ -1,4 +1,5 @@
 /** Backups: POST /v1/backup answers a file, POST /v1/restore takes one. Neither is held whole as text. */
+
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { backupKeyBytes, backupKeyHeader, backupMediaType, decodeKeyDerivation } from "../../model/backup.ts";
@@ -8,9 +9,9 @@ import { limits } from "../../platform/limits.ts";
 import { Secret } from "../../platform/log.ts";
 import { jsonBody } from "../body.ts";
 import { withDeadline } from "../deadline.ts";
+import type { ApiPorts } from "../ports.ts";
 import { ApiRefusal } from "../problem_details.ts";
 import { queryOf } from "../query.ts";
-import type { ApiPorts } from "../server.ts";
 import { callerOf } from "./apply.ts";
 
 const backupBody = object({ key: text(64), derivation: decodeKeyDerivation });

@@ -1,19 +1,23 @@
 /**
  * PUT|GET /v1/endpoints/NS/SERVICE: the whole set of endpoints that one source knows of a service. On the way to a
- * proxy there is one store write and nothing else; the service's actor is asked only when the ports change.
+ * proxy there is one store write and nothing else; the service's actor is asked only when the ports change. A PUT takes
+ * an Idempotency-Key.
  */
+
 import type { FastifyInstance } from "fastify";
 import { isDnsLabel, type ServiceRef } from "../../model/names.ts";
 import { limits } from "../../platform/limits.ts";
 import { parseEndpoints } from "../../resources/endpoints/parse.ts";
+import type { OperationId } from "../../store/store.ts";
 import { textBody } from "../body.ts";
 import { withDeadline } from "../deadline.ts";
 import type { SourceSet } from "../endpoints/plan.ts";
 import { writeSet } from "../endpoints/write.ts";
+import { operationOf } from "../idempotency.ts";
+import type { ApiPorts } from "../ports.ts";
 import { ApiRefusal, invalidInput } from "../problem_details.ts";
 import { namespaceOf, queryOf } from "../query.ts";
 import { printPosition } from "../revision.ts";
-import type { ApiPorts } from "../server.ts";
 
 interface Of {
   Params: { namespace: string; service: string };
@@ -25,9 +29,10 @@ export function routeEndpoints(app: FastifyInstance, ports: ApiPorts): void {
     const source = sourceFrom(queryOf(request, ["source"]).text("source") ?? "api");
     const { set, problems } = parseEndpoints(textBody(request), { service, source, trustDomain: ports.trustDomain });
     if (!set) throw invalidInput(problems);
+    const operation = operationOf(request);
     return withDeadline(ports.clock, limits.applyMs, async (signal) => {
-      await claimPorts(ports, set, signal);
-      const sequence = await writeSet(ports, set, "sole-writer", signal);
+      await claimPorts(ports, set, signal, operation);
+      const sequence = await writeSet(ports, set, "sole-writer", signal, operation);
       return { token: printPosition(ports.store, "endpoints", sequence), warnings: problems };
     });
   });
@@ -48,9 +53,14 @@ export function routeEndpoints(app: FastifyInstance, ports: ApiPorts): void {
   });
 }
 
-async function claimPorts(ports: ApiPorts, set: SourceSet, signal: AbortSignal): Promise<void> {
+async function claimPorts(
+  ports: ApiPorts,
+  set: SourceSet,
+  signal: AbortSignal,
+  operation: OperationId | undefined,
+): Promise<void> {
   if (ports.claims.holds(set.service, set.source, set.ports)) return;
-  const outcome = await ports.claims.claimPorts(set.service, set.source, set.ports, signal);
+  const outcome = await ports.claims.claimPorts(set.service, set.source, set.ports, signal, operation);
   if (outcome.kind === "claimed") return;
   const conflicts = outcome.conflicts.map(({ port, because }) => `port ${port} has two protocols: ${because}`);
   throw new ApiRefusal("port-protocol-conflict", conflicts.join("; "));

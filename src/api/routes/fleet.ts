@@ -5,10 +5,9 @@ import { integer, object, text } from "../../platform/decode.ts";
 import { limits } from "../../platform/limits.ts";
 import { jsonBody } from "../body.ts";
 import { withDeadline } from "../deadline.ts";
-import type { ConfigSection } from "../ports.ts";
+import type { ApiPorts, ConfigSection } from "../ports.ts";
 import { ApiRefusal } from "../problem_details.ts";
 import { namespaceOf, queryOf } from "../query.ts";
-import type { ApiPorts } from "../server.ts";
 
 const sections: readonly ConfigSection[] = ["cluster", "listener", "route", "endpoint", "secret", "all"];
 const tokenBody = object({}, { ttlMs: integer(1_000, limits.joinTokenLifetimeMs), hostName: text(253) });

@@ -1,6 +1,7 @@
 /** Is this process alive, can it do its work, and its metrics. */
+
 import type { FastifyInstance } from "fastify";
-import type { ApiPorts } from "../server.ts";
+import type { ApiPorts } from "../ports.ts";
 
 export function routeHealth(app: FastifyInstance, ports: ApiPorts): void {
   app.get("/healthz", () => ({ alive: true, node: ports.nodeName }));

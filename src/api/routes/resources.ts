@@ -1,7 +1,9 @@
 /**
  * Single objects and lists: GET|PUT|DELETE /v1/resources/KIND/NS/NAME, GET /v1/resources[/KIND]. Services and workloads
- * are read like kinds; the mesh makes them itself. A list may be of several kinds: KIND,KIND.
+ * are read like kinds; the mesh makes them itself. A list may be of several kinds: KIND,KIND. A PUT takes an
+ * Idempotency-Key, and a precondition.
  */
+
 import type { FastifyInstance } from "fastify";
 import type { ObjectRef } from "../../model/object.ts";
 import { limits } from "../../platform/limits.ts";
@@ -9,14 +11,15 @@ import { changeObjects } from "../apply/change.ts";
 import { planApply, refOf } from "../apply/plan.ts";
 import { readDocuments } from "../apply/read_documents.ts";
 import { withDeadline } from "../deadline.ts";
+import { preconditionOf } from "../idempotency.ts";
 import { type KindName, readableKind, requireKind } from "../kinds.ts";
+import type { ApiPorts } from "../ports.ts";
 import { ApiRefusal } from "../problem_details.ts";
 import { namespaceOf, type Query, queryOf } from "../query.ts";
-import { positionFrom, printPosition } from "../revision.ts";
+import { barrierFrom, positionOf, printPosition } from "../revision.ts";
 import { parseSelector } from "../selector.ts";
-import type { ApiPorts } from "../server.ts";
 import { type Shown, showAll, showOne } from "../show.ts";
-import { callerOf, deleteObjects, sourcesOf } from "./apply.ts";
+import { applyOperation, callerOf, deleteObjects, sourcesOf } from "./apply.ts";
 
 interface One {
   Params: { kind: string; namespace: string; name: string };
@@ -55,8 +58,15 @@ export function routeResources(app: FastifyInstance, ports: ApiPorts): void {
       const wanted = `${ref.kind} ${ref.namespace}/${ref.name}`;
       throw new ApiRefusal("bad-request", `the body must be one document, of ${wanted}, as the path says`);
     }
-    const plan = () => planApply([one], (of) => ports.mirror.object(of), ports.clock.nowMs());
-    const apply = { what: "apply" as const, who: callerOf(request), dryRun: false, objects: 1, plan, documents };
+    const refuse = preconditionOf(request);
+    const plan = () => {
+      const refusal = refuse(ports.mirror.object(ref).value);
+      if (refusal) throw refusal;
+      return planApply([one], (of) => ports.mirror.object(of), ports.clock.nowMs());
+    };
+    const who = callerOf(request);
+    const operation = applyOperation(request, ports, [one]);
+    const apply = { what: "apply" as const, who, dryRun: false, objects: 1, plan, documents, operation };
     return withDeadline(ports.clock, limits.applyMs, async (signal) => {
       const changed = await changeObjects(ports, apply, signal);
       return { revision: changed.revision, applied: changed.results, warnings: [...warnings, ...changed.warnings] };
@@ -85,7 +95,7 @@ function sameRef(a: ObjectRef, b: ObjectRef): boolean {
 async function holdAtLeast(ports: ApiPorts, query: Query): Promise<void> {
   const revision = query.text("atLeast");
   if (revision === undefined) return;
-  const position = positionFrom(ports.store, revision);
+  const position = positionOf(barrierFrom(ports.store, revision));
   await withDeadline(ports.clock, limits.storeWriteMs, (signal) => ports.mirror.waitFor(position, signal));
 }
 
@@ -99,7 +109,7 @@ function listed(
   if (typeof test === "string") {
     throw new ApiRefusal(
       "bad-request",
-      `query parameter selector: ${JSON.stringify(test.slice(0, 64))} is no selector`,
+      `selector ${JSON.stringify(test.slice(0, 64))}: write it like app=reviews,version!=v1`,
     );
   }
   const namespace = query.namespace();

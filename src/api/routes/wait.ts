@@ -1,15 +1,15 @@
 /**
  * GET /v1/wait: until every connected proxy concerned has acknowledged a position in the two streams. Without one it
  * is what the leader holds at the call, endpoints and deletions included. `revision` may be what any write answered, an
- * endpoints' token too. Its outcome is an answer, not an error.
+ * endpoints' token too. Its outcome is an answer, not an error, and names what was waited for: a stream that nothing
+ * was asked of is left out.
  */
 import type { FastifyInstance } from "fastify";
 import { limits } from "../../platform/limits.ts";
-import type { Distribution, StreamPosition } from "../ports.ts";
+import type { ApiPorts, Distribution, StreamPosition } from "../ports.ts";
 import { ApiRefusal } from "../problem_details.ts";
 import { queryOf } from "../query.ts";
-import { parsePosition, positionFrom, printPosition } from "../revision.ts";
-import type { ApiPorts } from "../server.ts";
+import { type Barrier, barrierFrom, parsePosition, positionOf, printPosition } from "../revision.ts";
 
 const defaultWaitMs = 30_000;
 
@@ -23,39 +23,46 @@ export function routeWait(app: FastifyInstance, ports: ApiPorts, closing: AbortS
     reply.raw.on("close", () => controller.abort());
     const signal = AbortSignal.any([controller.signal, closing]);
     try {
-      const position = await positionOf(ports, query.text("revision"), query.text("endpoints"), signal);
-      const distribution = await waitAt(ports, position, signal);
-      return {
-        ...distribution,
-        revision: printPosition(ports.store, "records", position.records),
-        endpointsToken: printPosition(ports.store, "endpoints", position.endpoints),
-      };
+      const barrier = await barrierOf(ports, query.text("revision"), query.text("endpoints"), signal);
+      const distribution = await waitAt(ports, positionOf(barrier), signal);
+      return { ...distribution, ...waitedFor(ports, barrier) };
     } finally {
       timer.cancel();
     }
   });
 }
 
+function waitedFor(
+  { store }: ApiPorts,
+  { records, endpoints }: Barrier,
+): { revision?: string; endpointsToken?: string } {
+  return {
+    ...(records === undefined ? {} : { revision: printPosition(store, "records", records) }),
+    ...(endpoints === undefined ? {} : { endpointsToken: printPosition(store, "endpoints", endpoints) }),
+  };
+}
+
 /** Without a revision and without a token: the newest of both. With one of them: that one only. */
-async function positionOf(
+async function barrierOf(
   ports: ApiPorts,
   revision: string | undefined,
-  endpoints: string | undefined,
+  token: string | undefined,
   signal: AbortSignal,
-): Promise<StreamPosition> {
+): Promise<Barrier> {
   const { store } = ports;
-  if (revision === undefined && endpoints === undefined) {
-    const [records, newest] = await untilAborted(
+  if (revision === undefined && token === undefined) {
+    const [records, endpoints] = await untilAborted(
       Promise.all([store.lastSequence("records", signal), store.lastSequence("endpoints", signal)]),
       signal,
     );
-    return { records, endpoints: newest };
+    return { records, endpoints };
   }
-  const asked = revision === undefined ? nothing : positionFrom(store, revision);
-  return endpoints === undefined ? asked : { ...asked, endpoints: parsePosition(store, "endpoints", endpoints) };
+  const asked = revision === undefined ? nothing : barrierFrom(store, revision);
+  if (token === undefined) return asked;
+  return { ...asked, endpoints: Math.max(asked.endpoints ?? 0, parsePosition(store, "endpoints", token)) };
 }
 
-const nothing: StreamPosition = { records: 0, endpoints: 0 };
+const nothing: Barrier = { records: undefined, endpoints: undefined };
 
 /** A wait without a known barrier cannot be answered `pending`: there is nothing to wait for. */
 async function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {

@@ -11,10 +11,9 @@ import { namesInKey, recordKind } from "../../store/keys.ts";
 import type { StoreRecord } from "../../store/store.ts";
 import type { EventStreams } from "../event_streams.ts";
 import type { KindName } from "../kinds.ts";
-import type { MirrorChange } from "../ports.ts";
+import type { ApiPorts, MirrorChange } from "../ports.ts";
 import { queryOf } from "../query.ts";
 import { printPosition } from "../revision.ts";
-import type { ApiPorts } from "../server.ts";
 import { showOne } from "../show.ts";
 
 export function routeWatch(app: FastifyInstance, ports: ApiPorts, streams: EventStreams): void {

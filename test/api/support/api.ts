@@ -3,8 +3,8 @@
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import type { TestContext } from "node:test";
-import type { ClaimOutcome, Distribution, Finding, StreamPosition } from "../../../src/api/ports.ts";
-import { type ApiOptions, type ApiPorts, startApi } from "../../../src/api/server.ts";
+import type { ApiPorts, ClaimOutcome, Distribution, Finding, StreamPosition } from "../../../src/api/ports.ts";
+import { type ApiOptions, startApi } from "../../../src/api/server.ts";
 import { defaultTrustDomain } from "../../../src/model/identity.ts";
 import type { StoredResource } from "../../../src/model/object.ts";
 import type { Problem } from "../../../src/model/problem.ts";
@@ -38,6 +38,7 @@ export class Surroundings {
   ready: readonly string[] = [];
   findings: readonly Finding[] = [];
   silent: readonly string[] = [];
+  holds: ReturnType<ApiPorts["brake"]["holds"]> = [];
 }
 
 export async function startTestApi(t: TestContext, options: Partial<ApiOptions> = {}) {
@@ -85,6 +86,7 @@ export async function startTestApi(t: TestContext, options: Partial<ApiOptions> 
       readiness: () => ({ ready: around.ready.length === 0, reasons: around.ready }),
       findings: async () => around.findings,
     },
+    brake: { holds: () => around.holds },
     backups: {
       take: async () => [new Uint8Array([1, 2, 3])],
       restore: async () => {
