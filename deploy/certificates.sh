@@ -4,10 +4,11 @@
 #   certificates.sh DIRECTORY HOST...
 #
 #   DIRECTORY/ca.pem, ca-key.pem      the authority of these connections alone, not the mesh's; kept if it is there
-#   DIRECTORY/HOST.pem, HOST-key.pem  for the nats-server and the meshd on that host: as server and as client
+#   DIRECTORY/HOST.pem, HOST-key.pem  for the nats-server that the others call HOST, or for the meshd of that name
 #
-# HOST is a DNS name or an IP address, as the other hosts write it. Run it again for a new host, or 30 days before the
-# year of a certificate is over (openssl x509 -enddate -noout -in HOST.pem); then reload nats-server, restart meshd.
+# HOST is a DNS name as the configuration writes it: nats-0.weft.internal. nats-servers let in as one of them only who
+# shows a certificate of such a name, so a meshd gets a name and a certificate of its own: meshd-0. Run it again for a
+# new host, or 30 days before the year of a certificate is over; docs/operations.md says what to do then.
 set -eu
 umask 077
 [ $# -ge 2 ] || { echo "usage: certificates.sh DIRECTORY HOST..." >&2; exit 64; }
@@ -28,7 +29,7 @@ for host in "$@"; do
     * ) name="IP:$host" ;;
   esac
   extensions=$(mktemp)
-  printf '%s\n' "subjectAltName=$name,DNS:localhost,IP:127.0.0.1" "basicConstraints=critical,CA:FALSE" \
+  printf '%s\n' "subjectAltName=$name" "basicConstraints=critical,CA:FALSE" \
     "keyUsage=critical,digitalSignature" "extendedKeyUsage=serverAuth,clientAuth" > "$extensions"
   openssl ecparam -name prime256v1 -genkey -noout -out "$host-key.pem"
   openssl req -new -key "$host-key.pem" -subj "/CN=$host" |

@@ -23,7 +23,7 @@ import { type KeptRecord, readContents, writeContents } from "../store/backup/co
 import { openFile, sealFile } from "../store/backup/seal.ts";
 import { countKinds, readSnapshot } from "../store/backup/snapshot.ts";
 import { replaceRecords } from "../store/jetstream/replace.ts";
-import { recordKind } from "../store/keys.ts";
+import { deliveryRecord, recordKind } from "../store/keys.ts";
 import { type LogEntry, revisionOf } from "../store/store.ts";
 import type { NodeContext } from "./parts.ts";
 import { readTextFile, type Truth } from "./truth.ts";
@@ -33,6 +33,7 @@ const attempted = "restore the backup";
 export class NodeBackups implements Backups {
   readonly #context: NodeContext;
   readonly #truth: Truth;
+  #restoring = false;
 
   constructor(context: NodeContext, truth: Truth) {
     this.#context = context;
@@ -41,7 +42,7 @@ export class NodeBackups implements Backups {
 
   async take(asked: Parameters<Backups["take"]>[0], signal: AbortSignal): Promise<Iterable<Uint8Array>> {
     const { options, clock, random } = this.#context;
-    const { records, revision, unreadable } = await readSnapshot(this.#truth.store, signal);
+    const { records, revision, unreadable, logLeftOut } = await readSnapshot(this.#truth.store, signal);
     const manifest: BackupManifest = {
       cluster: options.cluster,
       trustDomain: options.trustDomain,
@@ -50,6 +51,7 @@ export class NodeBackups implements Backups {
       records: records.length,
       kinds: countKinds(records),
       unreadable,
+      ...(logLeftOut > 0 && { logLeftOut }),
     };
     return sealFile(writeContents({ manifest, records }), { ...asked, random });
   }
@@ -78,11 +80,29 @@ export class NodeBackups implements Backups {
     { manifest, who }: { readonly manifest: BackupManifest; readonly who: string },
     signal: AbortSignal,
   ): Promise<string> {
+    if (this.#restoring) throw underWay();
+    this.#restoring = true;
+    try {
+      return await this.#replaceAlone(records, { manifest, who }, signal);
+    } finally {
+      this.#restoring = false;
+    }
+  }
+
+  async #replaceAlone(
+    records: readonly KeptRecord[],
+    { manifest, who }: { readonly manifest: BackupManifest; readonly who: string },
+    signal: AbortSignal,
+  ): Promise<string> {
     const { clock, log } = this.#context;
     const { credentials, options } = this.#truth.opened;
     const entry: LogEntry = { who, what: `restore of ${manifest.revision}`, atMs: clock.nowMs(), changes: [] };
+    // What the backup does not hold is meant to be gone: the brake lets it go. A freeze was of what was there.
+    const word = `${manifest.revision} at ${new Date(entry.atMs).toISOString()}`;
+    const restored = { key: deliveryRecord, value: { restored: word }, epoch: 0 };
+    const kept = [...records.filter(({ key }) => key !== deliveryRecord), restored];
     const account = { ...options, ...credentials.restore, name: `${options.name}, restore` };
-    const { incarnation, last } = await replaceRecords(account, { records, log: entry }, signal);
+    const { incarnation, last } = await replaceRecords(account, { records: kept, log: entry }, signal);
     const revision = revisionOf(incarnation, last);
     log.warn("restored", { from: manifest.revision, revision, records: records.length, who });
     await this.#hold(revision, signal);
@@ -114,15 +134,25 @@ export class NodeBackups implements Backups {
 const isAuthority = ({ key }: KeptRecord): boolean => recordKind(key) === "authority";
 const isOther = (record: KeptRecord): boolean => !isAuthority(record);
 
-function warningsOf({ cluster, unreadable }: BackupManifest, here: string, records: readonly KeptRecord[]): string[] {
+function warningsOf(
+  { cluster, unreadable, logLeftOut }: BackupManifest,
+  here: string,
+  records: readonly KeptRecord[],
+): string[] {
   const warnings = unreadable.map(
     (key) => `record ${key} could not be read when the backup was taken, and is not in it`,
   );
+  if (logLeftOut) warnings.push(`the oldest ${logLeftOut} entries of the log are not in it`);
   if (cluster !== here) warnings.push(`it is a backup of cluster ${cluster}, this is ${here}`);
   if (!records.some(isAuthority)) {
     warnings.push("it holds no certificate authority: a new root is made, and every host has to join anew");
   }
   return warnings;
+}
+
+function underWay(): WeftError {
+  const because = "another restore is under way on this node";
+  return new WeftError({ code: "conflict", retry: "later", attempted, because, next: "wait until it has ended" });
 }
 
 function otherTrustDomain({ trustDomain }: BackupManifest): WeftError {

@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { defaultTrustDomain, type TrustDomain, trustDomainFrom } from "../model/identity.ts";
 import { isDnsLabel } from "../model/names.ts";
+import { type OutboundTrafficPolicy, outboundTrafficPolicies, outboundTrafficPolicyFrom } from "../model/traffic.ts";
 import { limits } from "../platform/limits.ts";
 
 export interface ListenAddress {
@@ -29,9 +30,13 @@ export interface MeshdOptions {
     readonly own?: { readonly certFile: string; readonly keyFile: string };
   };
   readonly authorityKeyFile: string;
+  /** Its first line is the token that callers of the API show. Absent: whoever reaches loopback may do anything. */
+  readonly apiTokenFile?: string;
   readonly trustDomain: TrustDomain;
   readonly svidLifetimeMs: number;
-  readonly outboundPolicy: "allow-any" | "registry-only";
+  /** How long a host's agent may be silent before its grace begins. */
+  readonly hostLeaseMs: number;
+  readonly outboundTrafficPolicy: OutboundTrafficPolicy;
   readonly logLevel: string;
   /** End when standard input does: the supervisor has gone. */
   readonly endWithInput: boolean;
@@ -54,16 +59,18 @@ const flags = {
   "nats-key": { type: "string" },
   "assume-nats-synced": { type: "boolean", default: false },
   "authority-key": { type: "string" },
+  "api-token": { type: "string" },
   "trust-domain": { type: "string", default: defaultTrustDomain },
+  "host-lease": { type: "string", default: String(limits.hostLeaseMs / 1_000) },
   "svid-lifetime": { type: "string", default: String(limits.svidLifetimeMs / 1_000) },
-  "outbound-policy": { type: "string", default: "allow-any" },
+  "outbound-traffic-policy": { type: "string", default: "ALLOW_ANY" },
   "log-level": { type: "string", default: "info" },
   "end-with-input": { type: "boolean", default: false },
 } as const;
 
 export const usage = `usage: meshd --state-dir DIR --nats-credentials FILE --authority-key FILE
-  [--name NAME] [--cluster NAME] [--api HOST:PORT] [--xds HOST:PORT] [--agents HOST:PORT] [--xds-plaintext HOST:PORT]
-  [--nats URL[,URL…]] [--trust-domain TD] [--svid-lifetime SECONDS] [--outbound-policy allow-any|registry-only]
+  [--api-token FILE] [--name NAME] [--cluster NAME] [--api HOST:PORT] [--xds HOST:PORT] [--agents HOST:PORT] [--xds-plaintext HOST:PORT]
+  [--nats URL[,URL…]] [--trust-domain TD] [--svid-lifetime SECONDS] [--host-lease SECONDS] [--outbound-traffic-policy ALLOW_ANY|REGISTRY_ONLY]
   [--nats-ca FILE [--nats-cert FILE --nats-key FILE]] [--assume-nats-synced]
   [--log-level debug|info|warn|error] [--end-with-input]`;
 
@@ -73,9 +80,9 @@ export function parseOptions(args: readonly string[]): MeshdOptions {
   if (!(lifetimeS >= 2 && lifetimeS * 1_000 <= limits.svidLifetimeMs)) {
     throw new UsageError(`--svid-lifetime is 2 to ${limits.svidLifetimeMs / 1_000} seconds`);
   }
-  const outboundPolicy = values["outbound-policy"];
-  if (outboundPolicy !== "allow-any" && outboundPolicy !== "registry-only") {
-    throw new UsageError("--outbound-policy is allow-any or registry-only");
+  const outboundTrafficPolicy = outboundTrafficPolicyFrom(values["outbound-traffic-policy"]);
+  if (!outboundTrafficPolicy) {
+    throw new UsageError(`--outbound-traffic-policy is ${outboundTrafficPolicies.join(" or ")}`);
   }
   const trustDomain = trustDomainFrom(values["trust-domain"]);
   if (!trustDomain) throw new UsageError("--trust-domain has lower-case letters, digits, dots, dashes, underscores");
@@ -87,21 +94,32 @@ export function parseOptions(args: readonly string[]): MeshdOptions {
     name: values.name,
     cluster: values.cluster,
     stateDir: required(values, "state-dir"),
-    api: listenAddress("api", values.api),
+    api: loopbackOnly("api", "speaks plain HTTP", values.api),
     xds: listenAddress("xds", values.xds),
     agents: listenAddress("agents", values.agents),
-    ...(plaintext === undefined ? {} : { xdsPlaintext: loopbackOnly(listenAddress("xds-plaintext", plaintext)) }),
+    ...(plaintext === undefined
+      ? {}
+      : { xdsPlaintext: loopbackOnly("xds-plaintext", "proves nobody's identity", plaintext) }),
     nats: values.nats.split(","),
     natsCredentialsFile: required(values, "nats-credentials"),
     assumeNatsSynced: values["assume-nats-synced"],
     ...natsTlsOf(values),
     authorityKeyFile: required(values, "authority-key"),
+    ...(values["api-token"] === undefined ? {} : { apiTokenFile: values["api-token"] }),
     trustDomain,
     svidLifetimeMs: lifetimeS * 1_000,
-    outboundPolicy,
+    hostLeaseMs: hostLease(values),
+    outboundTrafficPolicy,
     logLevel: values["log-level"],
     endWithInput: values["end-with-input"],
   };
+}
+
+function hostLease(values: Values): number {
+  const leaseMs = Number(values["host-lease"]) * 1_000;
+  const { hostLeaseLeastMs: least, hostsTogetherMs: most } = limits;
+  if (leaseMs >= least && leaseMs <= most) return leaseMs;
+  throw new UsageError(`--host-lease is ${least / 1_000} to ${most / 1_000} seconds`);
 }
 
 type Values = ReturnType<typeof read>;
@@ -141,7 +159,8 @@ export function listenAddress(flag: string, text: string): ListenAddress {
   return { host, port };
 }
 
-function loopbackOnly(address: ListenAddress): ListenAddress {
+function loopbackOnly(flag: string, because: string, text: string): ListenAddress {
+  const address = listenAddress(flag, text);
   if (address.host === "::1" || address.host === "localhost" || address.host.startsWith("127.")) return address;
-  throw new UsageError("--xds-plaintext proves nobody's identity, so it listens on loopback only");
+  throw new UsageError(`--${flag} ${because}, so it listens on loopback only`);
 }

@@ -28,7 +28,6 @@ test("deploy/nats/ is what the code writes (WEFT_UPDATE=1 writes it)", () => {
       include: ["passwords.conf"],
       passwords: {
         meshd: { variable: "MESHD_PASSWORD" },
-        backup: { variable: "BACKUP_PASSWORD" },
         restore: { variable: "RESTORE_PASSWORD" },
         system: { variable: "SYSTEM_PASSWORD" },
       },
@@ -168,7 +167,7 @@ test("the scripts make what the others read, and never overwrite a secret", (t) 
   const run = (script: string, ...args: string[]) => tryRun("sh", [join(deployDirectory, script), ...args]);
   if (!tryRun("openssl", ["version"])) return t.skip("there is no openssl here");
   assert.equal(run("secrets.sh", directory)?.code, 0);
-  const files = ["authority.key", "backup.key", "nats.json", "passwords.conf", "restore.json"];
+  const files = ["api.token", "authority.key", "backup.key", "nats.json", "passwords.conf", "restore.json"];
   assert.deepEqual(readdirSync(directory).sort(), files);
   for (const file of files) assert.equal(statSync(join(directory, file)).mode & 0o077, 0, file);
   const again = run("secrets.sh", directory);

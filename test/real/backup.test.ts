@@ -42,6 +42,17 @@ const shown = (of: Replica<string>): string[] =>
     .map(({ key, object: value }) => `${key}=${value}`)
     .sort();
 
+/** Until the replica has got there by itself; it cannot be asked to wait for an incarnation that it does not know yet. */
+function shows(held: Replica<string>, revision: string): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (held.revision() === revision) resolve();
+    };
+    held.subscribe(look);
+    look();
+  });
+}
+
 test("backup, change, restore: the same objects, another incarnation, and nobody sees a state in between", async () => {
   await using nats = await Nats.start();
   const options = optionsFor(nats);
@@ -57,9 +68,7 @@ test("backup, change, restore: the same objects, another incarnation, and nobody
   held.subscribe(() => states.add(shown(held).join(" ")));
 
   const { incarnation, last } = await replaceRecords(options, { records: snapshot.records, log: logOf() }, never);
-  await new Promise<void>((resolve) =>
-    held.subscribe(() => held.revision() === revisionOf(incarnation, last) && resolve()),
-  );
+  await shows(held, revisionOf(incarnation, last));
 
   assert.deepEqual(shown(held), ["object.a=kept-again", "object.b=kept"]);
   assert.deepEqual([...states].sort(), [

@@ -85,7 +85,7 @@ before(async () => {
       },
     ],
   };
-  const workload = sidecar("server", "default", { inbound });
+  const workload = sidecar("server", "default", { outbound: listen, inbound });
   server = await RunningEnvoy.start(compileOnce(contents, workload).items, identity("server"));
 
   const shards = ways.map(({ layer, mode, name }, index) => {

@@ -25,7 +25,7 @@ import { WeftError } from "../../src/platform/error.ts";
 import { limits } from "../../src/platform/limits.ts";
 import { Secret } from "../../src/platform/log.ts";
 import { seededRandom } from "../../src/platform/random.ts";
-import type { Identified, Identities, NodeClaim, Peer } from "../../src/xds/call.ts";
+import type { Identified, Identities, NodeClaim, Peer, StreamAdmission } from "../../src/xds/call.ts";
 import { Fleet } from "../../src/xds/fleet.ts";
 import type { TlsMaterial } from "../../src/xds/listener.ts";
 import { XdsServer } from "../../src/xds/server.ts";
@@ -85,14 +85,14 @@ class Records implements Identities {
   }
 }
 
-async function serve(trust?: TrustChain) {
+async function serve(trust?: TrustChain, admission?: StreamAdmission) {
   const clock = new ManualClock(Date.now());
   const fleet = new Fleet({ clock });
   fleet.apply([{ layer: mesh, set: [resource("cluster", "cart", "c1")], removed: [] }], { records: 1, endpoints: 0 });
   const records = new Records();
   const options = { fleet, identities: records, clock, random: seededRandom(1), plaintext: loopback };
   const mtls = trust && { address: loopback, material: material(trust) };
-  const server = new XdsServer({ ...options, ...(mtls && { mtls }) });
+  const server = new XdsServer({ ...options, ...(mtls && { mtls }), ...(admission && { admission }) });
   const addresses = await server.start();
   closers.push(() => server.stop());
   return { clock, fleet, records, server, mtls: addresses.mtls ?? "", plaintext: addresses.plaintext ?? "" };
@@ -206,6 +206,28 @@ describe("in plaintext", () => {
     assert.equal((await greedy.end()).code, "RESOURCE_EXHAUSTED");
     witness.ask({ typeUrl: typeUrls.endpoints, resourceNamesSubscribe: ["cart"] });
     assert.equal((await witness.next()).resources[0]?.name, "cart");
+  });
+
+  test("a node that may not begin streams sends the proxy elsewhere; those that are open go on", async () => {
+    let refused: string | undefined;
+    let answered: Promise<void> = Promise.resolve();
+    const { plaintext, fleet } = await serve(undefined, async () => {
+      await answered;
+      return refused;
+    });
+    const open = Stream.open(plaintext).hello("cart.default");
+    await open.next();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    answered = promise;
+    refused = "others are ahead";
+    const late = Stream.open(plaintext).hello("cart.default");
+    open.ask({ typeUrl: typeUrls.endpoints, resourceNamesSubscribe: ["cart"] });
+    assert.equal((await open.next()).resources[0]?.name, "cart");
+    resolve();
+    assert.deepEqual(await late.end(), { code: "UNAVAILABLE", details: "others are ahead" });
+    assert.equal(fleet.size().streams, 1);
+    refused = undefined;
+    assert.equal((await Stream.open(plaintext).hello("cart.default").next()).resources[0]?.version, "c1");
   });
 
   test("state of the world is not served, and says what is", async () => {
