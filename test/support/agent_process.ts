@@ -20,16 +20,19 @@ export class AgentProcess {
   readonly directory: string;
   child: ChildProcess;
 
-  private constructor(directory: string, child: ChildProcess) {
+  readonly #hostName: string;
+
+  private constructor(directory: string, hostName: string) {
     this.directory = directory;
-    this.child = child;
+    this.#hostName = hostName;
+    this.child = launch(directory, hostName, ["--join-token-file", join(directory, "token")]);
   }
 
   /** Joins `meshd`, in a new state directory. */
-  static async start(meshd: FakeMeshd): Promise<AgentProcess> {
+  static async start(meshd: Pick<FakeMeshd, "token">, hostName = "host-a"): Promise<AgentProcess> {
     const directory = await mkdtemp(join(tmpdir(), "weft-agent-"));
     await writeFile(join(directory, "token"), meshd.token);
-    const agent = new AgentProcess(directory, launch(directory, ["--join-token-file", join(directory, "token")]));
+    const agent = new AgentProcess(directory, hostName);
     await agent.#ready();
     return agent;
   }
@@ -46,13 +49,13 @@ export class AgentProcess {
 
   /** The same host again, without a token. Rejects with its log when it ends instead. */
   async startAgain(flags: readonly string[] = []): Promise<void> {
-    this.child = launch(this.directory, flags);
+    this.child = launch(this.directory, this.#hostName, flags);
     await this.#ready();
   }
 
   /** @returns the exit status and the last line of standard error of another agent on the same directory. */
   async another(flags: readonly string[]): Promise<readonly [number | null, string]> {
-    const [status] = await once(launch(this.directory, flags), "exit");
+    const [status] = await once(launch(this.directory, this.#hostName, flags), "exit");
     const log = readFileSync(join(this.directory, "agent.log"), "utf8");
     return [status, log.trimEnd().split("\n").at(-1) ?? ""];
   }
@@ -119,10 +122,10 @@ const sidecar: Omit<RunSidecar, "session"> = {
   upstreams: [],
 };
 
-function launch(directory: string, args: readonly string[]): ChildProcess {
+function launch(directory: string, hostName: string, args: readonly string[]): ChildProcess {
   const log = openSync(join(directory, "agent.log"), "a");
   const main = join(root, "src/agent/main.ts");
-  const flags = ["--state-dir", join(directory, "state"), "--host-name", "host-a", "--envoy", envoyPath(), ...args];
+  const flags = ["--state-dir", join(directory, "state"), "--host-name", hostName, "--envoy", envoyPath(), ...args];
   return spawn(process.execPath, [main, ...flags], { stdio: ["pipe", "pipe", log] });
 }
 

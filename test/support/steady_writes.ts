@@ -27,15 +27,24 @@ interface Writer {
   longest: readonly string[];
 }
 
+export interface SteadyOptions {
+  /** Begins the services' names. */
+  readonly prefix?: string;
+  /** Sent with every call. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 export class SteadyWrites {
-  readonly #apis: readonly string[];
+  readonly #apis: string[];
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #writers: readonly Writer[];
   readonly #stopping = new AbortController();
   readonly #running: Promise<unknown>;
 
   /** @param apis URLs of the nodes' APIs, asked in turn. */
-  constructor(apis: readonly string[], services: number, prefix = "steady") {
-    this.#apis = apis;
+  constructor(apis: readonly string[], services: number, { prefix = "steady", headers = {} }: SteadyOptions = {}) {
+    this.#apis = [...apis];
+    this.#headers = headers;
     this.#writers = Array.from({ length: services }, (_, index) => ({
       service: `${prefix}-${index}`,
       last: 0,
@@ -44,6 +53,11 @@ export class SteadyWrites {
       longest: [],
     }));
     this.#running = Promise.all(this.#writers.map((writer, index) => this.#write(writer, index)));
+  }
+
+  /** A node was started again, and its API has another URL. */
+  moved(from: string, to: string): void {
+    this.#apis.splice(this.#apis.indexOf(from), 1, to);
   }
 
   /** Resolves when what is under way is acknowledged and all that was has been read again. */
@@ -90,7 +104,7 @@ export class SteadyWrites {
     try {
       const signal = AbortSignal.timeout(callMs);
       const url = `${api}/v1/endpoints/default/${service}?source=test`;
-      const response = await fetch(url, { method: "PUT", body, signal });
+      const response = await fetch(url, { method: "PUT", body, signal, headers: this.#headers });
       return response.ok ? undefined : `${response.status} ${(await response.text()).slice(0, 200)}`;
     } catch (cause) {
       return cause instanceof Error ? cause.message : String(cause);
@@ -101,7 +115,7 @@ export class SteadyWrites {
   async #isThere({ service, last }: Writer): Promise<boolean> {
     const seen = await Promise.all(
       this.#apis.map(async (api) => {
-        const response = await fetch(`${api}/v1/resources/Service/default/${service}`);
+        const response = await fetch(`${api}/v1/resources/Service/default/${service}`, { headers: this.#headers });
         const { status } = (await response.json()) as { readonly status?: { readonly ports?: unknown } };
         return JSON.stringify(status?.ports);
       }),
