@@ -110,6 +110,11 @@ export class Fleet {
     return this.#distribution.lacking(position);
   }
 
+  /** Names of the connected proxies. */
+  *proxies(): Iterable<string> {
+    for (const { proxy } of this.#streams) yield proxy;
+  }
+
   statuses(): StreamStatus[] {
     return [...this.#streams].map((stream) => stream.status());
   }

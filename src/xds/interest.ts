@@ -3,7 +3,7 @@
  * - A first request for clusters or listeners without names means all of them, as does the name "*" at any time.
  * - The first request of a type says what the client holds from an earlier stream (`initial_resource_versions`).
  * - A name asked for is answered, even if the client was told before: it may have forgotten. Only what it says that it
- *   holds, on a type's first request, needs no answer.
+ *   holds, on a type's first request, needs no answer; of what is still so, nothing is owed at all.
  * - A name dropped while all are wanted is answered too, since the client cannot know whether it is among all.
  */
 import type { ResourceType } from "../envoy/resource.ts";
@@ -70,14 +70,17 @@ function wantAll({ stream, state, port, versions, first, step }: Context): void 
   if (first) for (const name of versions.keys()) names.add(name);
   for (const name of names) {
     if (state.named.has(name)) continue;
-    state.owe(name, { held: first ? versions.get(name) : undefined, answer: false, step: since });
+    const held = first ? versions.get(name) : undefined;
+    if (held !== undefined && held === stream.stack.resolve(state.type, name)?.resource.version) continue;
+    state.owe(name, { held, answer: false, step: since });
     joinGeneration(stream, state, name);
   }
 }
 
 function want({ stream, state, port, versions, first, step }: Context, asked: string): void {
   // The store's own string, so that a thousand streams that name a thing share one.
-  const name = stream.stack.resolve(state.type, asked)?.resource.name ?? asked;
+  const item = stream.stack.resolve(state.type, asked);
+  const name = item?.resource.name ?? asked;
   if (!state.named.has(name)) {
     state.named.add(name);
     port.addName(state.type, name);
@@ -90,6 +93,7 @@ function want({ stream, state, port, versions, first, step }: Context, asked: st
   // What a changed cluster waits for is sent even to a client that has it.
   const held = first && awaited === undefined ? versions.get(name) : undefined;
   if (state.wildcard && first && held !== undefined) return;
+  if (held !== undefined && held === item?.resource.version) return;
   state.owe(name, { held, answer: held === undefined, step: awaited ?? (first ? stream.birth : step) });
   joinGeneration(stream, state, name);
 }
