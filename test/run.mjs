@@ -1,7 +1,7 @@
 // The test driver: `npm test [-- PATTERN… [--name REGEX] [--update]]`. Each test file runs in a process of its own under Node's
-// test runner, so that a file that hangs or crashes is one failure and not the end. Light files run two at a time. Those that
-// start real meshes (test/mesh/, test/real/) come later: two at a time where all that counts is what is answered, alone where it
-// counts how soon, since they would measure each other.
+// test runner, so that a file that hangs or crashes is one failure and not the end. Two run at a time, the long ones first, so
+// that the short ones fill both cores to the end. Last and alone come those where it counts how soon something happens: they
+// would measure each other.
 //
 // PATTERN is part of a file's path; --name goes to the runner; --update sets WEFT_UPDATE=1, which golden tests read.
 // The last line is `N passed, N failed` (`, N skipped`). Exit 1 on any failure, and when nothing ran.
@@ -14,10 +14,13 @@ import { describeFile } from "./driver/report.mjs";
 import { runFile, stopAll } from "./driver/run_file.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** They start real meshes, nats-servers, Envoys. */
 const heavy = /^test\/(mesh|real)\//;
-/** Heavy, and asserts no times. What is not named here runs alone. */
+/** Of those, the ones that assert no times, or times that a busy machine keeps too. What is not named here runs alone. */
 const patient =
-  /^test\/(mesh\/(contract|first_light|requests_past_policy|security_\w+)|real\/(?!store_outage|backup)\w+)\.test\.ts$/;
+  /^test\/(mesh\/(contract|dev_killed|first_light|requests_past_policy|security_\w+)|real\/(?!store_outage)\w+)\.test\.ts$/;
+/** What takes longest comes first; within a class by name. */
+const longestFirst = [/^test\/simulation\//, heavy, /./];
 /** Two cores are what a small machine has; nothing here gains from more. */
 const atOnce = 2;
 const lightLimitMs = 120_000;
@@ -33,6 +36,7 @@ const files = globSync(["test/**/*.test.ts", "{setup,test}/**/*.test.mjs"], { cw
   .sort();
 
 const total = { passed: 0, failed: 0, skipped: 0 };
+let filesMs = 0;
 let stopped = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => {
@@ -41,27 +45,33 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   });
 }
 
-await runAll({ files: files.filter((file) => !heavy.test(file)), limitMs: lightLimitMs, atOnce });
-await runAll({ files: files.filter((file) => patient.test(file)), limitMs: heavyLimitMs, atOnce });
-await runAll({
-  files: files.filter((file) => heavy.test(file) && !patient.test(file)),
-  limitMs: heavyLimitMs,
-  atOnce: 1,
-});
+const together = files.filter((file) => !heavy.test(file) || patient.test(file));
+await runAll(
+  longestFirst.flatMap((_, at) => together.filter((file) => longestFirst.findIndex((one) => one.test(file)) === at)),
+  atOnce,
+);
+await runAll(
+  files.filter((file) => !together.includes(file)),
+  1,
+);
 
+const seconds = (ms) => `${(ms / 1000).toFixed(0)} s`;
+if (files.length > 1) console.log(`${seconds(filesMs)} of files in ${seconds(performance.now())}`);
 const ran = total.passed + total.failed > 0;
 if (!ran) console.log(positionals.length > 0 ? `no test file matches ${positionals.join(", ")}` : "there are no tests");
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = stopped ? 130 : ran && total.failed === 0 ? 0 : 1;
 
-async function runAll({ files, limitMs, atOnce }) {
+async function runAll(files, atOnce) {
   const waiting = [...files];
   const worker = async () => {
     for (let file = waiting.shift(); file !== undefined && !stopped; file = waiting.shift()) {
+      const limitMs = heavy.test(file) ? heavyLimitMs : lightLimitMs;
       const result = await runFile({ root, file, limitMs, name: values.name, update: values.update });
       if (stopped) return;
       for (const key of Object.keys(total)) total[key] += result[key];
+      filesMs += result.ms;
       console.log(describeFile(file, result));
     }
   };

@@ -14,8 +14,9 @@ export class HeldPorts {
     this.#free = free;
   }
 
-  async take(): Promise<LocalAddress> {
-    const at = await this.#free.take();
+  /** At `address`; without one on 127.0.0.1. */
+  async take(address?: string): Promise<LocalAddress> {
+    const at = await this.#free.take(address);
     this.#hold(at);
     return at;
   }

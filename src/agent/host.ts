@@ -169,7 +169,7 @@ export class Host {
     const full = workloadName(name, request.namespace as Namespace);
     const { hostName: host, free, sdsSocket } = this.#parts;
     const ports = new HeldPorts(free);
-    const take = () => ports.take();
+    const take = (address?: string) => ports.take(address);
     try {
       const workload = await workloadFrom({ request, name, host, take });
       const record = { request, workload, admin: await take(), sdsSocket: sdsSocket(full), serving: false, starts: 0 };

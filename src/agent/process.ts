@@ -6,6 +6,7 @@ import { systemClock } from "../platform/clock.ts";
 import { WeftError } from "../platform/error.ts";
 import { stderrLogger } from "../platform/log.ts";
 import { systemRandom } from "../platform/random.ts";
+import { keepCompiled } from "../platform/start.ts";
 import { startAgent } from "./agent.ts";
 import { type OnStop, type Settings, settingsFrom, usage, WrongUsage } from "./settings.ts";
 
@@ -18,6 +19,7 @@ async function run(settings: Settings): Promise<void> {
   const agent = await Promise.race([starting, asked.then(() => undefined)]);
   if (!agent) return;
   process.stdout.write(`${JSON.stringify({ event: "ready", socket: settings.socketPath, ...agent.status() })}\n`);
+  keepCompiled();
   const reason = await asked;
   log.info("stopping", { ...reason });
   await agent.stop(reason.onStop);

@@ -161,7 +161,7 @@ export class RunEnvoy {
     const fixed = new Set(fixedAddresses(kept.now.request).map(printAddress));
     const movable = this.#known ? [] : listeners.filter((at) => !fixed.has(printAddress(at)));
     const moved = new Map<string, LocalAddress>();
-    for (const at of movable) if (!(await canBind(at))) moved.set(printAddress(at), await ports.take());
+    for (const at of movable) if (!(await canBind(at))) moved.set(printAddress(at), await ports.take(at.address));
     if (this.#stopped) return;
     if (moved.size > 0) {
       log.warn("ports-taken", { ports: [...moved.keys()] });

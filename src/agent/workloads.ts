@@ -3,7 +3,7 @@
  * chosen. What the user got wrong comes back as a value. Ports are taken through the port given, so all this can be
  * told to give them back.
  */
-import { isIP } from "node:net";
+import { isServiceAccount } from "../model/identity.ts";
 import {
   isDnsLabel,
   type Locality,
@@ -17,13 +17,15 @@ import {
 import { protocolOfPortName } from "../model/protocol.ts";
 import type { RunGateway, RunRequest, RunSidecar } from "../model/run.ts";
 import type { GatewayWorkload, InboundPort, LocalAddress, SidecarWorkload, Workload } from "../model/workload.ts";
-import { loopback } from "../platform/free_ports.ts";
+import { isLoopback, loopback } from "../platform/free_ports.ts";
 import { defaultName } from "./naming.ts";
 
 /** What a user wrote wrong, and what to write instead; undefined: nothing. */
 export function mistakeIn(request: RunRequest): string | undefined {
   if (!namespaceFrom(request.namespace)) return notALabel("namespace", request.namespace);
-  if (!isDnsLabel(request.serviceAccount)) return notALabel("service account", request.serviceAccount);
+  if (!isServiceAccount(request.serviceAccount)) {
+    return `service account "${request.serviceAccount}": write lower-case letters, digits, dashes and dots, at most 253`;
+  }
   if (request.name !== undefined && !isDnsLabel(request.name)) return notALabel("name", request.name);
   if (!/^([^/]+\/[^/]*)?$/.test(request.locality)) return `locality "${request.locality}": write REGION/ZONE`;
   return request.role === "sidecar" ? mistakeInSidecar(request) : mistakeInGateway(request);
@@ -42,7 +44,9 @@ function mistakeInSidecar(request: RunSidecar): string | undefined {
     if (!serviceNamed(service, request.namespace as Namespace))
       return `upstream ${service}: it is no service of the mesh`;
     if (port === 0) return `upstream ${service}: the service's port is 1 to 65535`;
-    if (!isIP(listen.address)) return `upstream ${service}: ${listen.address} is no IP address; write 127.0.0.1`;
+    if (!isLoopback(listen.address)) {
+      return `upstream ${service}: ${listen.address} is no loopback address; write 127.0.0.1 or ::1`;
+    }
   }
   return undefined;
 }
@@ -87,7 +91,8 @@ export interface WorkloadInput<R extends RunRequest> {
   readonly request: R;
   readonly name: string;
   readonly host: string;
-  take(): Promise<LocalAddress>;
+  /** Any free port, at `address` if one is given. */
+  take(address?: string): Promise<LocalAddress>;
 }
 
 export async function workloadFrom(input: WorkloadInput<RunRequest>): Promise<Workload> {
@@ -104,7 +109,7 @@ async function sidecarFrom({ request, name, host, take }: WorkloadInput<RunSidec
   const upstreams = [];
   for (const { service, port, listen } of request.upstreams) {
     const ref = serviceNamed(service, namespace) ?? { namespace, name: service };
-    upstreams.push({ service: ref, port, listen: listen.port === 0 ? await take() : listen });
+    upstreams.push({ service: ref, port, listen: listen.port === 0 ? await take(listen.address) : listen });
   }
   return {
     ...sharedFields(request, name, host),

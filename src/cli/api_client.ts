@@ -17,6 +17,8 @@ export interface ApiCall {
   readonly body?: { readonly contentType: string; readonly text: string };
   /** What the call itself waits for, on top of the usual patience. */
   readonly waitsMs?: number;
+  /** Instead of the usual patience, when there are others to ask. */
+  readonly patienceMs?: number;
 }
 
 export class ApiClient {
@@ -43,9 +45,9 @@ export class ApiClient {
   async tryNode(node: ApiNode, call: ApiCall): Promise<NodeAnswer> {
     const answer = await this.#send(node, call);
     if (answer.kind === "unreachable") return answer;
-    const { status, text: body } = answer;
+    const { status, text: body, silent } = answer;
     if (status < 200 || status >= 300) throw failureOf(call, status, body);
-    return { kind: "answered", body: body === "" ? undefined : answerOf(node, body) };
+    return { kind: "answered", body: body === "" ? undefined : answerOf(node, body), silent };
   }
 
   /** Whatever the node answers, refusals too. */
@@ -53,9 +55,9 @@ export class ApiClient {
     return this.#send(node, call);
   }
 
-  #patienceMs({ waitsMs }: ApiCall): number {
+  #patienceMs({ waitsMs, patienceMs = limits.cliRequestMs }: ApiCall): number {
     const { timeoutMs } = this.#context.globals;
-    return waitsMs === undefined ? (timeoutMs ?? limits.cliRequestMs) : limits.cliRequestMs + waitsMs;
+    return waitsMs === undefined ? (timeoutMs ?? patienceMs) : limits.cliRequestMs + waitsMs;
   }
 
   #send(node: ApiNode, call: ApiCall): Promise<RawAnswer> {
@@ -78,7 +80,9 @@ export class ApiClient {
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("error", unreachable);
         response.on("end", () => {
-          resolve({ kind: "response", status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
+          const silent = [response.headers["weft-silent-nodes"] ?? []].flat().flatMap((names) => names.split(", "));
+          const text = Buffer.concat(chunks).toString("utf8");
+          resolve({ kind: "response", status: response.statusCode ?? 0, text, silent });
         });
       });
       const patience = this.#context.clock.after(this.#patienceMs(call), () =>
@@ -92,11 +96,12 @@ export class ApiClient {
 }
 
 export type NodeAnswer =
-  | { readonly kind: "answered"; readonly body: unknown }
+  /** `silent`: nodes that did not answer the one that did; what only they know is missing. */
+  | { readonly kind: "answered"; readonly body: unknown; readonly silent: readonly string[] }
   | { readonly kind: "unreachable"; readonly because: string };
 
 export type RawAnswer =
-  | { readonly kind: "response"; readonly status: number; readonly text: string }
+  | { readonly kind: "response"; readonly status: number; readonly text: string; readonly silent: readonly string[] }
   | { readonly kind: "unreachable"; readonly because: string };
 
 function problemCode(value: unknown, path: string): Problem["code"] {

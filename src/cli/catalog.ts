@@ -19,6 +19,10 @@ export const catalog: ReadonlyMap<string, CatalogEntry> = new Map<string, Catalo
   ["compile", { summary: "offline: what a workload's Envoy would get", load: () => import("./commands/compile.ts") }],
   ["explain", { summary: "what a kind and its fields mean", load: () => import("./commands/explain.ts") }],
   ["check", { summary: "whether every part of the mesh is well", load: () => import("./commands/check.ts") }],
+  [
+    "freeze",
+    { summary: "hold changes back from the proxies, let go what is held", load: () => import("./commands/freeze.ts") },
+  ],
   ["backup", { summary: "all that is declared, in one encrypted file", load: () => import("./commands/backup.ts") }],
   ["restore", { summary: "put a backup in the place of what is there", load: () => import("./commands/restore.ts") }],
   ["members", { summary: "the nodes of the control plane", load: () => import("./commands/members.ts") }],

@@ -11,6 +11,7 @@ import type { CliContext } from "./command.ts";
 import { CommandFailure, type ExitStatus, exit } from "./exit.ts";
 import { addGlobalFlags, globalFlagsWithValue, readGlobals } from "./globals.ts";
 import { readOptions } from "./options.ts";
+import { planned } from "./planned.ts";
 
 /** What a command's context needs of the process; its global flags come from the arguments. */
 export type Surroundings = Omit<CliContext, "globals">;
@@ -47,22 +48,33 @@ export function findCommand(argv: readonly string[]): NamedCommand | { readonly 
   const word = argv[at];
   const before = argv.slice(0, at);
   if (word === "version" || (word === undefined && before.includes("--version"))) return { kind: "version" };
+  const about = argv.slice(at + 1);
+  if (word === "help" && about.length > 0) return findCommand([...before, ...about, "--help"]);
   if (word === undefined || word === "help") {
     const asked = word === "help" || before.includes("-h") || before.includes("--help");
     if (!asked) throw new CommandFailure(exit.usage, overview().trimEnd());
     return { kind: "help" };
   }
-  if (before.includes("-h") || before.includes("--help")) return { kind: "help" };
   for (const length of [2, 1]) {
     const name = argv.slice(at, at + length).join(" ");
     const entry = catalog.get(name);
     if (entry) return { kind: "command", name, entry, args: [...before, ...argv.slice(at + length)] };
   }
+  throw new CommandFailure(exit.usage, `${word}: ${whyNot(word)}`);
+}
+
+/** Of a word that no command begins with. */
+function whyNot(word: string): string {
+  const meanwhile = planned.get(word);
+  if (meanwhile !== undefined) {
+    const instead = meanwhile === "" ? "" : `; meanwhile: ${meanwhile}`;
+    return `this version (${packageManifest().version}) does not have it yet${instead}`;
+  }
   const group = [...catalog.keys()].filter((name) => name.startsWith(`${word} `));
   const other = nearest(word, [...catalog.keys()]);
   const hint = other === undefined ? "see meshctl --help" : `did you mean ${other}?`;
   const next = group.length > 0 ? `use ${group.join(" or ")}` : hint;
-  throw new CommandFailure(exit.usage, `${word}: no such command; ${next}`);
+  return `no such command; ${next}`;
 }
 
 function indexOfOperand(argv: readonly string[]): number {
@@ -78,12 +90,15 @@ async function runCommand(named: NamedCommand, surroundings: Surroundings): Prom
   const command = new Command(`meshctl ${named.name}`).description(named.entry.summary);
   module.define(command);
   addGlobalFlags(command);
-  command.exitOverride().configureOutput({
-    writeOut: surroundings.out,
-    writeErr: (text) => surroundings.say(text.trimEnd()),
-    getOutHasColors: () => surroundings.color,
-    getErrHasColors: () => false,
-  });
+  command
+    .exitOverride()
+    .showHelpAfterError(`see meshctl ${named.name} --help`)
+    .configureOutput({
+      writeOut: surroundings.out,
+      writeErr: (text) => surroundings.say(text.trimEnd()),
+      getOutHasColors: () => surroundings.color,
+      getErrHasColors: () => false,
+    });
   try {
     command.parse(named.args, { from: "user" });
   } catch (cause) {

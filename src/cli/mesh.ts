@@ -32,7 +32,7 @@ export function stateDirectory(context: Pick<CliContext, "globals" | "environmen
 
 export async function findMesh(context: CliContext): Promise<Mesh> {
   const { server, cluster } = context.globals;
-  if (server !== undefined) return meshAt(server, context.environment.MESHCTL_TOKEN);
+  if (server !== undefined) return meshAt(server, await tokenFrom(context.environment));
   const path = join(stateDirectory(context), meshFileName);
   const file = await readMeshFile(path, context);
   const wanted = cluster ?? file.clusters[0];
@@ -41,6 +41,17 @@ export async function findMesh(context: CliContext): Promise<Mesh> {
     throw new CommandFailure(exit.usage, `--cluster ${wanted}: no such cluster; there is ${file.clusters.join(", ")}`);
   }
   return { nodes: [first, ...others], token: file.token ?? undefined, local: { file, path, agents: file.agents } };
+}
+
+/** MESHCTL_TOKEN, or the first line of the file that MESHCTL_TOKEN_FILE names: a list of processes shows no file. */
+async function tokenFrom(environment: CliContext["environment"]): Promise<string | undefined> {
+  const { MESHCTL_TOKEN: token, MESHCTL_TOKEN_FILE: path } = environment;
+  if (token) return token;
+  if (!path) return undefined;
+  const text = await readFile(path, "utf8").catch((cause: Error) => {
+    throw new CommandFailure(exit.failed, `read ${path} (MESHCTL_TOKEN_FILE): ${cause.message}`);
+  });
+  return text.split(/\r?\n/)[0];
 }
 
 function meshAt(server: string, token: string | undefined): Mesh {

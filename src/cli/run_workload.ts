@@ -159,13 +159,16 @@ function signalGroup(leader: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** MESHCTL_AGENT_SOCKET names that of an agent which a service manager runs; else it is the agent of `dev`. */
 async function agentSocket(context: CliContext): Promise<string> {
+  const { MESHCTL_AGENT_SOCKET: named } = context.environment;
+  if (named) return named;
   const mesh = await findMesh(context);
   const [agent] = mesh.local?.agents ?? [];
   if (agent) return agent.socket;
   const because = mesh.local
     ? "the mesh here has no agent; start it again: meshctl dev"
-    : "a workload runs beside an agent of this machine, and --server (or MESHCTL_SERVER) names a node; use --state-dir";
+    : "a workload runs beside an agent of this machine, and --server (or MESHCTL_SERVER) names a node; name its socket: MESHCTL_AGENT_SOCKET=/run/weft/agent.sock";
   throw new CommandFailure(exit.failed, `run: ${because}`);
 }
 

@@ -11,15 +11,25 @@ import { listenerFilters, tcpFilters } from "./filter_order.ts";
 import { connectionManager } from "./http_connection_manager.ts";
 import { meshServer } from "./transport_socket.ts";
 
-/** How long a client may be silent before it is taken for one that waits for the server to speak first. */
-const detectionMs = 5_000;
+/**
+ * How long a client may say nothing, or too little to tell (TLS is told by its first five bytes, HTTP by its first line),
+ * before it is taken for what remains: plaintext, and TCP where a port may carry it. There every plaintext client of a
+ * server that speaks first waits for so long, so it is short, but longer than a ClientHello takes that was lost and sent
+ * again. In HTTP the client speaks first.
+ */
+const detectionMs = { http: 5_000, tcp: 1_000 };
 
 export function listenerMessage({ name, address, direction, detect, chains }: ListenerItem): Listener {
   const inspectors = listenerFilters.filter(({ needed }) => detect[needed]);
+  const mayBeTcp = chains.some(({ handler }) => handler.kind === "tcp");
   return create(ListenerSchema, {
     name,
     address: socketAddress(address),
     trafficDirection: direction === "inbound" ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
+    // With it, a second Envoy that is told to listen here would take a share of the connections, and its own start or
+    // the old one's end would lose them; without it the kernel refuses the second. Envoys have one worker: nothing is
+    // to be balanced. (With more: connection_balance_config.exact_balance on ways out, whose connections are few and long.)
+    enableReusePort: false,
     // The way out drains only when it changes, not because this host's health check fails.
     drainType: direction === "inbound" ? Listener_DrainType.DEFAULT : Listener_DrainType.MODIFY_ONLY,
     ...(inspectors.length > 0
@@ -28,7 +38,7 @@ export function listenerMessage({ name, address, direction, detect, chains }: Li
             name: filter.name,
             configType: { case: "typedConfig", value: filter.config() } as const,
           })),
-          listenerFiltersTimeout: duration(detectionMs),
+          listenerFiltersTimeout: duration(mayBeTcp ? detectionMs.tcp : detectionMs.http),
           continueOnListenerFiltersTimeout: true,
         }
       : {}),

@@ -5,6 +5,7 @@ import type { ActorRuntime } from "../actors/runtime/runtime.ts";
 import type { ClaimOutcome, Claims, PortConflict } from "../api/ports.ts";
 import type { ServicePort } from "../model/endpoint.ts";
 import { type ServiceRef, serviceKey } from "../model/names.ts";
+import type { OperationId } from "../store/store.ts";
 
 export class ActorClaims implements Claims {
   readonly #runtime: ActorRuntime;
@@ -21,12 +22,18 @@ export class ActorClaims implements Claims {
     return held.length === ports.length && ports.every((port) => held.some(isSame(port)));
   }
 
-  async claimPorts(ref: ServiceRef, source: string, ports: readonly ServicePort[]): Promise<ClaimOutcome> {
+  async claimPorts(
+    ref: ServiceRef,
+    source: string,
+    ports: readonly ServicePort[],
+    _signal: AbortSignal,
+    operation?: OperationId,
+  ): Promise<ClaimOutcome> {
     const request =
       ports.length === 0
         ? ({ type: "releaseSource", source } as const)
         : ({ type: "claimPorts", source, ports } as const);
-    const reply = await this.#runtime.ask(service, serviceKey(ref), request);
+    const reply = await this.#runtime.ask(service, serviceKey(ref), request, operation && { operation });
     if (reply.kind === "ok") return { kind: "claimed" };
     const conflict: PortConflict =
       reply.kind === "full"

@@ -1,15 +1,23 @@
 /** The node's doors: the agents' listener and the API. */
+
 import { StoredAttestation } from "../actors/attestation_records.ts";
+import { allHosts } from "../actors/kinds/host_sessions.ts";
+import { service, unreachableIn } from "../actors/kinds/service.ts";
 import { startAgentListener } from "../api/agents/server.ts";
 import type { Tokens } from "../api/ports.ts";
 import { startApi } from "../api/server.ts";
 import { AttestationService } from "../certificates/attestation/service.ts";
+import { serviceKey, type WorkloadName } from "../model/names.ts";
 import { nameOfWorkload } from "../model/workload.ts";
+import { hostSessionsRecord, serviceRecord } from "../store/keys.ts";
+import { readApiToken } from "./api_token.ts";
 import { NodeBackups } from "./backups.ts";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import type { Others } from "./cluster/others.ts";
 import { NodeHealth } from "./health.ts";
+import { EndpointWatch } from "./hosts/endpoint_watch.ts";
+import { HostWatch } from "./hosts/host_watch.ts";
 import { MeshProxies } from "./mesh_proxies.ts";
-import { Others } from "./others.ts";
 import type { Owners } from "./owners.ts";
 import { pagesOf } from "./pages.ts";
 import type { NodeContext } from "./parts.ts";
@@ -37,7 +45,7 @@ export async function openDoors(context: NodeContext, inside: Inside): Promise<D
   const { trustDomain, name } = options;
   const { identity, claims } = owners;
   const { store, mirror, replica } = truth;
-  const { pipeline, fleet, hosts, traffic, metrics, listening } = serving;
+  const { pipeline, fleet, hosts, traffic, metrics, others, agreement, listening } = serving;
   const nodes = () => cluster.addresses();
   const bundle = () => identity.current().bundle;
   const records = new StoredAttestation(store);
@@ -60,17 +68,21 @@ export async function openDoors(context: NodeContext, inside: Inside): Promise<D
   cluster.listens({ agents: agents.address, xds: listening.mtls ?? "" });
   stops.add(() => agents.close());
 
-  const others = new Others(cluster);
   const proxies = proxiesOf(context, inside, others);
+  const watch = watchHosts(context, inside, others);
+  watchEndpoints(context, inside);
   const health = new NodeHealth({
     nodeName: name,
     replica,
     fleet,
     hosts,
+    watch,
     identity,
     membership: cluster.membership,
     others,
+    agreement,
     proxies: async () => (await proxies.status()).proxies,
+    holds: () => pipeline.brake.holds(),
     clock,
   });
   const api = await startApi(
@@ -89,9 +101,14 @@ export async function openDoors(context: NodeContext, inside: Inside): Promise<D
       topology: traffic,
       metrics: { expose: async () => ({ contentType: "text/plain; version=0.0.4", text: await metrics.text() }) },
       health,
+      brake: pipeline.brake,
       backups: new NodeBackups(context, truth),
     },
-    { listen: options.api, access: { hosts: [], origins: [], token: undefined }, pages: await pagesOf() },
+    {
+      listen: options.api,
+      access: { hosts: [], origins: [], token: await readApiToken(options) },
+      pages: await pagesOf(),
+    },
   );
   stops.add(() => api.close());
   health.serving(true);
@@ -107,6 +124,7 @@ function proxiesOf({ options, clock }: NodeContext, { truth, serving }: Inside, 
     fleet,
     workload: (workload) => pipeline.workload(workload),
     layersOf: (workload) => pipeline.layersOf(workload),
+    holds: (position) => pipeline.brake.holdsUpTo(position),
     print: (resource) => pipeline.print(resource),
   });
   return new MeshProxies({
@@ -115,6 +133,56 @@ function proxiesOf({ options, clock }: NodeContext, { truth, serving }: Inside, 
     registered: () => [...pipeline.workloads()].map(nameOfWorkload),
     incarnations: () => ({ records: store.incarnation("records"), endpoints: store.incarnation("endpoints") }),
     clock,
+  });
+}
+
+function watchHosts({ options, clock, log, stops }: NodeContext, inside: Inside, others: Others): HostWatch {
+  const { replica } = inside.truth;
+  const { hostSessions, runtime } = inside.owners;
+  const { fleet, pipeline, hosts } = inside.serving;
+  const hostOf = (proxy: string): string | undefined => pipeline.workload(proxy as WorkloadName)?.host;
+  const watch = new HostWatch({
+    kind: hostSessions.kind,
+    runtime,
+    view: inside.cluster.membership,
+    others,
+    hosts,
+    leaseMs: options.hostLeaseMs,
+    state: () => {
+      const held = replica.get(hostSessionsRecord(allHosts))?.object;
+      return held?.kind === "host-sessions" ? held.state : undefined;
+    },
+    known: () => {
+      const hostNames = [...pipeline.workloads()].flatMap(({ role, host }) => (role === "sidecar" ? [host] : []));
+      return replica.synced ? new Set(hostNames) : undefined;
+    },
+    connected: () => new Set([...fleet.proxies()].flatMap((proxy) => hostOf(proxy) ?? [])),
+    clock,
+    log,
+  });
+  hostSessions.read = (withheld) => watch.signs(withheld);
+  stops.add(watch.start());
+  return watch;
+}
+
+function watchEndpoints({ log }: NodeContext, { truth, owners, serving }: Inside): void {
+  const { pipeline, hosts } = serving;
+  const watch = new EndpointWatch({
+    endpoints: (ref) => pipeline.hostsByAddress(ref),
+    judged: (ref) => {
+      const held = truth.replica.get(serviceRecord(ref))?.object;
+      return held?.kind === "service" ? unreachableIn(held.state) : [];
+    },
+    tell: async ({ service: ref, ...said }) => {
+      // Said again with the next report if it is lost.
+      await owners.runtime.ask(service, serviceKey(ref), { type: "observed", ...said }).catch((cause: unknown) => {
+        log.warn("unreachable endpoints not told", { service: serviceKey(ref), because: String(cause) });
+      });
+    },
+  });
+  hosts.onHeard((host, said) => watch.heard(host, said));
+  pipeline.onWorkloadChanged((workload) => {
+    if (!pipeline.workload(workload)) watch.forget(workload);
   });
 }
 

@@ -1,14 +1,14 @@
 /**
- * The proxies of all nodes, as the API shows them: each node tells of the streams it has. A node that does not answer is
- * named, never passed over: what it serves nobody else knows, until it is known to be gone.
+ * The proxies of all nodes, as the API shows them: each node tells of the streams it has. A node that does not answer
+ * is named, never passed over: what it serves nobody else knows, until it is known to be gone.
  */
 import type { NodeName } from "../actors/runtime/placement.ts";
 import type { Distribution, Proxies, ProxyStatus, ProxyStatuses, StreamPosition } from "../api/ports.ts";
 import type { WorkloadName } from "../model/names.ts";
 import { type Clock, sleep } from "../platform/clock.ts";
-import { boolean, integer, list, object, record, text, union } from "../platform/decode.ts";
+import { boolean, integer, list, object, oneOf, record, text, union } from "../platform/decode.ts";
 import { limits } from "../platform/limits.ts";
-import type { Others, Said } from "./others.ts";
+import type { Others, Said } from "./cluster/others.ts";
 import type { NodeProxies } from "./proxies.ts";
 
 export interface MeshProxiesOptions {
@@ -38,10 +38,17 @@ const waitQuestion = object({
   incarnations: object({ records: incarnation, endpoints: incarnation }),
   waitMs: integer(0, 60_000),
 });
+const hold = object({
+  reason: oneOf("frozen", "drop", "missing"),
+  changes: integer(0),
+  message: text(),
+  next: text(),
+});
 const distribution = union("kind", {
   distributed: object({ proxies: integer(0) }),
   refused: object({ refusals: list(object({ proxy: text(), type: text(), message: text() })) }),
   pending: object({ proxies: list(text()) }),
+  held: object({ holds: list(hold) }),
 });
 
 /** The first piece of a wait, ms: soon enough to name who lacks what in a short one. */
@@ -80,7 +87,7 @@ export class MeshProxies implements Proxies {
     const ending = new AbortController();
     const either = AbortSignal.any([signal, ending.signal]);
     const settled = (one: Distribution): Distribution => {
-      if (one.kind === "refused") ending.abort();
+      if (one.kind === "refused" || one.kind === "held") ending.abort();
       return one;
     };
     const asked = new Set<NodeName>();
@@ -152,6 +159,8 @@ export class MeshProxies implements Proxies {
 function joined(answers: readonly Distribution[]): Distribution {
   const refusals = answers.flatMap((one) => (one.kind === "refused" ? one.refusals : []));
   if (refusals.length > 0) return { kind: "refused", refusals };
+  const held = answers.find((one) => one.kind === "held");
+  if (held) return held;
   const pending = answers.filter((one) => one.kind === "pending");
   if (pending.length > 0) return { kind: "pending", proxies: pending.flatMap(({ proxies }) => proxies) };
   const proxies = answers.reduce((sum, one) => sum + (one.kind === "distributed" ? one.proxies : 0), 0);

@@ -3,24 +3,39 @@
  * object as it was last understood (store/replica.ts).
  */
 import { type AuthorityState, authority } from "../actors/kinds/authority.ts";
+import { type HostSessionsState, hostSessions } from "../actors/kinds/host_sessions.ts";
 import { type ServiceState, service } from "../actors/kinds/service.ts";
 import { stateInRecord } from "../actors/runtime/envelope.ts";
 import { decodeShard, decodeStoredResource, decodeWorkload } from "../model/decode.ts";
+import { type Delivery, decodeDelivery } from "../model/delivery.ts";
 import type { EndpointShard } from "../model/endpoint.ts";
+import type { Namespace, ServiceRef } from "../model/names.ts";
 import type { MeshObject, StoredResource } from "../model/object.ts";
 import type { Workload } from "../model/workload.ts";
+import { limits } from "../platform/limits.ts";
 import { toModel } from "../resources/to_model.ts";
-import { recordKind } from "../store/keys.ts";
-import type { StoreRecord } from "../store/store.ts";
+import { namesInKey, recordKind } from "../store/keys.ts";
+import type { RecordKey, StoreRecord } from "../store/store.ts";
 
 export type MeshRecord =
   | { readonly kind: "object"; readonly stored: StoredResource; readonly object: MeshObject }
   | { readonly kind: "workload"; readonly workload: Workload }
   | { readonly kind: "shard"; readonly shard: EndpointShard }
-  | { readonly kind: "service"; readonly state: ServiceState }
+  | { readonly kind: "service"; readonly service: ServiceRef; readonly state: ServiceState }
   | { readonly kind: "authority"; readonly state: AuthorityState }
+  | { readonly kind: "host-sessions"; readonly state: HostSessionsState }
+  | { readonly kind: "delivery"; readonly delivery: Delivery }
   /** Of those who read the store themselves: hosts, tokens, and kinds of a newer version. */
   | { readonly kind: "other" };
+
+/** service.NS.NAME: both are DNS labels, which are their own tokens. */
+function serviceOfKey(key: RecordKey): ServiceRef {
+  const [, namespace = "", name = ""] = namesInKey(key);
+  return { namespace: namespace as Namespace, name };
+}
+
+/** To read its states with; who decides is another. */
+const sessions = hostSessions(limits.hostLeaseMs);
 
 export function decodeMeshRecord(record: StoreRecord): MeshRecord {
   const { key, value } = record;
@@ -34,9 +49,13 @@ export function decodeMeshRecord(record: StoreRecord): MeshRecord {
     case "endpoints":
       return { kind: "shard", shard: decodeShard(value, key) };
     case "service":
-      return { kind: "service", state: stateInRecord(service, value, key) };
+      return { kind: "service", service: serviceOfKey(key), state: stateInRecord(service, value, key) };
     case "authority":
       return { kind: "authority", state: stateInRecord(authority, value, key) };
+    case "host-sessions":
+      return { kind: "host-sessions", state: stateInRecord(sessions, value, key) };
+    case "delivery":
+      return { kind: "delivery", delivery: decodeDelivery(value, key) };
     default:
       return { kind: "other" };
   }

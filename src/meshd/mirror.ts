@@ -1,10 +1,11 @@
 /** The replica, in the words in which the API asks. */
 import type { Held, Mirror, MirrorChange, Seen, StreamPosition } from "../api/ports.ts";
+import type { Delivery } from "../model/delivery.ts";
 import type { EndpointShard } from "../model/endpoint.ts";
 import type { Namespace, ServiceRef } from "../model/names.ts";
 import type { ObjectRef, StoredResource } from "../model/object.ts";
 import type { Workload } from "../model/workload.ts";
-import { objectPrefix, objectRecord, shardPrefix, shardRecord, workloadRecord } from "../store/keys.ts";
+import { deliveryRecord, objectPrefix, objectRecord, shardPrefix, shardRecord, workloadRecord } from "../store/keys.ts";
 import type { Replica } from "../store/replica.ts";
 import { type RecordKey, revisionOf, type Store, type StoreRecord } from "../store/store.ts";
 import type { MeshRecord } from "./mesh_record.ts";
@@ -28,6 +29,10 @@ export class ReplicaMirror implements Mirror {
 
   shard(service: ServiceRef, source: string, shard: number): Seen<EndpointShard> {
     return this.#seen(shardRecord(service, source, shard), shardOf);
+  }
+
+  delivery(): Seen<Delivery> {
+    return this.#seen(deliveryRecord, (record) => (record.kind === "delivery" ? record.delivery : undefined));
   }
 
   objects(): Iterable<Held<StoredResource>> {

@@ -2,7 +2,8 @@
  * One control-plane node: its parts, made and joined in the order in which one needs the other, ended in reverse.
  * Everything is handed what it needs; nothing is looked up.
  */
-import { joinCluster } from "./cluster.ts";
+import { oldestFormat } from "../store/record_format.ts";
+import { type Cluster, joinCluster } from "./cluster/cluster.ts";
 import { openDoors } from "./doors.ts";
 import type { MeshdOptions } from "./options.ts";
 import { startOwners } from "./owners.ts";
@@ -25,8 +26,10 @@ export async function startNode(options: MeshdOptions, ports: NodePorts): Promis
   const stops = new Stops();
   const context = { ...ports, options, stops };
   try {
-    const truth = await openTruth(context);
-    const cluster = await joinCluster(context);
+    // Before the cluster is joined nothing is written but what every version reads.
+    let cluster: Cluster | undefined;
+    const truth = await openTruth(context, () => cluster?.recordFormat() ?? oldestFormat);
+    cluster = await joinCluster(context);
     const owners = await startOwners(context, truth, cluster);
     const serving = await startServing(context, { truth, cluster, owners });
     const doors = await openDoors(context, { truth, cluster, owners, serving });

@@ -11,6 +11,7 @@ import { systemClock } from "../platform/clock.ts";
 import { WeftError } from "../platform/error.ts";
 import { stderrLogger } from "../platform/log.ts";
 import { systemRandom } from "../platform/random.ts";
+import { keepCompiled } from "../platform/start.ts";
 import { startTracing } from "../telemetry/tracing.ts";
 import { startNode } from "./node.ts";
 import { parseOptions, UsageError, usage } from "./options.ts";
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
   process.stdout.write(
     `${JSON.stringify({ event: "ready", name: options.name, pid: process.pid, ...node.addresses })}\n`,
   );
+  keepCompiled();
   process.on("exit", () => void tracing.stop());
 }
 

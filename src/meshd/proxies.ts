@@ -1,5 +1,5 @@
 /** The proxies that this node serves, in the words of the API; and what any proxy is told. */
-import type { ConfigSection, Distribution, ProxyStatus, ProxyTypeStatus, StreamPosition } from "../api/ports.ts";
+import type { ConfigSection, Distribution, Hold, ProxyStatus, ProxyTypeStatus, StreamPosition } from "../api/ports.ts";
 import type { LayerKey } from "../compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
 import type { WorkloadName } from "../model/names.ts";
@@ -14,6 +14,8 @@ export interface ProxiesOptions {
   readonly fleet: Fleet;
   readonly workload: (name: WorkloadName) => Workload | undefined;
   readonly layersOf: (workload: Workload) => readonly LayerKey[];
+  /** What keeps changes up to a position from the proxies. */
+  readonly holds: (position: StreamPosition) => readonly Hold[];
   readonly print: (resource: EncodedResource) => object;
 }
 
@@ -38,8 +40,13 @@ export class NodeProxies {
   /** Never rejects because of the signal: it answers `pending`. */
   async waitDistributed(position: StreamPosition, signal: AbortSignal): Promise<Distribution> {
     const { fleet } = this.#options;
+    const holds = this.#options.holds(position);
+    if (holds.length > 0) return { kind: "held", holds };
     try {
       const result = await fleet.waitDistributed(position, signal);
+      // Held may also be what this node did not know at the call.
+      const since = this.#options.holds(position);
+      if (since.length > 0) return { kind: "held", holds: since };
       if (result.kind === "done") return { kind: "distributed", proxies: fleet.size().streams };
       const refusals = result.proxies.flatMap(({ proxy, refusals }) =>
         refusals.map(({ type, name, because }) => ({ proxy, type, message: `${name}: ${because}` })),

@@ -1,14 +1,19 @@
 /** What serves the proxies: the pipeline from the replica, the xDS fleet with its server, and the fleet's traffic. */
 import type { NodeTls } from "../certificates/node_identity.ts";
 import { Secret } from "../platform/log.ts";
+import { StateDirectory } from "../platform/state_directory.ts";
 import { Fleet as TrafficFleet } from "../telemetry/fleet.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { Fleet } from "../xds/fleet.ts";
 import type { TlsMaterial } from "../xds/listener.ts";
 import { type XdsAddresses, XdsServer } from "../xds/server.ts";
-import type { Cluster } from "./cluster.ts";
+import { KeptShards, objectsAt } from "./brake/kept.ts";
+import { Agreement } from "./cluster/agreement.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import { Others } from "./cluster/others.ts";
+import { StreamGate } from "./cluster/stream_gate.ts";
 import { TrafficDirectory } from "./directory.ts";
-import { LiveHosts } from "./hosts.ts";
+import { LiveHosts } from "./hosts/live_hosts.ts";
 import { ProxyIdentities } from "./identities.ts";
 import { observeXds } from "./observe.ts";
 import type { Owners } from "./owners.ts";
@@ -22,6 +27,8 @@ export interface Serving {
   readonly traffic: TrafficFleet;
   readonly hosts: LiveHosts;
   readonly metrics: Metrics;
+  readonly others: Others;
+  readonly agreement: Agreement;
   readonly listening: XdsAddresses;
 }
 
@@ -35,29 +42,55 @@ export interface Inside {
 export async function startServing(context: NodeContext, inside: Inside): Promise<Serving> {
   const { truth, owners, cluster } = inside;
   const { options, clock, random, log, signal, stops } = context;
-  const { trustDomain, outboundPolicy } = options;
+  const { trustDomain, outboundTrafficPolicy } = options;
   const { replica } = truth;
   const observer = observeXds(() => metrics, log);
   const fleet = new Fleet({ clock, observer });
-  const metrics: Metrics = metricsOf(truth, owners, fleet);
+  const metrics: Metrics = metricsOf(truth, owners, fleet, () => pipeline.brake);
   const recomputed = (node: string, count: number): void => metrics.recomputations.inc({ node }, count);
-  const pipeline = new Pipeline({ replica, fleet, trustDomain, outboundPolicy, log, recomputed });
+  const kept = new KeptShards({
+    state: new StateDirectory(options.stateDir),
+    clock,
+    log,
+    incarnation: () => truth.store.incarnation("endpoints"),
+  });
+  stops.add(() => kept.stop());
+  const stepped = (): void => kept.changed(() => pipeline.brake.keptShards());
+  const shared = { replica, fleet, clock, log };
+  const pipeline = new Pipeline({ ...shared, trustDomain, outboundTrafficPolicy, recomputed, stepped });
   const traffic = new TrafficFleet(clock, new TrafficDirectory(pipeline));
   const hosts = new LiveHosts({
     nodeName: options.name,
     clock,
     fleet: traffic,
     gossip: cluster.network.gossip("hosts"),
+    membership: cluster.membership,
+    leaseMs: options.hostLeaseMs,
   });
   pipeline.onWorkloadChanged((workload) => {
     if (!pipeline.workload(workload)) hosts.forget(workload);
   });
   stops.add(hosts.start());
+  const others = new Others(cluster);
+  const agreement = new Agreement({ replica, others, clock, log });
+  const { store } = truth;
+  const isSuspect = (): boolean => agreement.suspect;
+  const keeps = (): boolean => pipeline.brake.keepsMissing;
+  const gate = new StreamGate({ replica, store, isSuspect, keeps, others: () => cluster.copies(), clock });
+  cluster.tellsCopy(() => gate.copy());
+  metrics.watchCopy({
+    comparisons: () => agreement.counts,
+    rereads: () => replica.rereads,
+    streams: () => gate.counts,
+  });
   await replica.whenSynced(signal);
-  pipeline.start();
+  const frozen = truth.mirror.delivery().value?.frozen;
+  const objects = frozen ? await objectsAt(frozen, truth.store, signal) : [];
+  pipeline.start(new Map([...kept.read(), ...objects]));
   const xds = new XdsServer({
     fleet,
     identities: new ProxyIdentities(trustDomain, pipeline),
+    admission: () => gate.admit(),
     clock,
     random,
     observer,
@@ -66,10 +99,15 @@ export async function startServing(context: NodeContext, inside: Inside): Promis
   });
   stops.add(() => xds.stop());
   owners.identity.onChange(({ tls }) => xds.replaceTls(tlsMaterial(tls)));
-  return { fleet, pipeline, traffic, hosts, metrics, listening: await xds.start() };
+  return { fleet, pipeline, traffic, hosts, metrics, others, agreement, listening: await xds.start() };
 }
 
-function metricsOf({ replica, store }: Truth, { runtime, pool }: Owners, fleet: Fleet): Metrics {
+function metricsOf(
+  { replica, store }: Truth,
+  { runtime, pool }: Owners,
+  fleet: Fleet,
+  brake: () => Pipeline["brake"],
+): Metrics {
   return new Metrics({
     connectedProxies: () => fleet.size().streams,
     layers: () => fleet.size().layers,
@@ -77,6 +115,13 @@ function metricsOf({ replica, store }: Truth, { runtime, pool }: Owners, fleet: 
     replicaRecords: () => replica.list("object").length + replica.list("workload").length,
     actors: () => Object.values(runtime.active()).reduce((sum, count) => sum + count, 0),
     actorCounts: () => ({ ...runtime.counts }),
+    held: () =>
+      Object.fromEntries(
+        brake()
+          .holds()
+          .map(({ reason, changes }) => [reason, changes]),
+      ),
+    holds: () => brake().counts,
     signTasks: () => pool.counts(),
     appends: () => store.appends,
   });

@@ -1,5 +1,6 @@
 /** The truth, and this node's copy of it: store, replica, and the copy in the API's words. */
 import { type OpenJetStreamOptions, openJetStreamStore } from "../store/jetstream/open.ts";
+import type { RecordFormat } from "../store/record_format.ts";
 import { Replica } from "../store/replica.ts";
 import { CountedStore } from "./counted_store.ts";
 import { decodeMeshRecord, type MeshRecord } from "./mesh_record.ts";
@@ -26,9 +27,10 @@ export interface OpenedStore {
 /** Copies of each stream on a cluster of NATS servers; fewer servers hold one. */
 const copies = 3;
 
-export async function openTruth(context: NodeContext): Promise<Truth> {
+/** @param format what records are to be written in. */
+export async function openTruth(context: NodeContext, format: () => RecordFormat): Promise<Truth> {
   const { clock, stops } = context;
-  const opened = await storeOptions(context);
+  const opened = await storeOptions(context, format);
   const store = new CountedStore(await openJetStreamStore(opened.options));
   stops.add(() => store.close());
   const replica = new Replica({ store, clock, decode: decodeMeshRecord });
@@ -36,7 +38,8 @@ export async function openTruth(context: NodeContext): Promise<Truth> {
   return { store, replica, mirror: new ReplicaMirror(replica, store), opened };
 }
 
-async function storeOptions({ options, clock, random, log, signal }: NodeContext): Promise<OpenedStore> {
+async function storeOptions(context: NodeContext, format: () => RecordFormat): Promise<OpenedStore> {
+  const { options, clock, random, log, signal } = context;
   const credentials = await readCredentials(options);
   const { system, restore: _, ...own } = credentials;
   return {
@@ -52,6 +55,7 @@ async function storeOptions({ options, clock, random, log, signal }: NodeContext
       random,
       logger: log,
       signal,
+      format,
     },
   };
 }

@@ -42,7 +42,7 @@ export const decodeBackupHeader = object({
 export type BackupHeader = ReturnType<typeof decodeBackupHeader>;
 
 /** What a file says of itself when it is open. */
-export const decodeBackupManifest = object({
+const manifest = {
   cluster: text(64),
   trustDomain: text(255),
   takenAtMs: integer(0),
@@ -53,6 +53,11 @@ export const decodeBackupManifest = object({
   kinds: record(integer(0), 1_000),
   /** Keys of records that this version could not read, and so left out. */
   unreadable: list(text(4_096)),
+};
+
+export const decodeBackupManifest = object(manifest, {
+  /** Entries of the log that were older than what a backup holds of it. Absent: none. */
+  logLeftOut: integer(1),
 });
 
 export type BackupManifest = ReturnType<typeof decodeBackupManifest>;

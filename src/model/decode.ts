@@ -19,7 +19,7 @@ import {
 } from "../platform/decode.ts";
 import { limits } from "../platform/limits.ts";
 import type { Endpoint, EndpointShard } from "./endpoint.ts";
-import { parseSpiffeId, type SpiffeId } from "./identity.ts";
+import { isServiceAccount, parseSpiffeId, type SpiffeId } from "./identity.ts";
 import { isDnsLabel, type Locality, namespaceFrom, type WorkloadName } from "./names.ts";
 import { type ObjectKind, objectKinds, type StoredResource } from "./object.ts";
 import { protocolFrom } from "./protocol.ts";
@@ -47,7 +47,7 @@ const spiffeId = parsed("a SPIFFE ID", (id) => (parseSpiffeId(id) ? (id as Spiff
 const base = {
   name: label,
   namespace,
-  serviceAccount: label,
+  serviceAccount: parsed("a service account", (name) => (isServiceAccount(name) ? name : undefined)),
   labels,
   locality,
   network: text(63),

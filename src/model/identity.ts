@@ -30,6 +30,13 @@ export function parseSpiffeId(text: string): ParsedSpiffeId | undefined {
   return good ? { trustDomain, segments } : undefined;
 }
 
+const accountPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** Kubernetes' DNS subdomain: each part of letters, digits and dashes. Always a good path segment of a SPIFFE ID. */
+export function isServiceAccount(text: string): boolean {
+  return text.length <= 253 && accountPattern.test(text);
+}
+
 export interface ServiceAccountRef {
   readonly namespace: Namespace;
   readonly serviceAccount: string;

@@ -40,3 +40,11 @@ export interface DestinationRule {
   readonly subsets: readonly Subset[];
   readonly createdAt: number;
 }
+
+/** What becomes of a request for a host that the mesh does not know: asked of DNS and forwarded, or answered with 502. */
+export const outboundTrafficPolicies = ["ALLOW_ANY", "REGISTRY_ONLY"] as const;
+export type OutboundTrafficPolicy = (typeof outboundTrafficPolicies)[number];
+
+export function outboundTrafficPolicyFrom(word: string): OutboundTrafficPolicy | undefined {
+  return outboundTrafficPolicies.find((policy) => policy === word);
+}

@@ -101,6 +101,7 @@ export const problemCodes = {
   MSH1505: error("Unknown protocol.", "http, http2, grpc, grpc-web, tcp, tls, https, mongo, redis, mysql, postgres."),
   // What it would lead to (compile/check.ts)
   MSH1601: error("Envoy would refuse what the object leads to.", "Change the field that the message points at."),
+  MSH1602: warning("The mesh is frozen: what is applied is stored and waits.", "`meshctl freeze --off` lets it go."),
 } as const satisfies Readonly<Record<`MSH${number}`, ProblemKind>>;
 
 export type ProblemCode = keyof typeof problemCodes;

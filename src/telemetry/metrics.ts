@@ -22,8 +22,21 @@ export interface Readings {
     readonly refused: number;
     readonly waiting: number;
   };
+  /** Changes that are held back from the proxies, by reason; and how often holding began. */
+  readonly held: () => Counts;
+  readonly holds: () => Counts;
   /** Store writes by stream and outcome. */
   readonly appends: () => Readonly<Record<string, Counts>>;
+}
+
+/** How good this node's copy of the truth is, and what came of it; counters. */
+export interface CopyReadings {
+  /** With other nodes, by stream and outcome. */
+  readonly comparisons: () => Readonly<Record<string, Counts>>;
+  /** Readings anew, by why. */
+  readonly rereads: () => Counts;
+  /** New xDS streams, by whether the copy was good enough. */
+  readonly streams: () => Counts;
 }
 
 export class Metrics {
@@ -50,6 +63,10 @@ export class Metrics {
     this.#readCounter("weft_actor_events_total", "What actors did", ["event"], () =>
       Object.entries(readings.actorCounts()).map(([event, count]) => [{ event }, count]),
     );
+    this.#readCounter("weft_holds_total", "Times that changes began to be held back", ["reason"], () =>
+      Object.entries(readings.holds()).map(([reason, count]) => [{ reason }, count]),
+    );
+    this.#gauges("weft_held_changes", "Changes held back from the proxies now", "reason", readings.held);
     this.#readCounter("weft_sign_tasks_total", "Batches of SVIDs given to the workers", ["outcome"], () => {
       const { completed, failed, refused } = readings.signTasks();
       return Object.entries({ completed, failed, refused }).map(([outcome, count]) => [{ outcome }, count]);
@@ -58,6 +75,27 @@ export class Metrics {
       Object.entries(readings.appends()).flatMap(([stream, outcomes]) =>
         Object.entries(outcomes).map(([outcome, count]) => [{ stream, outcome }, count] as const),
       ),
+    );
+  }
+
+  watchCopy({ comparisons, rereads, streams }: CopyReadings): void {
+    this.#readCounter(
+      "weft_replica_comparisons_total",
+      "Checksums compared with other nodes",
+      ["stream", "outcome"],
+      () =>
+        Object.entries(comparisons()).flatMap(([stream, outcomes]) =>
+          Object.entries(outcomes).map(([outcome, count]) => [{ stream, outcome }, count] as const),
+        ),
+    );
+    this.#readCounter("weft_replica_rereads_total", "Streams read anew because the copy was in doubt", ["doubt"], () =>
+      Object.entries(rereads()).map(([doubt, count]) => [{ doubt }, count]),
+    );
+    this.#readCounter(
+      "weft_xds_admissions_total",
+      "New xDS streams by how current this node's copy was",
+      ["copy"],
+      () => Object.entries(streams()).map(([copy, count]) => [{ copy }, count]),
     );
   }
 
@@ -80,6 +118,19 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         this.set(read());
+      },
+    });
+  }
+
+  #gauges(name: string, help: string, label: string, read: () => Counts): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [value, count] of Object.entries(read())) this.set({ [label]: value }, count);
       },
     });
   }

@@ -5,6 +5,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { defaultName, firstFree } from "../../src/agent/naming.ts";
 import { addressesOf, mistakeIn, workloadFrom } from "../../src/agent/workloads.ts";
+import { decodeWorkload } from "../../src/model/decode.ts";
+import { defaultTrustDomain, serviceAccountId, serviceAccountOf } from "../../src/model/identity.ts";
 import { isDnsLabel } from "../../src/model/names.ts";
 import type { RunSidecar } from "../../src/model/run.ts";
 
@@ -65,6 +67,51 @@ test("a request becomes a workload: app label, protocols by port name, addresses
   assert.equal((await workloadFrom({ request: own, name: "x", host: "h", take })).labels.app, "other");
 });
 
+test("an upstream's port is taken at the address that was asked for", async () => {
+  const take = async (address = "127.0.0.1") => ({ address, port: 15_000 });
+  const upstreams = ["127.0.0.2", "::1"].map((address) => ({
+    service: "db",
+    port: 5432,
+    listen: { address, port: 0 },
+  }));
+  const asked = { ...request, upstreams };
+  assert.equal(mistakeIn(asked), undefined);
+  const workload = await workloadFrom({ request: asked, name: "x", host: "h", take });
+  assert.ok(workload.role === "sidecar");
+  assert.deepEqual(
+    workload.upstreams.map(({ listen }) => listen.address),
+    ["127.0.0.2", "::1"],
+  );
+});
+
+test("a service account is a DNS subdomain, as in Kubernetes, and comes whole out of its identity", async () => {
+  const take = async () => ({ address: "127.0.0.1", port: 15_000 });
+  for (const serviceAccount of ["build.robot", "0.a-b", "x".repeat(253)]) {
+    const asked = { ...request, serviceAccount };
+    assert.equal(mistakeIn(asked), undefined);
+    const workload = await workloadFrom({ request: asked, name: "x", host: "h", take });
+    assert.equal(decodeWorkload(JSON.parse(JSON.stringify(workload)), "workload").serviceAccount, serviceAccount);
+    const id = serviceAccountId(defaultTrustDomain, workload);
+    assert.deepEqual(serviceAccountOf(id), { trustDomain: "cluster.local", namespace: "shop", serviceAccount });
+  }
+  for (const serviceAccount of [
+    "",
+    ".",
+    "..",
+    "a..b",
+    ".a",
+    "a.",
+    "A",
+    "a_b",
+    "a/b",
+    "a\u0000",
+    "-a.b",
+    "x".repeat(254),
+  ]) {
+    assert.match(mistakeIn({ ...request, serviceAccount }) ?? "", /service account/, serviceAccount);
+  }
+});
+
 test("what a user wrote wrong is named", () => {
   const port = { name: "http", port: 80, appPort: 80 };
   const wrong: readonly [Partial<RunSidecar>, RegExp][] = [
@@ -75,7 +122,11 @@ test("what a user wrote wrong is named", () => {
     [{ ports: [port, { ...port, name: "http-2" }] }, /port 80 is there twice/],
     [{ ports: [{ ...port, port: 0 }] }, /1 to 65535/],
     [{ upstreams: [{ service: "www.example.com", port: 1, listen: { address: "127.0.0.1", port: 0 } }] }, /no service/],
-    [{ upstreams: [{ service: "db", port: 1, listen: { address: "localhost", port: 0 } }] }, /no IP address/],
+    [
+      { upstreams: [{ service: "db", port: 1, listen: { address: "localhost", port: 0 } }] },
+      /no loopback address; write 127\.0\.0\.1/,
+    ],
+    [{ upstreams: [{ service: "db", port: 1, listen: { address: "0.0.0.0", port: 0 } }] }, /no loopback address/],
   ];
   assert.equal(mistakeIn(request), undefined);
   for (const [change, expected] of wrong) assert.match(mistakeIn({ ...request, ...change }) ?? "", expected);

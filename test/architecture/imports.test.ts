@@ -19,6 +19,13 @@ describe("rooms", () => {
     const problems = files.flatMap((file) => problemsOf(file, importsOf(file, read(file))));
     assert.equal(problems.length, 0, `\n${problems.join("\n")}`);
   });
+
+  test("no files import each other in a circle, not even their types", () => {
+    const circle = circleIn(
+      new Map(files.map((file) => [file, importsOf(file, read(file)).map(({ target }) => target)])),
+    );
+    assert.equal(circle, undefined, `${circle?.join(" → ")}: move what both need into a file of its own`);
+  });
 });
 
 describe("the check itself", () => {
@@ -44,6 +51,13 @@ describe("the check itself", () => {
     ]);
   });
 
+  test("finds a circle of any length", () => {
+    const along = (...files: readonly string[]) =>
+      new Map(files.map((file, at) => [file, files.slice(at + 1, at + 2)]));
+    assert.equal(circleIn(along("a", "b", "c")), undefined);
+    assert.deepEqual(circleIn(new Map([...along("a", "b", "c"), ["c", ["b"]]])), ["b", "c", "b"]);
+  });
+
   test("allows what the table says and refuses the rest", () => {
     const refused = (file: string, target: string, typesOnly = false): boolean =>
       problemsOf(file, [{ target, line: 1, typesOnly }]).length > 0;
@@ -62,6 +76,26 @@ describe("the check itself", () => {
     assert.equal(refused("meshd/main.ts", "../test/support/x.ts"), true);
   });
 });
+
+/** The first circle that a walk along the imports meets. */
+function circleIn(imports: ReadonlyMap<string, readonly string[]>): readonly string[] | undefined {
+  const done = new Set<string>();
+  const walk = (file: string, way: readonly string[]): readonly string[] | undefined => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    for (const target of imports.get(file) ?? []) {
+      const circle = walk(target, [...way, file]);
+      if (circle) return circle;
+    }
+    done.add(file);
+    return undefined;
+  };
+  for (const file of imports.keys()) {
+    const circle = walk(file, []);
+    if (circle) return circle;
+  }
+  return undefined;
+}
 
 function problemsOf(file: string, imports: readonly Import[]): string[] {
   const importer = { file, room: roomOf(file) };

@@ -152,7 +152,12 @@ test("wait: 0 when distributed, 81 when refused, 80 when the time comes", async 
   around.distribution = async () => ({ kind: "distributed", proxies: 4 });
   const good = await wait("-o", "json");
   assert.equal(good.status, 0, good.err);
-  assert.equal(JSON.parse(good.out).proxies, 4);
+  const { revision, endpointsToken, ...rest } = JSON.parse(good.out);
+  assert.deepEqual(rest, { distributed: true, proxies: 4 });
+  assert.equal((await run("wait", "-o", "json")).out, good.out);
+  assert.match((await wait()).err, new RegExp(`revision ${revision}, endpoints ${endpointsToken} at 4 proxies`));
+  const byToken = JSON.parse((await wait("--endpoints", endpointsToken, "-o", "json")).out);
+  assert.deepEqual(byToken, { distributed: true, endpointsToken, proxies: 4 });
   around.distribution = async () => ({
     kind: "refused",
     refusals: [{ proxy: "a.default", type: "lds", message: "bad filter" }],
@@ -170,6 +175,41 @@ test("wait: 0 when distributed, 81 when refused, 80 when the time comes", async 
   assert.equal((await wait("--revision", "other-1")).status, 1);
 });
 
+test("proxy-status asks all nodes at once: frozen ones cost one wait, and are named", async (t) => {
+  const api = await startTestApi(t);
+  const frozen = await Promise.all(
+    ["meshd-1", "meshd-2"].map(async (name) => {
+      const server = createServer(() => {}).listen(0, "127.0.0.1");
+      t.after(() => server.close());
+      await once(server, "listening");
+      const address = server.address();
+      assert.ok(address !== null && typeof address === "object");
+      return nodeAt(name, `http://127.0.0.1:${address.port}`);
+    }),
+  );
+  const directory = await stateDirectory(t, { nodes: [...frozen, nodeAt("meshd-0", api.url)] });
+  api.around.silent = ["meshd-1", "meshd-3"];
+  const beganMs = performance.now();
+  const done = await meshctl(["proxy-status", "--timeout", "1500ms", "--state-dir", directory]);
+  const tookMs = performance.now() - beganMs;
+  assert.equal(done.status, 0, done.err);
+  assert.match(done.out, /reviews-v1/);
+  for (const name of ["meshd-1", "meshd-2", "meshd-3"]) assert.match(done.err, new RegExp(`${name} \\(`));
+  assert.equal(done.err.split("meshd-1").length, 2, "each is named once");
+  assert.ok(tookMs < 2 * 1_500, `${tookMs} ms`);
+});
+
+test("proxy-status with no node that answers says why of each", async (t) => {
+  const directory = await stateDirectory(t, { nodes: [nodeAt("meshd-0", "http://127.0.0.1:1")] });
+  const done = await meshctl(["proxy-status", "--state-dir", directory]);
+  assert.equal(done.status, 1);
+  assert.match(done.err, /no node answers: meshd-0 \(/);
+});
+
+function nodeAt(name: string, api: string) {
+  return { name, pid: process.pid, api, xds: "", agents: "", cluster: "local" };
+}
+
 test("proxy-status and proxy-config say what the node says", async (t) => {
   const { run } = await mesh(t);
   const table = await run("proxy-status");
@@ -181,7 +221,11 @@ test("proxy-status and proxy-config say what the node says", async (t) => {
   const json = await run("proxy-config", "cluster", "reviews-v1.default", "-o", "json");
   assert.deepEqual(JSON.parse(json.out), [{ name: "outbound|80||ratings" }]);
   assert.equal((await run("proxy-config", "cluster", "nobody")).status, 1);
-  assert.equal((await run("proxy-config", "secrets", "reviews-v1")).status, 64);
+  assert.equal((await run("proxy-config", "sekrets", "reviews-v1")).status, 64);
+  assert.deepEqual(
+    JSON.parse((await run("proxy-config", "clusters", "reviews-v1", "-o", "json")).out),
+    JSON.parse(json.out),
+  );
 });
 
 test("proxy-config --live asks the Envoy itself, by its agent's word, and shows no private key", async (t) => {

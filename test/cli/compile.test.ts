@@ -37,6 +37,30 @@ test("offline, a workload's whole configuration comes from files alone", async (
   assert.match(JSON.stringify(config.route), /weightedClusters|weighted_clusters/);
 });
 
+test("a host that the mesh does not know goes where the mesh's outbound traffic policy says", async (t) => {
+  const files = await temporaryDirectory(t);
+  await writeFile(join(files, "mesh.yaml"), workload("web", "web"));
+  const compile = (...mode: readonly string[]) =>
+    meshctl(["compile", "-f", files, "--proxy", "web", ...mode, "-o", "json"]);
+  const flag = "--outbound-traffic-policy";
+  assert.match((await compile()).out, /dynamic_forward_proxy/);
+  assert.equal((await compile(flag, "ALLOW_ANY")).out, (await compile()).out);
+  const closed = await compile(flag, "REGISTRY_ONLY");
+  assert.doesNotMatch(closed.out, /dynamic_forward_proxy/);
+  assert.match(closed.out, /502/);
+  const wrong = await compile(flag, "registry-only");
+  assert.equal(wrong.status, 64);
+  assert.match(wrong.err, /write ALLOW_ANY or REGISTRY_ONLY/);
+});
+
+test("files without a workload say how to get one", async (t) => {
+  const files = await temporaryDirectory(t);
+  await writeFile(join(files, "mesh.yaml"), virtualService("reviews"));
+  const done = await meshctl(["compile", "-f", files, "--proxy", "web"]);
+  assert.equal(done.status, 1);
+  assert.match(done.err, /no workload web\.default in the files; .*get workloads,services -A -o yaml/);
+});
+
 test("what the files do not hold is said, and their mistakes are 65", async (t) => {
   const files = await temporaryDirectory(t);
   const path = join(files, "mesh.yaml");

@@ -4,9 +4,11 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { catalog } from "../../src/cli/catalog.ts";
 import { durationMs } from "../../src/cli/globals.ts";
 import { findCommand } from "../../src/cli/invoke.ts";
 import { type MeshFile, parseMeshFile, printMeshFile } from "../../src/cli/mesh_file.ts";
+import { planned } from "../../src/cli/planned.ts";
 import { printTable } from "../../src/cli/table.ts";
 import { meshctl, stateDirectory, temporaryDirectory } from "./support/meshctl.ts";
 
@@ -74,6 +76,37 @@ test("help is data", async () => {
   assert.deepEqual([overview.status, one.status], [0, 0]);
   assert.match(overview.out, /proxy-status/);
   assert.match(one.out, /--namespace/);
+});
+
+test("help of a command is asked for before it, behind it, and by the word", () => {
+  assert.deepEqual(argsOf(["help", "gateway", "run"]), ["gateway run", ["--help"]]);
+  assert.deepEqual(argsOf(["-h", "gateway", "run"]), ["gateway run", ["-h"]]);
+  for (const args of [["help"], ["-h"], ["help", "help"], ["help", "-o", "json"]]) {
+    assert.deepEqual(findCommand(args), { kind: "help" });
+  }
+});
+
+test("a command that is planned says so, and what to use meanwhile; an unknown one names its like or nothing", () => {
+  for (const [word, says] of [
+    ["describe", /^describe: this version \(\d+\.\d+\.\d+\) does not have it yet; meanwhile: .*get/],
+    ["history", /does not have it yet$/],
+    ["aply", /^aply: no such command; did you mean apply\?/],
+    ["nonsense", /^nonsense: no such command; see meshctl --help/],
+  ] as const) {
+    assert.throws(() => findCommand([word, "x"]), { status: 64, message: says });
+  }
+  const there = [...catalog.keys()].map((name) => name.split(" ")[0] ?? "");
+  assert.deepEqual(
+    [...planned.keys()].filter((name) => there.includes(name)),
+    [],
+  );
+});
+
+test("a mistake names where to read on, and what to write instead", async () => {
+  assert.match((await meshctl(["get"])).err, /missing required argument 'kind'\nsee meshctl get --help/);
+  const { status, err } = await meshctl(["apply", "-f", "a.yaml", "b.yaml"]);
+  assert.equal(status, 64);
+  assert.match(err, /meshctl apply -f a\.yaml -f b\.yaml/);
 });
 
 test("no mesh: exit 1 with the command that starts it", async (t) => {

@@ -29,6 +29,8 @@ test("the command runs beside its sidecar, with the way out in its environment, 
     "version=v1",
     "--upstream",
     "db:5432=127.0.0.1:0",
+    "--upstream",
+    "db:5433=[::1]:6000",
   ];
 
   const done = await meshctl(["--state-dir", directory, "run", ...flags, "--", process.execPath, "-e", script]);
@@ -39,7 +41,10 @@ test("the command runs beside its sidecar, with the way out in its environment, 
   const [asked] = agent.asked;
   assert.ok(asked?.role === "sidecar");
   assert.deepEqual(asked.ports, [{ name: "http", port: 9080, appPort: 8080 }]);
-  assert.deepEqual(asked.upstreams, [{ service: "db", port: 5432, listen: { address: "127.0.0.1", port: 0 } }]);
+  assert.deepEqual(asked.upstreams, [
+    { service: "db", port: 5432, listen: { address: "127.0.0.1", port: 0 } },
+    { service: "db", port: 5433, listen: { address: "::1", port: 6000 } },
+  ]);
   assert.deepEqual(asked.labels, { version: "v1" });
   assert.deepEqual(agent.withdrawn, [asked.session]);
 });
@@ -131,6 +136,9 @@ test("what cannot be said of a workload is refused before anybody is asked", asy
     [["--label", "a b=c"], 65, /label's key/],
     [["--label", "app=a b"], 65, /label's value/],
     [["--upstream", "db:5432"], 64, /SERVICE:PORT=HOST:PORT/],
+    [["--upstream", "db:5432=0.0.0.0:0"], 64, /loopback only; write db:5432=127\.0\.0\.1:0/],
+    [["--upstream", "db:5432=[::]:7000"], 64, /loopback only; write db:5432=127\.0\.0\.1:7000/],
+    [["--upstream", "db:5432=db.example.com:0"], 64, /loopback only/],
   ];
   for (const [args, status, words] of cases) {
     const done = await meshctl(["run", "--service", "reviews", ...args, "--state-dir", directory]);

@@ -1,5 +1,6 @@
 // Runs one test file in a process group of its own and answers what happened. What a file started goes with it: it is ended when
-// the file takes too long or the driver is told to stop, and a file that ends and leaves a process behind has failed.
+// the file takes too long or the driver is told to stop, and a file that ends and leaves a process behind has failed. Its
+// temporary directory is its own and is removed with it.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -19,8 +20,9 @@ export function stopAll() {
 
 /** Returns {passed, failed, skipped, failures: [{name, text}], output, ms}. */
 export async function runFile({ root, file, limitMs, name, update }) {
-  const work = mkdtempSync(join(tmpdir(), "weft-test-"));
-  const events = join(work, "events");
+  // Short, since the paths of Unix sockets that the file makes in it must be.
+  const work = mkdtempSync(join(tmpdir(), "wt-"));
+  const events = join(work, ".events");
   const options = [`--test-reporter=${reporter}`, `--test-reporter-destination=${events}`];
   if (name) options.push(`--test-name-pattern=${name}`);
   const started = performance.now();
@@ -36,6 +38,10 @@ export async function runFile({ root, file, limitMs, name, update }) {
         ...process.env,
         ...(update ? { WEFT_UPDATE: "1" } : {}),
         ...descendants.environment,
+        // Set where the driver's own test runs under `node --test`: the file would then report to nobody.
+        NODE_TEST_CONTEXT: undefined,
+        // Whatever the file leaves there goes with it, also when it is killed.
+        TMPDIR: work,
       },
     });
     descendants.group = child.pid;
@@ -45,7 +51,7 @@ export async function runFile({ root, file, limitMs, name, update }) {
       ms: performance.now() - started,
     };
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    rmSync(work, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -40,6 +40,27 @@ test("a file that hangs is ended with all that it started", async (context) => {
   assert.match(result.failures[0].text, /did not end within 2 s/);
   assert.equal(isAlive(pidIn(folder)), false);
 });
+
+for (const [how, rest] of [
+  ["ends", ""],
+  ["hangs and is ended", "await new Promise(() => {});"],
+]) {
+  test(`what a file that ${how} leaves in the temporary directory is removed`, async (context) => {
+    const leaves = `
+      const made = require("node:fs").mkdtempSync(require("node:path").join(require("node:os").tmpdir(), "left-"));
+      require("node:fs").writeFileSync("made", made);`;
+    const folder = given(
+      context,
+      `test("leaves a folder", async () => { ${leaves} setInterval(() => {}, 1000).unref(); ${rest} });`,
+    );
+
+    await runFile({ root: folder, file: "story.test.cjs", limitMs: 2_000 });
+
+    const made = readFileSync(join(folder, "made"), "utf8");
+    assert.match(made, /left-/);
+    assert.equal(existsSync(made), false);
+  });
+}
 
 test("a file with no test in it has failed", async (context) => {
   const folder = given(context, "");

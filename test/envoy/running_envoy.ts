@@ -56,8 +56,13 @@ export class RunningEnvoy {
     const base = staticBootstrap(items);
     const admin = { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } };
     const envoy = new RunningEnvoy({ ...(identity ? withSecrets(base, identity) : base), admin });
-    await envoy.#listening(items.filter(({ type }) => type === "listener").length);
-    return envoy;
+    try {
+      await envoy.#listening(items.filter(({ type }) => type === "listener").length);
+      return envoy;
+    } catch (cause) {
+      await envoy.stop();
+      throw cause;
+    }
   }
 
   port(listener: string): number {

@@ -26,9 +26,9 @@ before(async () => {
   mesh = await Mesh.start({ demo: false });
   const ports = [`http:80:${http.port}`, `http-alt:8080:${http.port}`, `tcp-echo:9000:${tcp.port}`];
   const labels = ["version=v1", "tier=front"].flatMap((label) => ["--label", label]);
-  const flags = ["--name", "web-a", "--service-account", "webby", "--locality", "eu/z1", ...labels];
+  const flags = ["--name", "web-a", "--service-account", "web.front", "--locality", "eu/z1", ...labels];
   web = new MeshctlRun(mesh, ["run", "--service", "web", ...flags, ...ports.flatMap((port) => ["--port", port])]);
-  client = new MeshctlRun(mesh, ["run", "--service", "client", "--upstream", "web:9000=127.0.0.1:0"]);
+  client = new MeshctlRun(mesh, ["run", "--service", "client", "--upstream", "web:9000=127.0.0.2:0"]);
   [webReady, clientReady] = await Promise.all([web.ready(), client.ready()]);
 });
 
@@ -66,10 +66,11 @@ async function takenPort(): Promise<{ readonly port: number; release(): void }> 
 describe("run", () => {
   test("the ready line says who and where", () => {
     assert.equal(webReady.workload, "web-a.default");
-    assert.equal(webReady.spiffeId, "spiffe://cluster.local/ns/default/sa/webby");
+    assert.equal(webReady.spiffeId, "spiffe://cluster.local/ns/default/sa/web.front");
     assert.deepEqual(Object.keys(webReady.inbounds), ["http", "http-alt", "tcp-echo"]);
     assert.equal(webReady.inbound, webReady.inbounds.http);
     assert.deepEqual(Object.keys(clientReady.upstreams), ["web:9000"]);
+    assert.match(clientReady.upstreams["web:9000"] ?? "", /^127\.0\.0\.2:[1-9]/);
     assert.equal(clientReady.inbound, null);
     assert.deepEqual(Object.keys(webReady.pids), ["meshctl", "envoy"]);
   });

@@ -37,7 +37,7 @@ let host: JoinedHost;
 let identity: TlsIdentity;
 
 before(async () => {
-  mesh = await Mesh.start({ demo: false });
+  mesh = await Mesh.start({ demo: false, args: ["--outbound-traffic-policy", "REGISTRY_ONLY"] });
   objects = new LiveObjects(mesh);
   workloads = new Workloads(mesh);
   echo = await startHttpEcho();
@@ -183,6 +183,29 @@ spec:
     assert.deepEqual(await wrongOnes(refused, "http", whyNotRefused), []);
     const passes = [withHeaders(), withHeaders("x-role: guest"), withHeaders("x-role: a", "x-role: b")];
     assert.deepEqual(await wrongOnes(passes, "http", whyNotPassed), []);
+  });
+});
+
+describe("REGISTRY_ONLY", () => {
+  before(() => objects.replace(""));
+
+  test("a host that the mesh does not know is 502, however it is written, and is not asked of DNS", async () => {
+    const authority = `localhost:${echo.port}`;
+    const unknown: readonly Pick<HostileRequest, "target" | "headers">[] = [
+      { headers: [`Host: ${authority}`] },
+      { headers: [`Host: ${authority.toUpperCase()}`] },
+      { headers: [`Host: localhost.:${echo.port}`] },
+      { headers: [`Host: 127.0.0.1:${echo.port}`] },
+      { headers: ["Host: shop:82"] },
+      { headers: ["Host: shop"], target: `http://${authority}/x` },
+      { headers: ["Host: shop.elsewhere"] },
+    ];
+    for (const request of unknown) {
+      const { answer, reached } = await sendOver("outbound", "http", request);
+      const shown = JSON.stringify(request);
+      assert.deepEqual([answer.kind === "http" && answer.status, reached], [502, []], shown);
+    }
+    assert.deepEqual(await wrongOnes([{ headers: ["Host: shop"], ways: ["outbound"] }], "http", whyNotPassed), []);
   });
 });
 

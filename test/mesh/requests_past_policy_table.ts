@@ -37,7 +37,7 @@ export interface PolicyCase {
 const targets = (...all: readonly string[]): readonly HostileRequest[] => all.map((target) => ({ target }));
 const hosts = (...all: readonly (readonly string[])[]): readonly HostileRequest[] =>
   all.map((headers) => ({ headers: headers.map((host) => `Host: ${host}`) }));
-/** Not through the way out, which knows no such host and asks DNS. */
+/** Not through the way out, which knows no such host and answers 502 by itself. */
 const straight = (requests: readonly HostileRequest[]): readonly HostileRequest[] =>
   requests.map((request) => ({ ...request, ways: ["plaintext", "mtls"] }));
 

@@ -69,6 +69,16 @@ test("mTLS is spoken to who says that a sidecar answers, and then its account is
       [undefined, ["MSH1504 endpoints[0]"]],
     );
   }
+  const dotted = {
+    id: "a",
+    address: "10.0.0.1",
+    labels: { "security.istio.io/tlsMode": "istio" },
+    serviceAccount: "a.b",
+  };
+  assert.equal(
+    read({ ports, endpoints: [dotted] }).set?.endpoints[0]?.identity,
+    "spiffe://cluster.local/ns/shop/sa/a.b",
+  );
   const other = read({
     ports,
     endpoints: [{ id: "a", address: "10.0.0.1", labels: { "security.istio.io/tlsMode": "disabled" } }],

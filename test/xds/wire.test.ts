@@ -84,3 +84,32 @@ test("bytes that are no request are refused, not misread", () => {
     assert.throws(() => decodeDeltaRequest(Uint8Array.from(bytes)));
   }
 });
+
+test("a request that was cut off is refused exactly where the generated type refuses it", () => {
+  const message = create(DeltaDiscoveryRequestSchema, {
+    node: { id: "web-1" },
+    typeUrl: typeUrls.endpoints,
+    resourceNamesSubscribe: ["a", "b"],
+    initialResourceVersions: { a: "1", b: "2" },
+    responseNonce: "7",
+    errorDetail: { code: 13, message: "no" },
+  });
+  const whole = toBinary(DeltaDiscoveryRequestSchema, message);
+  const isRead = (read: () => unknown): boolean => {
+    try {
+      read();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  for (let length = 0; length <= whole.length; length++) {
+    const part = whole.slice(0, length);
+    const expected = isRead(() => fromBinary(DeltaDiscoveryRequestSchema, part));
+    assert.equal(
+      isRead(() => decodeDeltaRequest(part)),
+      expected,
+      `${length} of ${whole.length} bytes`,
+    );
+  }
+});

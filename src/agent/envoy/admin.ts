@@ -7,6 +7,7 @@ import type { LocalAddress } from "../../model/workload.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { type Decode, type Decoded, integer, list, object, parsed, parseJson, text } from "../../platform/decode.ts";
 import { limits } from "../../platform/limits.ts";
+import { printAddress } from "../workloads.ts";
 
 /** Envoy prints 64-bit numbers as text, and leaves zero out. */
 const count: Decode<number> = (value, path) =>
@@ -73,7 +74,7 @@ export class EnvoyAdmin {
   async listening(): Promise<ReadonlySet<string>> {
     const page = await this.#page("/listeners?format=json", listenersPage);
     const bound = (page?.listener_statuses ?? []).flatMap(({ local_address }) => local_address?.socket_address ?? []);
-    return new Set(bound.map(({ address, port_value }) => `${address}:${port_value}`));
+    return new Set(bound.map(({ address, port_value }) => printAddress({ address, port: port_value })));
   }
 
   clusters(): Promise<ClustersPage | undefined> {

@@ -128,6 +128,9 @@ export interface EdgeCount {
   readonly requests: number;
   readonly errors: number;
   readonly activeConnections: number;
+  /** Connections that were tried, and those that failed before they were made; absent: an older agent. */
+  readonly connections?: number;
+  readonly connectFailures?: number;
 }
 
 export interface ProxyReport {

@@ -32,8 +32,8 @@ export const command: CommandModule = {
 
   async run(context: CliContext, { args, options }: Invocation): Promise<ExitStatus> {
     if (args.length > 0) {
-      const flags = args.map((file) => `-f ${file}`).join(" ");
-      throw new CommandFailure(exit.usage, `files are given by -f: meshctl apply ${flags}`);
+      const flags = [...options.list("filename"), ...args].map((file) => `-f ${file}`).join(" ");
+      throw new CommandFailure(exit.usage, `each file is given by -f, or their directory: meshctl apply ${flags}`);
     }
     const files = await readFiles(context, options);
     const mesh = await findMesh(context);

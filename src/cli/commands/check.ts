@@ -13,6 +13,8 @@ import { print } from "../print.ts";
 
 const finding = object({ part: text(), state: oneOf("good", "warning", "failed"), message: text() }, { next: text() });
 type Finding = ReturnType<typeof finding>;
+/** A node itself waits for others that are silent, twice in a row; a frozen one must not take longer than they do, ms. */
+const patienceMs = 2 * limits.nodeAnswerMs + 1_000;
 const readiness = object({ ready: boolean, reasons: list(text()) });
 
 export const command: CommandModule = {
@@ -35,7 +37,7 @@ export const command: CommandModule = {
 
 async function checkNode(client: ApiClient, node: ApiNode): Promise<readonly Finding[]> {
   const part = `node ${node.name}`;
-  const ready = await client.raw(node, { method: "GET", path: "/readyz" });
+  const ready = await client.raw(node, { method: "GET", path: "/readyz", patienceMs });
   if (ready.kind === "unreachable") {
     return [{ part, state: "failed", message: `its API does not answer: ${ready.because}`, next: "start it again" }];
   }
@@ -43,7 +45,7 @@ async function checkNode(client: ApiClient, node: ApiNode): Promise<readonly Fin
   const own: Finding = isReady
     ? { part, state: "good", message: "ready" }
     : { part, state: "failed", message: `not ready: ${reasons.join("; ")}` };
-  const answer = await client.tryNode(node, { method: "GET", path: "/v1/check" });
+  const answer = await client.tryNode(node, { method: "GET", path: "/v1/check", patienceMs });
   return [own, ...(answer.kind === "answered" ? list(finding)(answer.body, "check") : [])];
 }
 

@@ -5,6 +5,7 @@ import { findTools } from "../dev/programs.ts";
 import { settingsOf } from "../dev/settings.ts";
 import { StopSignal } from "../dev/stop_signal.ts";
 import type { ExitStatus } from "../exit.ts";
+import { addOutboundTrafficPolicy } from "../mesh_flags.ts";
 
 export const command: CommandModule = {
   define(command) {
@@ -14,6 +15,7 @@ export const command: CommandModule = {
     command.option("--nats <embedded|url>", "a nats-server of its own, or nats://USER:PASSWORD@HOST:PORT", "embedded");
     command.option("--config <path>", "a directory or file that is applied at each start");
     command.option("--xds-plaintext <host:port>", "xDS without identity on this address of loopback too");
+    addOutboundTrafficPolicy(command);
     command.option("--verbose", "say how long each step of the start took");
   },
 

@@ -23,9 +23,9 @@ export const command: CommandModule = {
   },
 
   async run(context: CliContext, { args, options }: Invocation): Promise<ExitStatus> {
-    const [section = "", word = ""] = args;
-    if (!sections.includes(section))
-      throw new CommandFailure(exit.usage, `${section}: use one of ${sections.join(", ")}`);
+    const [asked = "", word = ""] = args;
+    const section = sections.find((one) => asked === one || asked === `${one}s`);
+    if (section === undefined) throw new CommandFailure(exit.usage, `${asked}: use one of ${sections.join(", ")}`);
     const proxy = proxyName(word, context.globals.namespace);
     const mesh = await findMesh(context);
     const config = options.flag("live")

@@ -1,5 +1,6 @@
 /** meshctl proxy-status [PROXY]: what each proxy has acknowledged, as the nodes that serve them see it. */
 import { boolean, list, object, record, text } from "../../platform/decode.ts";
+import { limits } from "../../platform/limits.ts";
 import { ApiClient } from "../api_client.ts";
 import type { CliContext, CommandModule, Invocation } from "../command.ts";
 import { CommandFailure, type ExitStatus, exit } from "../exit.ts";
@@ -15,6 +16,8 @@ const status = object({
   types: record(typeStatus),
   revision: text(),
 });
+/** Beyond what the asked node itself waits for the others, ms. */
+const marginMs = 1_000;
 type Status = ReturnType<typeof status>;
 
 export const command: CommandModule = {
@@ -45,24 +48,33 @@ export const command: CommandModule = {
   },
 };
 
-/** Each proxy once: where it is connected, if anywhere. */
+/** Each proxy once: where it is connected, if anywhere. All nodes are asked at once, so that a frozen one costs little. */
 async function statuses(context: CliContext): Promise<readonly Status[]> {
   const mesh = await findMesh(context);
   const client = new ApiClient(context, mesh);
+  const call = { method: "GET", path: "/v1/proxies", patienceMs: limits.nodeAnswerMs + marginMs } as const;
+  const answers = await Promise.all(
+    mesh.nodes.map(async (node) => ({ node, answer: await client.tryNode(node, call) })),
+  );
+  const silent = new Map<string, string>();
   const byProxy = new Map<string, Status>();
-  let answered = 0;
-  for (const node of mesh.nodes) {
-    const answer = await client.tryNode(node, { method: "GET", path: "/v1/proxies" });
+  for (const { node, answer } of answers) {
     if (answer.kind === "unreachable") {
-      context.say(`node ${node.name} cannot be asked: ${answer.because}`);
+      silent.set(node.name, answer.because);
       continue;
     }
-    answered++;
+    for (const name of answer.silent) if (!silent.has(name)) silent.set(name, `${node.name} gets no answer from it`);
     for (const one of list(status)(answer.body, "reply")) {
       if (one.connected || !byProxy.has(one.proxy)) byProxy.set(one.proxy, one);
     }
   }
-  if (answered === 0) throw new CommandFailure(exit.failed, "no node answers");
+  const [first, ...more] = [...silent].map(([name, because]) => `${name} (${because})`);
+  if (answers.every(({ answer }) => answer.kind === "unreachable")) {
+    throw new CommandFailure(exit.failed, `no node answers: ${[first, ...more].join("; ")}`);
+  }
+  if (first !== undefined) {
+    context.say(`silent: ${[first, ...more].join("; ")}; what is connected there is shown as not connected`);
+  }
   return [...byProxy.values()].sort((a, b) => a.proxy.localeCompare(b.proxy));
 }
 

@@ -1,5 +1,6 @@
 /** meshctl run --service NAME [...] [-- COMMAND…]: one workload with its sidecar. */
 import type { RunPort, RunSidecar } from "../../model/run.ts";
+import { isLoopback, loopback } from "../../platform/free_ports.ts";
 import { shortId } from "../../platform/random.ts";
 import type { CliContext, CommandModule, Invocation } from "../command.ts";
 import { CommandFailure, type ExitStatus, exit } from "../exit.ts";
@@ -58,7 +59,11 @@ function upstream(word: string): RunSidecar["upstreams"][number] {
       `--upstream ${word}: write SERVICE:PORT=HOST:PORT, such as db:5432=127.0.0.1:0`,
     );
   }
-  const address = host === "localhost" ? "127.0.0.1" : host.replace(/^\[|\]$/g, "");
+  const address = host === "localhost" ? loopback : host.replace(/^\[|\]$/g, "");
+  if (!isLoopback(address)) {
+    const because = "whoever connects to it speaks with this workload's identity, so it listens on loopback only";
+    throw new CommandFailure(exit.usage, `--upstream ${word}: ${because}; write ${service}:${port}=127.0.0.1:${local}`);
+  }
   const listen = { address, port: readPort(local, `--upstream ${word}`, 0) };
   return { service, port: readPort(port, `--upstream ${word}`), listen };
 }

@@ -130,7 +130,8 @@ export class ControlPlane {
   async #startNode(plan: NodePlan, files: NodeFiles, signal: AbortSignal): Promise<void> {
     const { settings, state, tools, parts, console } = this.#options;
     const stateDirectory = state.directory(plan.name);
-    const input = { node: plan, stateDirectory, ...files, svidLifetimeS: settings.svidLifetimeS };
+    const { svidLifetimeS, hostLeaseS, outboundTrafficPolicy } = settings;
+    const input = { node: plan, stateDirectory, ...files, svidLifetimeS, hostLeaseS, outboundTrafficPolicy };
     const part = parts.make({ name: plan.name, ready: { kind: "line" }, command: () => meshd(tools, input) });
     this.#nodes.push({ plan, part });
     await console.step(`${plan.name}: API on http://${plan.api}, xDS on ${plan.xds}`, async () => {

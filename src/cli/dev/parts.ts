@@ -1,6 +1,7 @@
 /**
  * All supervised processes of this run: makes them, keeps the ledger of what runs and their logs within bounds, tells
- * what was started again. A part is in the list from before its first start until it has been stopped, so a start that is broken off leaves nothing.
+ * what was started again. A part is in the list from before its first start until it has been stopped, so a start that
+ * is broken off leaves nothing.
  */
 import { cutLog } from "../../platform/bounded_log.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";

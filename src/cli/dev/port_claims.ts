@@ -3,7 +3,6 @@
  * and is nobody's again while that part is started again, so looking whether it can be bound is not enough: one lock
  * file a port, in a directory that all of this user's runs share. Where that cannot be had, looking has to do.
  */
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Locked, takeLock } from "../../platform/process_lock.ts";
 import { makePrivateDirectory } from "../../platform/socket_directory.ts";
@@ -33,8 +32,9 @@ export class PortClaims {
   }
 }
 
+/** Not in TMPDIR, which may be one run's own. */
 function sharedDirectory(): string | undefined {
-  const directory = join(tmpdir(), `weft-${process.getuid?.() ?? "user"}-ports`);
+  const directory = `/tmp/weft-${process.getuid?.() ?? "user"}-ports`;
   try {
     makePrivateDirectory(directory);
     return directory;

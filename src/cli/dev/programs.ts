@@ -1,5 +1,6 @@
 /** The command line of every part: nats-server, meshd, mesh-agent, the demo's apps. Pure. */
 import { defaultTrustDomain } from "../../model/identity.ts";
+import type { OutboundTrafficPolicy } from "../../model/traffic.ts";
 import { WeftError } from "../../platform/error.ts";
 import { compiledDirectory, findTool, moduleFile } from "../../platform/installation.ts";
 import type { CliContext } from "../command.ts";
@@ -104,6 +105,8 @@ export interface MeshdInput {
   readonly natsCredentialsFile: string;
   readonly authorityKeyFile: string;
   readonly svidLifetimeS: string | undefined;
+  readonly hostLeaseS: string | undefined;
+  readonly outboundTrafficPolicy: OutboundTrafficPolicy;
 }
 
 export function meshd(tools: Tools, input: MeshdInput): PartCommand {
@@ -114,7 +117,9 @@ export function meshd(tools: Tools, input: MeshdInput): PartCommand {
     ...(node.xdsPlaintext === undefined ? [] : ["--xds-plaintext", node.xdsPlaintext]),
     ...["--nats", input.natsUrls.join(","), "--nats-credentials", input.natsCredentialsFile],
     ...["--authority-key", input.authorityKeyFile, "--trust-domain", defaultTrustDomain],
+    ...["--outbound-traffic-policy", input.outboundTrafficPolicy],
     ...(input.svidLifetimeS === undefined ? [] : ["--svid-lifetime", input.svidLifetimeS]),
+    ...(input.hostLeaseS === undefined ? [] : ["--host-lease", input.hostLeaseS]),
     "--end-with-input",
   ]);
 }

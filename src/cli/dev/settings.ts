@@ -1,6 +1,9 @@
 /** What `meshctl dev` was asked for, checked: its own flags and the variables of the environment that it hands on. */
+import type { OutboundTrafficPolicy } from "../../model/traffic.ts";
+import { isLoopback } from "../../platform/free_ports.ts";
 import type { Invocation } from "../command.ts";
 import { CommandFailure, exit } from "../exit.ts";
+import { readOutboundTrafficPolicy } from "../mesh_flags.ts";
 
 export interface DevSettings {
   readonly demo: boolean;
@@ -11,7 +14,9 @@ export interface DevSettings {
   /** undefined: a nats-server of our own. */
   readonly nats: ExternalNats | undefined;
   readonly xdsPlaintext: HostPort | undefined;
+  readonly outboundTrafficPolicy: OutboundTrafficPolicy;
   readonly svidLifetimeS: string | undefined;
+  readonly hostLeaseS: string | undefined;
   readonly verbose: boolean;
 }
 
@@ -43,7 +48,9 @@ export function settingsOf({ args, options }: Invocation, environment: Environme
     config: options.text("config"),
     nats: natsOf(options.text("nats") ?? "embedded"),
     xdsPlaintext: plaintext === undefined ? undefined : loopbackAddress("--xds-plaintext", plaintext),
+    outboundTrafficPolicy: readOutboundTrafficPolicy(options),
     svidLifetimeS: environment.WEFT_SVID_LIFETIME_S,
+    hostLeaseS: environment.WEFT_HOST_LEASE_S,
     verbose: options.flag("verbose"),
   };
 }
@@ -78,7 +85,7 @@ export function loopbackAddress(flag: string, text: string): HostPort {
   const host = bracketed ?? plain ?? "";
   const port = Number(digits);
   if (!(port >= 0 && port <= 65_535)) throw usage(`${flag} ${text}: write HOST:PORT, as in 127.0.0.1:15010`);
-  if (host === "::1" || host === "localhost" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)) return { host, port };
+  if (host === "localhost" || isLoopback(host)) return { host, port };
   throw usage(`${flag} ${text}: it proves nobody's identity, so it listens on loopback only, as in 127.0.0.1:${port}`);
 }
 

@@ -55,7 +55,7 @@ export const endpointsSchema = object({
           serviceAccount: string({
             description:
               "The account it runs under, in the service's namespace. mTLS needs it; alone it changes nothing.",
-            format: "label",
+            format: "serviceAccount",
           }),
         },
       }),

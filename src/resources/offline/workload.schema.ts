@@ -11,7 +11,7 @@ export const workloadSchema = object({
       values: { sidecar: "An instance of a service.", gateway: "A gateway." },
     }),
     service: string({ description: "Its service; a sidecar needs it.", format: "serviceRef" }),
-    serviceAccount: string({ description: "The account it runs under.", default: "default", format: "label" }),
+    serviceAccount: string({ description: "The account it runs under.", default: "default", format: "serviceAccount" }),
     labels: labels("Labels, over those of the metadata."),
     locality: string({ description: "REGION/ZONE.", default: "none", format: "locality" }),
     network: string({ description: "The network it is in.", default: "the mesh's own", format: "labelValue" }),

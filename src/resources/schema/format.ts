@@ -3,6 +3,7 @@
  * check answers undefined (good), or what is wrong beyond that.
  */
 import { isIP } from "node:net";
+import { isServiceAccount } from "../../model/identity.ts";
 import { isDnsLabel } from "../../model/names.ts";
 import { checkRegex } from "../regex.ts";
 
@@ -35,6 +36,11 @@ export const formats = {
     wants: "a name of lower-case letters, digits and '-', at most 63 long",
     pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
     maxLength: 63,
+  },
+  serviceAccount: {
+    wants: "a service account: letters in lower case, digits, '-' and '.'",
+    maxLength: 253,
+    check: (text) => (isServiceAccount(text) ? undefined : ""),
   },
   subsetName: { wants: "a name of letters, digits and '-', at most 63 long", pattern: hostLabel, maxLength: 63 },
   portName: {

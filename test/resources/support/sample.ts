@@ -8,6 +8,7 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   text: ["reviews", "", "x: y # z", "ünïcode", "on", "0123", "null", "- a", "{}", "'", '"', "a\u00a0b"],
   name: ["reviews", "a.b-c"],
   label: ["reviews", "x1"],
+  serviceAccount: ["reviews", "build.robot"],
   subsetName: ["v1", "Blue"],
   portName: ["http", "grpc-x"],
   host: ["reviews", "*.example.com", "*", "a.b.", "Reviews.Default.svc.cluster.local"],
