@@ -95,7 +95,7 @@ async function ours({ addresses, api: at, pid }: Scene): Promise<Rehoming> {
   const isFull = (proxy: AdsProxy): boolean => proxy.holds.every((count) => count >= services);
   const lastMs = (): number => Math.max(...fleet.map((proxy) => proxy.lastMs));
   while (!fleet.every(isFull) || performance.now() - lastMs() < quietMs) {
-    if (performance.now() - startMs > limitMs) throw new Error("the proxies did not get the whole configuration");
+    if (performance.now() - startMs > limitMs) throw new Error(`not the whole configuration: ${lacking(fleet)}`);
     await wait(50);
   }
   const total = (): number => fleet.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -121,6 +121,14 @@ async function ours({ addresses, api: at, pid }: Scene): Promise<Rehoming> {
   };
 }
 
+function lacking(fleet: readonly AdsProxy[]): string {
+  const left = fleet.filter(({ holds }) => holds.some((count) => count < services));
+  const shown = left
+    .slice(0, 5)
+    .map(({ id, holds, streams, received }) => `${id} holds ${holds.join("/")}, stream ${streams}, ${received} bytes`);
+  return `${left.length} of ${fleet.length} proxies, ${shown.join("; ")}`;
+}
+
 async function byLoadProgram({ addresses, api: at, pid }: Scene): Promise<Rehoming> {
   const args = [
     ...["-addr", addresses.join(), "-n", String(proxies), "-rounds", "2", "-kill", `kill -9 ${pid}`],
@@ -142,6 +150,8 @@ async function round(mesh: Mesh, index: number): Promise<Rehoming> {
   const addresses = [dying, first, dying, second].map(({ xdsPlaintext = "" }) => xdsPlaintext);
   const pid = mesh.pidOf(dying.name) ?? dying.pid;
   const restarted = mesh.restartOf(dying.name, () => {});
+  // Awaited below; what goes wrong before that is told instead.
+  restarted.catch(() => {});
   const scene: Scene = { addresses, api: first.api, pid };
   const figures = await (values.xdsload ? byLoadProgram(scene) : ours(scene));
   await restarted;

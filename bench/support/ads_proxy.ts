@@ -62,8 +62,11 @@ export interface ProxyOptions {
 export class AdsProxy {
   bytes = 0;
   streams = 0;
+  /** Of the stream, whole messages or not. */
+  received = 0;
   /** When something came last, ms. */
   lastMs = 0;
+  readonly id: string;
   readonly #options: ProxyOptions;
   readonly #held = new Map([clusters, endpoints].map((type) => [type, new Map<string, string>()]));
   #session: ClientHttp2Session | undefined;
@@ -71,6 +74,7 @@ export class AdsProxy {
   #next = 0;
 
   constructor(options: ProxyOptions) {
+    this.id = options.id;
     this.#options = options;
     this.#connect();
   }
@@ -105,6 +109,10 @@ export class AdsProxy {
     stream.on("error", () => {});
     stream.on("close", () => session.destroy());
     this.streams++;
+    this.received = 0;
+    stream.on("data", (part: Buffer) => {
+      this.received += part.length;
+    });
     this.#converse(stream);
   }
 
@@ -116,7 +124,7 @@ export class AdsProxy {
       head.writeUInt32BE(body.length, 1);
       stream.write(Buffer.concat([head, body]));
     };
-    const node = { id: this.#options.id, metadata: { NAMESPACE: "default" } };
+    const node = { id: this.id, metadata: { NAMESPACE: "default" } };
     for (const [type, held] of this.#held) {
       if (type === endpoints && held.size === 0) continue;
       const names = type === endpoints ? [...held.keys()] : [];
