@@ -247,7 +247,12 @@ const schemas: Readonly<Record<string, Schema>> = {
     },
     ["code", "severity", "message"],
   ),
-  Hold: object({ reason: { enum: ["frozen", "drop", "missing"] }, changes: integer, message: string, next: string }),
+  Hold: object({
+    reason: { enum: ["frozen", "drop", "missing", "quarantined"] },
+    changes: integer,
+    message: string,
+    next: string,
+  }),
   Frozen: object(
     {
       revision: { ...string, description: "of the change" },

@@ -124,11 +124,11 @@ export type Distribution =
   /** The signal's time came first. */
   | { readonly kind: "pending"; readonly proxies: readonly string[] };
 
-export type HoldReason = "frozen" | "drop" | "missing";
+export type HoldReason = "frozen" | "drop" | "missing" | "quarantined";
 
 /** Changes that are stored and do not reach the proxies. */
 export interface Hold {
-  /** frozen: an operator said so; drop: the brake; missing: the store lost it (meshd/brake/gate.ts). */
+  /** frozen: an operator said so; drop: the brake; missing: the store lost it; quarantined: proxies refuse it. */
   readonly reason: HoldReason;
   readonly changes: number;
   readonly message: string;

@@ -39,7 +39,7 @@ const waitQuestion = object({
   waitMs: integer(0, 60_000),
 });
 const hold = object({
-  reason: oneOf("frozen", "drop", "missing"),
+  reason: oneOf("frozen", "drop", "missing", "quarantined"),
   changes: integer(0),
   message: text(),
   next: text(),

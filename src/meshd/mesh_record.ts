@@ -4,6 +4,7 @@
  */
 import { type AuthorityState, authority } from "../actors/kinds/authority.ts";
 import { type HostSessionsState, hostSessions } from "../actors/kinds/host_sessions.ts";
+import { type PolicyState, policy } from "../actors/kinds/policy.ts";
 import { type ServiceState, service } from "../actors/kinds/service.ts";
 import { stateInRecord } from "../actors/runtime/envelope.ts";
 import { decodeShard, decodeStoredResource, decodeWorkload } from "../model/decode.ts";
@@ -24,6 +25,7 @@ export type MeshRecord =
   | { readonly kind: "service"; readonly service: ServiceRef; readonly state: ServiceState }
   | { readonly kind: "authority"; readonly state: AuthorityState }
   | { readonly kind: "host-sessions"; readonly state: HostSessionsState }
+  | { readonly kind: "policy"; readonly state: PolicyState }
   | { readonly kind: "delivery"; readonly delivery: Delivery }
   /** Of those who read the store themselves: hosts, tokens, and kinds of a newer version. */
   | { readonly kind: "other" };
@@ -54,6 +56,8 @@ export function decodeMeshRecord(record: StoreRecord): MeshRecord {
       return { kind: "authority", state: stateInRecord(authority, value, key) };
     case "host-sessions":
       return { kind: "host-sessions", state: stateInRecord(sessions, value, key) };
+    case "policy":
+      return { kind: "policy", state: stateInRecord(policy, value, key) };
     case "delivery":
       return { kind: "delivery", delivery: decodeDelivery(value, key) };
     default:

@@ -2,9 +2,16 @@
 import type { Logger } from "../platform/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { XdsObserver } from "../xds/observer.ts";
+import type { Refusals } from "./brake/refusals.ts";
 
-/** @param metrics asked for late, because the fleet and its metrics know each other. */
-export function observeXds(metrics: () => Metrics, log: Logger): XdsObserver {
+export interface Observing {
+  /** These two are asked for late, because the fleet and they know each other. */
+  readonly metrics: () => Metrics;
+  readonly refusals: () => Refusals;
+  readonly log: Logger;
+}
+
+export function observeXds({ metrics, refusals, log }: Observing): XdsObserver {
   return {
     streams: () => {},
     pushed(type, bytes) {
@@ -12,7 +19,9 @@ export function observeXds(metrics: () => Metrics, log: Logger): XdsObserver {
       metrics().pushedBytes.inc({ type }, bytes);
     },
     acknowledged: (_type, ms) => metrics().acknowledged(ms),
-    refused({ proxy, type, names, because, withheld }) {
+    refused(response) {
+      const { proxy, type, names, because, withheld } = response;
+      refusals().refused(response);
       metrics().refusals.inc({ type });
       log.warn("proxy refused configuration", { proxy, type, names: names.slice(0, 10), because, withheld });
     },

@@ -4,6 +4,7 @@ import { authority, bundleOfState } from "../actors/kinds/authority.ts";
 import { authorityHands } from "../actors/kinds/authority_hands.ts";
 import { type HostSessionsTypes, hostSessions, hostSessionsHands } from "../actors/kinds/host_sessions.ts";
 import type { HostSigns } from "../actors/kinds/host_silence.ts";
+import { policy, policyHands } from "../actors/kinds/policy.ts";
 import { service, serviceHands } from "../actors/kinds/service.ts";
 import { actorTransport } from "../actors/nats/transport.ts";
 import type { ActorKind } from "../actors/runtime/kind.ts";
@@ -112,6 +113,7 @@ async function startActors(context: NodeContext, parts: ActorParts): Promise<Act
   const { membership: view, network } = cluster;
   const runtime = new ActorRuntime({ store, clock, random, log, view, transport: actorTransport(network) });
   runtime.host(service, serviceHands);
+  runtime.host(policy, policyHands);
   runtime.host(authority, authorityHands({ sealingKey, random, isLost }), [options.trustDomain]);
   runtime.host(
     sessions.kind,

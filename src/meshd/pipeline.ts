@@ -30,11 +30,12 @@ import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
 import { toModel } from "../resources/to_model.ts";
-import { shardPrefix } from "../store/keys.ts";
+import { recordKind, shardPrefix } from "../store/keys.ts";
 import type { Replica, ReplicaChange } from "../store/replica.ts";
 import type { RecordKey } from "../store/store.ts";
 import type { Fleet } from "../xds/fleet.ts";
 import { BrakeGate } from "./brake/gate.ts";
+import { Quarantine } from "./brake/quarantine.ts";
 import { silentSources } from "./hosts/findings.ts";
 import type { ProxyDirectory } from "./identities.ts";
 import type { MeshRecord } from "./mesh_record.ts";
@@ -58,6 +59,7 @@ export class Pipeline implements Admission, ProxyDirectory {
   /** What each record was given to the compiler as, so that its removal can be said in the same words. */
   readonly #given = new Map<RecordKey, MeshRecord>();
   readonly #gate: BrakeGate;
+  readonly quarantine: Quarantine;
   readonly #callers = new Set<Namespace>();
   readonly #counted = new Map<string, number>();
   readonly #workloadListeners: ((name: WorkloadName) => void)[] = [];
@@ -66,7 +68,9 @@ export class Pipeline implements Admission, ProxyDirectory {
     this.#options = options;
     const { clock, log, replica } = options;
     const given = (key: RecordKey): MeshRecord | undefined => this.#given.get(key);
-    this.#gate = new BrakeGate({ clock, log, replica, given, mark: (stream) => replica.mark(stream) });
+    this.quarantine = new Quarantine({ replica, incarnation: () => replica.mark("records").incarnation });
+    const { quarantine } = this;
+    this.#gate = new BrakeGate({ clock, log, replica, given, quarantine, mark: (stream) => replica.mark(stream) });
   }
 
   get brake(): Pick<BrakeGate, "counts" | "holds" | "holdsUpTo" | "keepsMissing" | "keptShards"> {
@@ -78,14 +82,15 @@ export class Pipeline implements Admission, ProxyDirectory {
    * @param kept what was in force when a freeze or the brake began to hold its changes.
    */
   start(kept: ReadonlyMap<RecordKey, MeshRecord> = new Map()): void {
-    const { replica, trustDomain, outboundTrafficPolicy } = this.#options;
+    const { replica, fleet, trustDomain, outboundTrafficPolicy } = this.#options;
     const kinds = ["host-sessions", "service", "object", "workload", "endpoints"];
     const keys = kinds.flatMap((kind) => replica.list(kind)).map(({ key }) => key);
     const first: InputChange[] = [{ kind: "settings", settings: { trustDomain, outboundTrafficPolicy } }];
     for (const [key, record] of kept) first.push(...this.#give(key, record, new Set()));
     this.#gate.keep(kept);
     this.#step({ keys: [...keys, ...kept.keys()], reset: false }, first);
-    replica.subscribe((change: ReplicaChange) => this.#step(change, []));
+    // Not of the first step: what was there before it nobody here knows.
+    replica.subscribe((change: ReplicaChange) => this.quarantine.stepped(this.#step(change, []), fleet.position));
   }
 
   onWorkloadChanged(listener: (name: WorkloadName) => void): void {
@@ -148,11 +153,19 @@ export class Pipeline implements Admission, ProxyDirectory {
     return typeof json === "object" && json !== null ? json : {};
   }
 
-  #step(step: Pick<ReplicaChange, "keys" | "reset">, first: readonly InputChange[]): void {
+  /** @returns objects of which the compiler was given another form, as it had them before. */
+  #step(
+    step: Pick<ReplicaChange, "keys" | "reset">,
+    first: readonly InputChange[],
+  ): ReadonlyMap<RecordKey, MeshRecord | undefined> {
     const { replica, fleet } = this.#options;
     const moved = new Set<WorkloadName>();
     const changes = [...first];
-    for (const key of this.#gate.pass(step)) changes.push(...this.#give(key, replica.get(key)?.object, moved));
+    const objects = new Map<RecordKey, MeshRecord | undefined>();
+    for (const key of this.#gate.pass(step)) {
+      if (recordKind(key) === "object") objects.set(key, this.#given.get(key));
+      changes.push(...this.#give(key, this.quarantine.form(key), moved));
+    }
     const layers = changes.length > 0 ? this.#compiler.update(changes) : [];
     fleet.apply(
       layers.map((layer) => this.#encoded(layer)),
@@ -161,6 +174,7 @@ export class Pipeline implements Admission, ProxyDirectory {
     for (const name of moved) for (const listener of this.#workloadListeners) listener(name);
     this.#count();
     this.#options.stepped?.();
+    return objects;
   }
 
   #give(key: RecordKey, now: MeshRecord | undefined, moved: Set<WorkloadName>): readonly InputChange[] {

@@ -1,5 +1,7 @@
 /** What serves the proxies: the pipeline from the replica, the xDS fleet with its server, and the fleet's traffic. */
+import { policy } from "../actors/kinds/policy.ts";
 import type { NodeTls } from "../certificates/node_identity.ts";
+import type { WorkloadName } from "../model/names.ts";
 import { Secret } from "../platform/log.ts";
 import { StateDirectory } from "../platform/state_directory.ts";
 import { Fleet as TrafficFleet } from "../telemetry/fleet.ts";
@@ -7,7 +9,8 @@ import { Metrics } from "../telemetry/metrics.ts";
 import { Fleet } from "../xds/fleet.ts";
 import type { TlsMaterial } from "../xds/listener.ts";
 import { type XdsAddresses, XdsServer } from "../xds/server.ts";
-import { KeptShards, objectsAt } from "./brake/kept.ts";
+import { formsBefore, KeptShards, objectsAt } from "./brake/kept.ts";
+import { Refusals } from "./brake/refusals.ts";
 import { Agreement } from "./cluster/agreement.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { Others } from "./cluster/others.ts";
@@ -44,7 +47,8 @@ export async function startServing(context: NodeContext, inside: Inside): Promis
   const { options, clock, random, log, signal, stops } = context;
   const { trustDomain, outboundTrafficPolicy } = options;
   const { replica } = truth;
-  const observer = observeXds(() => metrics, log);
+  const refusals = (): Refusals => told;
+  const observer = observeXds({ metrics: () => metrics, refusals, log });
   const fleet = new Fleet({ clock, observer });
   const metrics: Metrics = metricsOf(truth, owners, fleet, () => pipeline.brake);
   const recomputed = (node: string, count: number): void => metrics.recomputations.inc({ node }, count);
@@ -58,6 +62,14 @@ export async function startServing(context: NodeContext, inside: Inside): Promis
   const stepped = (): void => kept.changed(() => pipeline.brake.keptShards());
   const shared = { replica, fleet, clock, log };
   const pipeline = new Pipeline({ ...shared, trustDomain, outboundTrafficPolicy, recomputed, stepped });
+  const told = new Refusals({
+    quarantine: pipeline.quarantine,
+    hostOf: (proxy) => pipeline.workload(proxy as WorkloadName)?.host,
+    async tell(key, refusal) {
+      await owners.runtime.ask(policy, key, { type: "refused", ...refusal });
+    },
+    log,
+  });
   const traffic = new TrafficFleet(clock, new TrafficDirectory(pipeline));
   const hosts = new LiveHosts({
     nodeName: options.name,
@@ -86,6 +98,7 @@ export async function startServing(context: NodeContext, inside: Inside): Promis
   await replica.whenSynced(signal);
   const frozen = truth.mirror.delivery().value?.frozen;
   const objects = frozen ? await objectsAt(frozen, truth.store, signal) : [];
+  pipeline.quarantine.keep(await formsBefore(pipeline.quarantine.wanted(), truth.store, signal));
   pipeline.start(new Map([...kept.read(), ...objects]));
   const xds = new XdsServer({
     fleet,

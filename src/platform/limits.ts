@@ -325,6 +325,17 @@ export const limits = {
   restoreWritesInFlight: 128,
   /** Files named in one apply. Above: refused; documents have their own limit. */
   applyFiles: 1_000,
+  /** Hosts whose proxies must refuse a version of an object, and how long one's word waits for another's, ms. */
+  refusalHosts: 2,
+  refusalWindowMs: 60_000,
+  /** Words of hosts that are remembered, of one object and on one node. Above: the oldest go, and may be said again. */
+  refusalsRemembered: 1_000,
+  /** Objects of one step that may be blamed together. An apply of more is not blamed: too much would be taken back. */
+  suspects: 16,
+  /** Steps that may be blamed: a proxy answers within a generation, while others follow. */
+  suspectSteps: 256,
+  /** Objects of which a node remembers the form before. Above: the oldest go, and are not held when they are refused. */
+  formsRemembered: 2_000,
   /** Endpoints, or services, below which the brake holds nothing: a mesh on a laptop comes and goes as it likes. */
   brakeLeast: 8,
   /** Sets (what one source says of one service) that must shrink together for a drop: one alone is somebody's scaling. */

@@ -37,6 +37,10 @@ export const authorityRecord = (trustDomain: string): RecordKey => key("authorit
 export const hostRecord = (hostName: string): RecordKey => key("host", hostName);
 /** Which hosts have gone silent; see actors/kinds/host_sessions.ts. */
 export const hostSessionsRecord = (id: string): RecordKey => key("host-sessions", id);
+/** What proxies' refusals mean for an object; see actors/kinds/policy.ts. */
+export const policyRecord = (objectKey: RecordKey): RecordKey =>
+  `policy${objectKey.slice(recordKind(objectKey).length)}` as RecordKey;
+export const objectOfPolicy = (key: RecordKey): RecordKey => `object${key.slice("policy".length)}` as RecordKey;
 /** What operators said about what reaches the proxies: a Delivery. */
 export const deliveryRecord: RecordKey = key("delivery", "mesh");
 /** A join token's hash and state. */

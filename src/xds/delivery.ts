@@ -253,7 +253,7 @@ export function refuse(stream: StreamState, state: TypeState, because: string): 
   if (others.length > 0) return undefined;
   stream.generation?.follows[state.type].delete(only.resource.name);
   const { type, name, version } = only.resource;
-  const refusal: Refusal = { type, name, version, because, step: parcel.step };
+  const refusal: Refusal = { type, name, version, because, step: parcel.step, made: only.step };
   state.withheld.set(name, refusal);
   return refusal;
 }

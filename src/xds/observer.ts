@@ -1,4 +1,5 @@
 /** What the xDS room tells telemetry and the log; plain numbers, given out as things happen. */
+import type { Position } from "../compile/layer.ts";
 import type { ResourceType } from "../envoy/resource.ts";
 
 export interface XdsObserver {
@@ -19,6 +20,8 @@ export interface RefusedResponse {
   readonly names: readonly string[];
   readonly because: string;
   readonly withheld: boolean;
+  /** When the version that is now withheld came to be; absent of a proxy that has taken nothing of the type yet. */
+  readonly since?: Position;
 }
 
 export type EndCode =

@@ -38,6 +38,8 @@ export type Received =
       readonly because: string;
       /** Set when it was refused alone, and is withheld from now on. */
       readonly withheld: Refusal | undefined;
+      /** Whether it had taken something of the type before. */
+      readonly accepting: boolean;
     }
   | { readonly kind: "violation"; readonly violation: Violation };
 
@@ -95,7 +97,7 @@ export class Session {
     // Envoy ends its words with a newline.
     const because = error.trim();
     const withheld = refuse(this.#stream, state, because);
-    return { kind: "refused", nonce, type, names, because, withheld };
+    return { kind: "refused", nonce, type, names, because, withheld, accepting: state.ackedVersion !== "" };
   }
 
   #receiveUnknown({ typeUrl, subscribe, nonce }: DeltaRequest): Received {

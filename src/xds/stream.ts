@@ -163,8 +163,9 @@ export class ProxyStream implements Holder {
       if (sentAtMs !== undefined) observer.acknowledged(received.type, clock.monotonicMs() - sentAtMs);
       return;
     }
-    const { type, names, because, withheld } = received;
-    observer.refused({ proxy: this.proxy, type, names, because, withheld: withheld !== undefined });
+    const { type, names, because, withheld, accepting } = received;
+    const since = accepting && withheld ? { since: withheld.made.position } : {};
+    observer.refused({ proxy: this.proxy, type, names, because, withheld: withheld !== undefined, ...since });
   }
 
   #watchGeneration(): void {

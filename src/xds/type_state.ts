@@ -38,6 +38,8 @@ export interface Refusal {
   /** The proxy's words. */
   readonly because: string;
   readonly step: Step;
+  /** The step that made this version. */
+  readonly made: Step;
 }
 
 export class TypeState {

@@ -39,7 +39,7 @@ describe("the brake", () => {
     const [hold] = node.pipeline.brake.holdsUpTo(all);
     assert.match(hold?.message ?? "", /would leave 0 of 20 endpoints, 0 of 2 services; said by agent-h\d/);
     assert.match(hold?.next ?? "", /meshctl freeze --release/);
-    assert.deepEqual(node.pipeline.brake.counts, { frozen: 0, drop: 1, missing: 0 });
+    assert.deepEqual(node.pipeline.brake.counts, { frozen: 0, drop: 1, missing: 0, quarantined: 0 });
 
     await world.release();
     assert.deepEqual(node.endpoints(), {});

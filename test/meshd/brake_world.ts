@@ -3,7 +3,7 @@ import type { TestContext } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ClusterLoadAssignmentSchema } from "#envoy/envoy/config/endpoint/v3/endpoint_pb.js";
 import { layerKey } from "../../src/compile/layer.ts";
-import { objectsAt } from "../../src/meshd/brake/kept.ts";
+import { formsBefore, objectsAt } from "../../src/meshd/brake/kept.ts";
 import { decodeMeshRecord, type MeshRecord } from "../../src/meshd/mesh_record.ts";
 import { Pipeline } from "../../src/meshd/pipeline.ts";
 import { type Delivery, decodeDelivery, type Marks } from "../../src/model/delivery.ts";
@@ -18,6 +18,7 @@ import { MemoryServer } from "../../src/store/memory/server.ts";
 import { Replica } from "../../src/store/replica.ts";
 import type { OperationId, RecordKey, Store, StreamName } from "../../src/store/store.ts";
 import { Fleet } from "../../src/xds/fleet.ts";
+import { silentObserver, type XdsObserver } from "../../src/xds/observer.ts";
 import { endpoint, shard } from "../compile/mesh.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";
 
@@ -33,8 +34,8 @@ export class BrakeWorld {
     t.after(() => this.#store.close());
   }
 
-  async node(kept: Iterable<readonly [RecordKey, MeshRecord]> = []): Promise<BrakeNode> {
-    const node = new BrakeNode(this.server.open(), this.clock);
+  async node(kept: Iterable<readonly [RecordKey, MeshRecord]> = [], refused?: Refused): Promise<BrakeNode> {
+    const node = new BrakeNode(this.server.open(), this.clock, refused);
     this.#t.after(() => node.stop());
     await node.start(kept);
     return node;
@@ -102,20 +103,25 @@ export class BrakeWorld {
   }
 }
 
+/** Makes what is told of refusals. */
+type Refused = (quarantine: Pipeline["quarantine"]) => XdsObserver["refused"];
+
 export class BrakeNode {
   readonly fleet: Fleet;
   readonly pipeline: Pipeline;
   readonly #store: Store;
   readonly #replica: Replica<MeshRecord>;
 
-  constructor(store: Store, clock: ManualClock) {
+  constructor(store: Store, clock: ManualClock, refused: Refused = () => () => {}) {
     this.#store = store;
     this.#replica = new Replica({ store, clock, decode: decodeMeshRecord });
-    this.fleet = new Fleet({ clock });
+    let told: XdsObserver["refused"] = () => {};
+    this.fleet = new Fleet({ clock, observer: { ...silentObserver, refused: (response) => told(response) } });
     this.pipeline = new Pipeline({
       ...{ replica: this.#replica, fleet: this.fleet, clock, log: silentLogger },
       ...{ trustDomain: defaultTrustDomain, outboundTrafficPolicy: "REGISTRY_ONLY", recomputed: () => {} },
     });
+    told = refused(this.pipeline.quarantine);
   }
 
   /** @param kept endpoints that the node's own file says were in force. */
@@ -123,7 +129,9 @@ export class BrakeNode {
     await this.#replica.whenSynced();
     const said = this.#replica.get(deliveryRecord)?.object;
     const frozen = said?.kind === "delivery" ? said.delivery.frozen : undefined;
-    const objects = frozen ? await objectsAt(frozen, this.#store, new AbortController().signal) : [];
+    const { signal } = new AbortController();
+    const objects = frozen ? await objectsAt(frozen, this.#store, signal) : [];
+    this.pipeline.quarantine.keep(await formsBefore(this.pipeline.quarantine.wanted(), this.#store, signal));
     this.pipeline.start(new Map([...kept, ...objects]));
   }
 

@@ -11,7 +11,7 @@ import type { OptionReader } from "../options.ts";
 import { print } from "../print.ts";
 
 const hold = object({
-  reason: oneOf("frozen", "drop", "missing"),
+  reason: oneOf("frozen", "drop", "missing", "quarantined"),
   changes: integer(0),
   message: text(),
   next: text(),
@@ -30,8 +30,9 @@ go on, so that workloads may come and go; with --endpoints they wait as well. Ne
 A restore of a backup ends a freeze.
 
 The brake holds by itself when most of the endpoints or services vanish within seconds, or when the store comes back
-without objects that nobody deleted; proxies keep what they have, policies and everything else flow. \`meshctl check\`
-says what is held. --release lets go what is held now, if it is meant.
+without objects that nobody deleted; proxies keep what they have, policies and everything else flow. And a change that
+proxies on two hosts refuse is taken back. \`meshctl check\` says what is held. --release lets go what is held now, if it
+is meant.
 
   meshctl freeze --reason "incident 4711"
   meshctl freeze --off

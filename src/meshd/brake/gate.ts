@@ -6,6 +6,7 @@
  *
  *   frozen    what users declared after an operator's freeze, and with `endpoints` what sources said after it
  *   drop      sets of endpoints that shrink while the mesh is losing most of its endpoints or services (judgement.ts)
+ *   quarantined  a version of an object that proxies on two hosts refuse; the form before is given (quarantine.ts)
  *   missing   an object or workload that a new reading of the store lacks: nobody deleted it. It goes when a restore
  *             brought that reading about; a workload also as soon as its host has said again what runs
  *
@@ -21,6 +22,7 @@ import type { ReplicaChange } from "../../store/replica.ts";
 import type { RecordKey, StoreRecord, StreamName } from "../../store/store.ts";
 import type { MeshRecord } from "../mesh_record.ts";
 import { isDrop, type Passed, type Size, withinWindow } from "./judgement.ts";
+import type { Quarantine } from "./quarantine.ts";
 import { InForce, type Shrinking, setOf } from "./sizes.ts";
 import { type Hold, type HoldReason, holdOf } from "./words.ts";
 
@@ -35,6 +37,7 @@ export interface BrakeOptions {
   readonly mark: (stream: StreamName) => Mark;
   /** What the compiler has of a key. */
   readonly given: (key: RecordKey) => MeshRecord | undefined;
+  readonly quarantine: Pick<Quarantine, "held" | "judge" | "form">;
 }
 
 type Step = Pick<ReplicaChange, "keys" | "reset">;
@@ -54,8 +57,9 @@ export class BrakeGate {
   /** What would be there if all that shrinks went. */
   #wouldBe: Size | undefined;
   #delivery: Delivery = {};
+  #told: ReadonlySet<HoldReason> = new Set();
   /** Times that something began to be held, by reason. */
-  readonly counts: Record<HoldReason, number> = { frozen: 0, drop: 0, missing: 0 };
+  readonly counts: Record<HoldReason, number> = { frozen: 0, drop: 0, missing: 0, quarantined: 0 };
 
   constructor(options: BrakeOptions) {
     this.#options = options;
@@ -71,16 +75,18 @@ export class BrakeGate {
     this.#remember([]);
   }
 
-  /** @returns the keys whose newest form is to be given to the compiler now. */
+  /** @returns the keys of which the compiler is to be given another form now, that of `form`. */
   pass(step: Step): readonly RecordKey[] {
+    const { quarantine } = this.#options;
     const restored = this.#readDelivery(step);
+    const judged = quarantine.judge(this.#delivery.released);
     const waiting = new Map<RecordKey, Waiting>();
     const going: RecordKey[] = [];
     const shrinking: (Shrinking & { readonly waiting: Waiting })[] = [];
     const spoke = this.#hostsIn(step);
-    for (const key of new Set([...this.#waiting.keys(), ...step.keys])) {
+    for (const key of new Set([...this.#waiting.keys(), ...judged, ...step.keys])) {
       const before = this.#options.given(key);
-      const now = this.#options.replica.get(key)?.object;
+      const now = quarantine.form(key);
       if (before === now) continue;
       const verdict = this.#verdict(key, { before, now, restored, spoke });
       if (verdict === "pass") going.push(key);
@@ -89,21 +95,21 @@ export class BrakeGate {
     }
     for (const key of going) this.#inForce.set(key, this.#options.replica.get(key)?.object);
     going.push(...this.#judge(shrinking, waiting));
-    this.#tell(waiting);
     this.#waiting = waiting;
+    this.#tell();
     return going;
   }
 
   /** What keeps the proxies from what stands up to these positions; 0: nothing is asked of that stream. */
   holdsUpTo(position: Readonly<Record<StreamName, number>>): readonly Hold[] {
-    return this.#holds([...this.#waiting].filter(([, { stream, at }]) => at.sequence <= position[stream]));
+    return this.#holds([...this.#all()].filter(([, { stream, at }]) => at.sequence <= position[stream]));
   }
 
   /** Everything that is held, and a freeze that holds nothing yet. */
   holds(): readonly Hold[] {
-    const holds = this.#holds([...this.#waiting]);
+    const holds = this.#holds([...this.#all()]);
     const told = holds.some(({ reason }) => reason === "frozen");
-    return this.frozen && !told ? [holdOf("frozen", [], this.#told()), ...holds] : holds;
+    return this.frozen && !told ? [holdOf("frozen", [], this.#words()), ...holds] : holds;
   }
 
   /** Whether what the store lost is in force here. A node that starts now does not know it. */
@@ -206,9 +212,10 @@ export class BrakeGate {
     return new Set(written.flatMap((record) => (record.kind === "workload" ? [record.workload.host] : [])));
   }
 
-  #told() {
+  #words() {
     const size = this.#inForce.size();
-    return { frozen: this.frozen, size, wouldBe: this.#wouldBe ?? size };
+    const { held: quarantined } = this.#options.quarantine;
+    return { frozen: this.frozen, size, wouldBe: this.#wouldBe ?? size, quarantined };
   }
 
   #holds(waiting: readonly (readonly [RecordKey, Waiting])[]): readonly Hold[] {
@@ -216,22 +223,33 @@ export class BrakeGate {
       holdOf(
         reason,
         some.map(([key]) => key),
-        this.#told(),
+        this.#words(),
       ),
     );
   }
 
-  #tell(now: ReadonlyMap<RecordKey, Waiting>): void {
-    const reasons = (held: ReadonlyMap<RecordKey, Waiting>) => new Set([...held.values()].map(({ reason }) => reason));
-    const before = reasons(this.#waiting);
-    const after = reasons(now);
-    const keysOf = (reason: HoldReason) => [...now].filter(([, one]) => one.reason === reason).map(([key]) => key);
-    for (const reason of after.difference(before)) {
+  /** What waits, and what is given in another form than the newest. */
+  *#all(): Iterable<readonly [RecordKey, Waiting]> {
+    yield* this.#waiting;
+    for (const [key, { version }] of this.#options.quarantine.held) {
+      yield [key, { reason: "quarantined", stream: "records", at: version }];
+    }
+  }
+
+  #tell(): void {
+    const byReason = Map.groupBy([...this.#all()], ([, { reason }]) => reason);
+    const now = new Set(byReason.keys());
+    for (const [reason, some] of byReason) {
+      if (this.#told.has(reason)) continue;
       this.counts[reason]++;
-      const { message, next } = holdOf(reason, keysOf(reason), this.#told());
+      const keys = some.map(([key]) => key);
+      const { message, next } = holdOf(reason, keys, this.#words());
       this.#options.log.warn("changes are held", { reason, message, next });
     }
-    for (const reason of before.difference(after)) this.#options.log.info("nothing is held any more", { reason });
+    for (const reason of this.#told.difference(now)) {
+      this.#options.log.info("nothing is held any more", { reason });
+    }
+    this.#told = now;
   }
 }
 

@@ -2,11 +2,13 @@
  * What was in force when something began to be held. A node that starts while changes are held must serve it, and the
  * store's streams hold only what is newest:
  *
- *   objects     under a freeze: newest, with every log entry after the freeze's revision undone. Exact on any node
+ *   objects     under a freeze: newest, with every log entry after the freeze's revision undone. Exact on any node.
+ *               Quarantined: as they were before, by the log entry of that version
  *   endpoints   held by the brake or a freeze: this node's own file, written soon after what is held changes. A node
  *               without the file, or with one of another incarnation of the stream, has what is newest
  */
 
+import type { ObjectVersion } from "../../actors/kinds/policy.ts";
 import { decodeShard } from "../../model/decode.ts";
 import type { Freeze } from "../../model/delivery.ts";
 import type { Clock, Timer } from "../../platform/clock.ts";
@@ -15,10 +17,12 @@ import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { StateDirectory } from "../../platform/state_directory.ts";
 import { recordKind } from "../../store/keys.ts";
-import type { RecordKey, Store, StoreRecord } from "../../store/store.ts";
+import type { RecordKey, Sequence, Store, StoreRecord } from "../../store/store.ts";
 import { decodeMeshRecord, type MeshRecord } from "../mesh_record.ts";
 
 const logEntry = object({ changes: list(object({ key: text(4_096) }, { before: anything })) });
+
+type Change = ReturnType<typeof logEntry>["changes"][number];
 
 /** Objects that were written since, as they were at the freeze. What did not exist then is not among them. */
 export async function objectsAt(
@@ -26,12 +30,49 @@ export async function objectsAt(
   store: Pick<Store, "tail" | "incarnation">,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<RecordKey, MeshRecord>> {
+  const changes = await changesFrom(at.records.sequence + 1, store, signal);
+  const kept = new Map<RecordKey, MeshRecord>();
+  if (store.incarnation("records") !== at.records.incarnation) return kept;
+  const seen = new Set<string>();
+  for (const { change } of changes) {
+    if (seen.has(change.key)) continue;
+    seen.add(change.key);
+    const form = formBefore(change);
+    // Keys in a log are those of the records that were written with it.
+    if (form) kept.set(change.key as RecordKey, form);
+  }
+  return kept;
+}
+
+/** What these objects were before the versions that are named. */
+export async function formsBefore(
+  wanted: ReadonlyMap<RecordKey, ObjectVersion>,
+  store: Pick<Store, "tail">,
+  signal: AbortSignal,
+): Promise<
+  readonly (readonly [RecordKey, { readonly version: ObjectVersion; readonly before: MeshRecord | undefined }])[]
+> {
+  if (wanted.size === 0) return [];
+  const changes = await changesFrom(Math.min(...[...wanted.values()].map(({ sequence }) => sequence)), store, signal);
+  return [...wanted].flatMap(([key, version]) => {
+    // The log follows the records that it tells of.
+    const made = changes.find(({ change, sequence }) => change.key === key && sequence >= version.sequence);
+    return made ? [[key, { version, before: formBefore(made.change) }] as const] : [];
+  });
+}
+
+/** Of all log entries from a sequence on, the oldest first. */
+async function changesFrom(
+  from: Sequence,
+  store: Pick<Store, "tail">,
+  signal: AbortSignal,
+): Promise<readonly { readonly change: Change; readonly sequence: Sequence }[]> {
   const logs: StoreRecord[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const tail = store.tail("records", {
     batch(entries) {
       for (const { record } of entries) {
-        if (recordKind(record.key) === "log" && record.sequence > at.records.sequence) logs.push(record);
+        if (recordKind(record.key) === "log" && record.sequence >= from) logs.push(record);
       }
     },
     reset: () => {
@@ -41,19 +82,14 @@ export async function objectsAt(
   });
   signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   await promise.finally(() => tail.stop());
-  const kept = new Map<RecordKey, MeshRecord>();
-  if (store.incarnation("records") !== at.records.incarnation) return kept;
-  const seen = new Set<string>();
-  for (const { key: log, value } of logs.sort((a, b) => a.sequence - b.sequence)) {
-    for (const { key, before } of logEntry(value, log).changes) {
-      if (seen.has(key)) continue;
-      seen.add(key);
-      // Keys in a log are those of the records that were written with it.
-      const record = before === undefined ? undefined : decodeMeshRecord(recordOf(key as RecordKey, before));
-      if (record?.kind === "object") kept.set(key as RecordKey, record);
-    }
-  }
-  return kept;
+  return logs
+    .sort((a, b) => a.sequence - b.sequence)
+    .flatMap(({ key, value, sequence }) => logEntry(value, key).changes.map((change) => ({ change, sequence })));
+}
+
+function formBefore({ key, before }: Change): MeshRecord | undefined {
+  const record = before === undefined ? undefined : decodeMeshRecord(recordOf(key as RecordKey, before));
+  return record?.kind === "object" ? record : undefined;
 }
 
 function recordOf(key: RecordKey, value: unknown): StoreRecord {

@@ -1,4 +1,6 @@
 /** What is held, in words for people: what waits, why, and the command that lets it go. */
+
+import type { Quarantined } from "../../actors/kinds/policy.ts";
 import type { Hold, HoldReason } from "../../api/ports.ts";
 import type { Freeze } from "../../model/delivery.ts";
 import { namesInKey, recordKind } from "../../store/keys.ts";
@@ -11,6 +13,7 @@ export interface Told {
   readonly frozen: Freeze | undefined;
   readonly size: Size;
   readonly wouldBe: Size;
+  readonly quarantined: ReadonlyMap<RecordKey, Quarantined>;
 }
 
 const release = "if that is meant: meshctl freeze --release";
@@ -27,6 +30,8 @@ export function holdOf(reason: HoldReason, keys: readonly RecordKey[], told: Tol
       return { reason, changes, message: dropWords(keys, told), next: release };
     case "missing":
       return { reason, changes, message: missingWords(keys), next: release };
+    case "quarantined":
+      return { reason, changes, message: quarantinedWords(keys, told), next: `apply it changed; ${release}` };
   }
 }
 
@@ -48,6 +53,12 @@ function missingWords(keys: readonly RecordKey[]): string {
   const workloads = keys.filter((key) => recordKind(key) === "workload").length;
   const parts = [counted(keys.length - workloads, "object"), counted(workloads, "workload")];
   return `${parts.join(" and ")} not in the store since it was read anew, and nobody deleted them: ${some(keys)}`;
+}
+
+function quarantinedWords(keys: readonly RecordKey[], { quarantined }: Told): string {
+  const [first] = keys.flatMap((key) => quarantined.get(key) ?? []);
+  const by = first ? ` on ${listed(first.hosts)}, ${first.resource}: ${first.because}` : "";
+  return `${some(keys)} in the form before: proxies refused what it became${by}`;
 }
 
 function some(keys: readonly RecordKey[]): string {
