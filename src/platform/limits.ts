@@ -235,6 +235,8 @@ export const limits = {
   workerQueue: 256,
   /** An actor without a message for this long leaves memory, ms; the next message brings it back. */
   actorIdleMs: 60_000,
+  /** How long a node that hears no other leaves an actor to whoever took it, ms: longer than most cuts need to be seen. */
+  actorYieldMs: 10_000,
   /** How often a node looks for due timers and for actors that must always run, ms. The precision of durable timers. */
   actorSweepMs: 500,
   /** Between two heartbeats of a node, ms. Three nodes cost 18 messages a second; a quarter of the suspicion below. */

@@ -16,6 +16,7 @@ export const operationId = (name: string): OperationId => name as OperationId;
 /** What a node believes; a test may let it believe anything. */
 export class Belief implements View {
   readonly self: NodeName;
+  alone = false;
   #members: readonly NodeName[];
   readonly #listeners = new Set<() => void>();
 

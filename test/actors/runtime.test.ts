@@ -5,7 +5,7 @@ import { WeftError } from "../../src/platform/error.ts";
 import { limits } from "../../src/platform/limits.ts";
 import type { Append, Outcome, Store, StreamName } from "../../src/store/store.ts";
 import { settled } from "../support/manual_clock.ts";
-import { Cluster, nodeName, operationId } from "./cluster.ts";
+import { Cluster, nodeName, operationId, type TestNode } from "./cluster.ts";
 import { counterKey, counterKind } from "./counter.ts";
 
 const counter = counterKind();
@@ -326,6 +326,25 @@ test("a node that the asker takes for the owner, wrongly, refuses; the asker fin
   assert.deepEqual(await cluster.until(asked), { count: 1 });
   assert.ok(wrong.runtime.counts.misplaced > 0);
   assert.equal(right.runtime.counts.writes, 1);
+});
+
+test("a node that hears nobody leaves an actor to whoever took it from it, and takes it again when that one may be gone", async () => {
+  const cluster = new Cluster();
+  const [cutOff, other] = [cluster.node("a"), cluster.node("b")];
+  cutOff.view.alone = true;
+  const count = ({ runtime }: TestNode) => cluster.until(runtime.ask(counter, "x", add(1)));
+  const epoch = async () => (await other.store.read("records", counterKey("x")))?.epoch;
+  for (const node of [other, cutOff, other]) await count(node);
+
+  await assert.rejects(count(cutOff), isWeftError("unavailable"));
+  assert.deepEqual(await count(other), { count: 4 });
+  assert.equal(await epoch(), 3, "taken once, and back");
+
+  await cluster.clock.advance(limits.actorYieldMs);
+  assert.deepEqual(await count(cutOff), { count: 5 });
+  assert.deepEqual(await count(other), { count: 6 }, "who hears others takes it at once");
+  cutOff.view.alone = false;
+  assert.deepEqual(await count(cutOff), { count: 7 });
 });
 
 test("when the view moves an actor away its activation ends, and the new owner goes on", async () => {

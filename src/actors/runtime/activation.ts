@@ -46,8 +46,11 @@ interface Held<T extends ActorTypes> {
   readonly learnedMs: Map<string, number>;
 }
 
-/** Handed to whoever keeps activations, once; it must not be offered anything afterwards. */
-export type OnEnded<T extends ActorTypes> = (waiting: readonly Delivery<T>[]) => void;
+/**
+ * Handed to whoever keeps activations, once; it must not be offered anything afterwards.
+ * @param taken it had written, and then somebody else did.
+ */
+export type OnEnded<T extends ActorTypes> = (waiting: readonly Delivery<T>[], taken: boolean) => void;
 
 export interface ActivationOptions<T extends ActorTypes> {
   readonly kind: ActorKind<T>;
@@ -67,6 +70,7 @@ export class Activation<T extends ActorTypes> {
   #key: RecordKey | undefined;
   #running = false;
   #evicted = false;
+  #wrote = false;
   #idle: Timer | undefined;
 
   constructor(options: ActivationOptions<T>) {
@@ -94,7 +98,7 @@ export class Activation<T extends ActorTypes> {
     for (let next = this.#next(); next; next = this.#next()) {
       const after = await this.#deliver(next);
       if (after === "go on") continue;
-      return this.#end(handedBack(next, after));
+      return this.#end(handedBack(next, after), this.#wrote && after !== "ended");
     }
     this.#running = false;
     if (this.#evicted) return this.#end([]);
@@ -105,9 +109,9 @@ export class Activation<T extends ActorTypes> {
     return this.#evicted ? undefined : this.#mailbox.shift();
   }
 
-  #end(first: readonly Delivery<T>[]): void {
+  #end(first: readonly Delivery<T>[], taken = false): void {
     this.#idle?.cancel();
-    this.#options.onEnded([...first, ...this.#mailbox.splice(0)]);
+    this.#options.onEnded([...first, ...this.#mailbox.splice(0)], taken);
   }
 
   async #deliver(delivery: Delivery<T>): Promise<AfterTurn> {
@@ -190,6 +194,7 @@ export class Activation<T extends ActorTypes> {
     ports.counts.writes++;
     if (outcome.kind === "done" && outcome.earlier) return "overtaken";
     if (outcome.kind === "done") {
+      this.#wrote = true;
       if (results.length <= held.record.results.length) forget(held.learnedMs, results);
       held.learnedMs.set(operation, ports.clock.monotonicMs());
       this.#held = { ...held, record, seen: this.#written(held, record, operation, outcome.sequence) };

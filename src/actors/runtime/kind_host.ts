@@ -3,6 +3,7 @@
  * with what an ended one hands back: once more on a fresh activation, then a refusal worth another try.
  */
 import { WeftError } from "../../platform/error.ts";
+import { limits } from "../../platform/limits.ts";
 import { Activation, type ActorPorts, type Delivery } from "./activation.ts";
 import type { ActorKind, ActorTypes, Hands } from "./kind.ts";
 import type { ActorRequest, Answer } from "./transport.ts";
@@ -25,18 +26,27 @@ export interface HostedKind {
 // A message whose activation was lost twice meets a contest that a caller should know of.
 const lossesAtMost = 1;
 
+/** What a host asks of the node's view of the others. */
+export interface Surroundings {
+  /** Whether actors that are not in memory may be brought there now. */
+  mayBegin(): boolean;
+  /** Whether all is this node's because it hears nobody; see View. */
+  isAlone(): boolean;
+}
+
 export class KindHost<T extends ActorTypes> implements HostedKind {
   readonly #kind: ActorKind<T>;
   readonly #hands: Hands<T>;
   readonly #ports: ActorPorts;
-  readonly #mayBegin: () => boolean;
+  readonly #surroundings: Surroundings;
   readonly #activations = new Map<string, Activation<T>>();
   readonly #leaving = new Set<string>();
+  /** Until when actors that were taken from this node are left to whoever took them, monotonic; the oldest first. */
+  readonly #yielded = new Map<string, number>();
   #onEmpty: (() => void)[] = [];
 
-  /** @param mayBegin whether actors that are not in memory may be brought there now. */
-  constructor(kind: ActorKind<T>, hands: Hands<T>, ports: ActorPorts, mayBegin: () => boolean) {
-    this.#mayBegin = mayBegin;
+  constructor(kind: ActorKind<T>, hands: Hands<T>, ports: ActorPorts, surroundings: Surroundings) {
+    this.#surroundings = surroundings;
     this.#kind = kind;
     this.#hands = hands;
     this.#ports = ports;
@@ -93,14 +103,37 @@ export class KindHost<T extends ActorTypes> implements HostedKind {
       delivery.answer(misplaced);
       return;
     }
-    const activation = this.#activations.get(id) ?? (this.#mayBegin() ? this.#activate(id) : undefined);
-    if (!activation) {
-      delivery.answer(unheard);
+    const refusal = this.#activations.has(id) ? undefined : this.#refusal(id);
+    if (refusal) {
+      delivery.answer(refusal);
       return;
     }
+    const activation = this.#activations.get(id) ?? this.#activate(id);
     if (activation.offer(delivery)) return;
     this.#ports.counts.mailboxFull++;
     delivery.answer({ kind: "refused", code: "overloaded", retry: "later", because: "the actor's mailbox is full" });
+  }
+
+  /** Why an actor that is not in memory is not brought there. */
+  #refusal(id: string): Answer | undefined {
+    if (!this.#surroundings.mayBegin()) return unheard;
+    const untilMs = this.#yielded.get(id);
+    if (untilMs === undefined) return undefined;
+    if (this.#surroundings.isAlone() && this.#ports.clock.monotonicMs() < untilMs) return taken;
+    this.#yielded.delete(id);
+    return undefined;
+  }
+
+  /** Who hears nobody, and loses what it had written to, has learnt that somebody lives and owns it. */
+  #yield(id: string): void {
+    if (!this.#surroundings.isAlone()) return;
+    const nowMs = this.#ports.clock.monotonicMs();
+    this.#yielded.delete(id);
+    this.#yielded.set(id, nowMs + limits.actorYieldMs);
+    for (const [oldest, untilMs] of this.#yielded) {
+      if (untilMs > nowMs) break;
+      this.#yielded.delete(oldest);
+    }
   }
 
   #activate(id: string): Activation<T> {
@@ -109,7 +142,10 @@ export class KindHost<T extends ActorTypes> implements HostedKind {
       hands: this.#hands,
       id,
       ports: this.#ports,
-      onEnded: (waiting) => this.#ended(id, waiting),
+      onEnded: (waiting, wasTaken) => {
+        if (wasTaken) this.#yield(id);
+        this.#ended(id, waiting);
+      },
     });
     this.#activations.set(id, activation);
     return activation;
@@ -140,6 +176,13 @@ const unheard: Answer = {
   code: "unavailable",
   retry: "elsewhere",
   because: "this node does not hear itself through NATS, and takes over no actor",
+};
+
+const taken: Answer = {
+  kind: "refused",
+  code: "unavailable",
+  retry: "elsewhere",
+  because: "another node writes this actor's record, and this one hears no other",
 };
 
 const contested: Answer = {

@@ -142,6 +142,11 @@ export class Membership implements View {
     return this.#hearing.hears(this.#options.clock.monotonicMs());
   }
 
+  get alone(): boolean {
+    const owners = this.#owners;
+    return owners.length === 1 && owners[0] === this.self && this.#hearing.others().some(isMissed);
+  }
+
   /** Since when, up to when it has heard itself without a gap, monotonic: what it did not hear between was not said. */
   listening(): { readonly sinceMs: number; readonly untilMs: number } {
     return this.#hearing.listening();
@@ -229,4 +234,9 @@ export class Membership implements View {
     const { clock } = this.#options;
     return { ms: clock.monotonicMs(), wallMs: clock.nowMs() };
   }
+}
+
+/** Silent, without having said farewell. */
+function isMissed({ state, left }: SeenMember): boolean {
+  return state === "dead" && !left;
 }

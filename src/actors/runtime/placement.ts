@@ -15,6 +15,8 @@ export interface View {
   members(): readonly NodeName[];
   /** Whether it has heard itself lately; false: it may be alone with its view. Absent: there is nobody to hear. */
   readonly hears?: boolean;
+  /** Whether it owns everything because it hears nobody of those who were there and took no leave: they may live. */
+  readonly alone?: boolean;
   /** Answers how to stop listening. */
   onChange(listener: () => void): () => void;
 }

@@ -39,6 +39,9 @@
  *   - A node does not hear itself through NATS, though its way to the store works: the others take over what it owns, and
  *     it does not know. Each such actor ends here at its next write; it is not begun again before the node hears itself,
  *     else it would go back and forth.
+ *   - A node hears no other, and all is its own, though the others live and hear each other. It learns so when a record
+ *     that it had written is another's; that actor it leaves to whoever took it, for limits.actorYieldMs. Whoever hears
+ *     others never yields, so somebody serves it all the while.
  *
  * WAKING. A state may say when it is due; the time stands in the record. Kinds that always run are due whenever they are
  * not in memory. Every node follows the records (wakes.ts) and, every limits.actorSweepMs, wakes what is due and placed
@@ -95,7 +98,9 @@ export class ActorRuntime {
   host<T extends ActorTypes>(kind: ActorKind<T>, hands: Hands<T>, ids: readonly string[] = []): void {
     invariant(!this.#kinds.has(kind.kind), `actor kind ${kind.kind} is hosted once`);
     const { clock, random, store, log } = this.#options;
-    const hosted = new KindHost(kind, hands, { clock, random, store, log, counts: this.counts }, () => this.#hears());
+    const { view } = this.#options;
+    const surroundings = { mayBegin: () => this.#hears(), isAlone: () => view.alone ?? false };
+    const hosted = new KindHost(kind, hands, { clock, random, store, log, counts: this.counts }, surroundings);
     this.#kinds.set(kind.kind, hosted);
     for (const id of ids) this.#wakes.always(hosted, id);
   }
