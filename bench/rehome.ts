@@ -19,6 +19,7 @@ import { Mesh, type ReadyNode } from "../test/support/mesh.ts";
 import { quantile } from "./quantile.ts";
 import { AdsProxy, SharedWords } from "./support/ads_proxy.ts";
 import { Api } from "./support/api.ts";
+import { declareServices, endpointsOf, pathOf } from "./support/services.ts";
 
 const { values } = parseArgs({
   options: {
@@ -30,7 +31,8 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
-const [proxies, services, kills] = [Number(values.proxies), Number(values.services), Number(values.kills)];
+const [proxies, services] = [Number(values.proxies), Number(values.services)];
+const [endpoints, kills] = [Number(values.endpoints), Number(values.kills)];
 const betweenChangesMs = 200;
 const quietMs = 500;
 const limitMs = 60_000;
@@ -53,28 +55,6 @@ interface Scene {
 }
 
 const api = new Api();
-const setOf = (service: number, address?: string): Record<string, unknown> => ({
-  ports: [{ name: "http", port: 80, protocol: "http" }],
-  endpoints: Array.from({ length: Number(values.endpoints) }, (_, i) => ({
-    id: `e${i}`,
-    address: (i === 0 && address) || `10.${(service >> 8) + 1}.${service & 255}.${i + 1}`,
-    ports: { http: 8080 },
-  })),
-});
-const pathOf = (service: number): string => `/v1/endpoints/default/rehome-${service}`;
-
-async function declareServices(at: string): Promise<number> {
-  const startMs = performance.now();
-  let next = 0;
-  const writer = async (): Promise<void> => {
-    for (let service = next++; service < services; service = next++) {
-      await api.call("PUT", `${at}${pathOf(service)}`, setOf(service));
-    }
-  };
-  await Promise.all(Array.from({ length: 32 }, writer));
-  return (performance.now() - startMs) / 1000;
-}
-
 /** Of one length, so that none is the beginning of another. */
 const markOf = (change: number): string => `10.20${Math.floor(change / 100)}.0.${100 + (change % 100)}`;
 
@@ -105,7 +85,9 @@ async function ours({ addresses, api: at, pid }: Scene): Promise<Rehoming> {
   process.kill(pid, "SIGKILL");
   for (let change = 0; heldMs.size < proxies && performance.now() - killedMs < limitMs; change++) {
     marks.push(Buffer.from(markOf(change)));
-    await api.call("PUT", `${at}${pathOf(0)}`, setOf(0, markOf(change))).catch((error) => console.error(String(error)));
+    await api
+      .call("PUT", `${at}${pathOf(0)}`, endpointsOf(0, endpoints, markOf(change)))
+      .catch((error) => console.error(String(error)));
     await wait(betweenChangesMs);
   }
   const took = [...heldMs.values()].map((ms) => ms - killedMs);
@@ -133,7 +115,7 @@ async function byLoadProgram({ addresses, api: at, pid }: Scene): Promise<Rehomi
   const args = [
     ...["-addr", addresses.join(), "-n", String(proxies), "-rounds", "2", "-kill", `kill -9 ${pid}`],
     ...["-meta", '{"NAMESPACE":"default"}', "-trigger-url", `${at}${pathOf(0)}`],
-    ...["-trigger-body", JSON.stringify(setOf(0, "MARK"))],
+    ...["-trigger-body", JSON.stringify(endpointsOf(0, endpoints, "MARK"))],
   ];
   const child = spawn(values.xdsload, args, { stdio: ["ignore", "pipe", "inherit"] });
   const chunks: Buffer[] = [];
@@ -177,7 +159,7 @@ if (values.xdsload && !existsSync(values.xdsload)) {
 const mesh = await Mesh.start({ demo: false, args: ["--nodes", "3", "--xds-plaintext", "127.0.0.1:0"] });
 endsWithUs(mesh);
 try {
-  const declaredS = await declareServices(mesh.ready.api);
+  const declaredS = await declareServices(api, mesh.ready.api, { services, endpoints });
   const rounds: Rehoming[] = [];
   for (let index = 0; index < kills; index++) rounds.push(await round(mesh, index));
   const loads = loadavg().map((load) => load.toFixed(2));
@@ -196,7 +178,7 @@ try {
       })),
     );
     console.log(
-      `${proxies} proxies, half of them on the node that is killed; ${services} services × ${values.endpoints} endpoints, ` +
+      `${proxies} proxies, half of them on the node that is killed; ${services} services × ${endpoints} endpoints, ` +
         `declared in ${declaredS.toFixed(1)} s; load average ${loads.join(" ")}`,
     );
   }

@@ -10,11 +10,12 @@ import type { WorkloadName } from "../model/names.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
 import type { Random } from "../platform/random.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Connections } from "./listener.ts";
 import type { EndCode, XdsObserver } from "./observer.ts";
 import { peerOfCertificate } from "./peer.ts";
-import { type DeltaRequest, decodeDeltaRequest } from "./request.ts";
+import type { DeltaRequest } from "./request.ts";
 import type { ProxyStream } from "./stream.ts";
 
 /** What the connection proved. `plaintext`: nothing. */
@@ -80,11 +81,13 @@ interface Known {
 export class AdsCall {
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
   readonly #context: CallContext;
+  readonly #dialect: Dialect;
   #known: Known | undefined;
   #timer: Timer;
   #open = true;
 
-  constructor(call: ServerDuplexStream<Buffer, Buffer>, context: CallContext) {
+  constructor(call: ServerDuplexStream<Buffer, Buffer>, context: CallContext, dialect: Dialect) {
+    this.#dialect = dialect;
     this.#call = call;
     this.#context = context;
     const because = `no request within ${limits.xdsFirstRequestMs} ms`;
@@ -133,13 +136,14 @@ export class AdsCall {
 
   #receive(bytes: Buffer): void {
     if (!this.#open) return;
-    let request: DeltaRequest;
+    let request: DeltaRequest | undefined;
     try {
-      request = decodeDeltaRequest(bytes);
+      request = this.#dialect.decode(bytes);
     } catch {
-      this.end("invalid-argument", "a request is not a DeltaDiscoveryRequest");
+      this.end("invalid-argument", "a request cannot be read as one of this method");
       return;
     }
+    if (!request) return;
     if (this.#known) this.#handOn(this.#known.stream, request);
     else this.#begin(request);
   }
@@ -192,7 +196,7 @@ export class AdsCall {
     const write = (bytes: Buffer, flushed: () => void): void => {
       this.#call.write(bytes, flushed);
     };
-    const stream = this.#context.fleet.open({ proxy, layers, wire: { write } });
+    const stream = this.#context.fleet.open({ proxy, layers, wire: { write }, dialect: this.#dialect });
     this.#known = { peer, node, stream };
     this.#endWithCertificate(peer);
     this.#handOn(stream, request);

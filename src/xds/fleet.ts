@@ -7,6 +7,7 @@ import type { LayerChange, LayerKey, Position } from "../compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
 import type { Clock } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
+import { type Dialect, delta } from "./dialect.ts";
 import { type Distributed, Distribution } from "./distribution.ts";
 import { FrameEncoder } from "./frame.ts";
 import type { Violation } from "./interest.ts";
@@ -64,8 +65,15 @@ export class Fleet {
     if (!this.#draining) this.#drain();
   }
 
-  open(options: { readonly proxy: string; readonly layers: readonly LayerKey[]; readonly wire: Wire }): ProxyStream {
+  open(options: {
+    readonly proxy: string;
+    readonly layers: readonly LayerKey[];
+    readonly wire: Wire;
+    /** Default: delta. */
+    readonly dialect?: Dialect;
+  }): ProxyStream {
     const stream = new ProxyStream({
+      dialect: delta,
       ...options,
       store: this.#store,
       index: this.#index,

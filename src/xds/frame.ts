@@ -94,6 +94,26 @@ export function encodeDelta(response: DeltaResponse): Buffer {
   return writer.bytes;
 }
 
+/** DiscoveryResponse: 1 version_info, 2 resources as Any {1 type_url, 2 value}, 4 type_url, 5 nonce. */
+export function encodeState({ typeUrl, nonce, version, items }: DeltaResponse): Buffer {
+  // A version is of one response; two of one step may differ.
+  const info = `${version}.${nonce}`;
+  const anyLengths = items.map(({ resource }) => fieldSize(typeUrl.length) + fieldSize(resource.value.length));
+  let size = fieldSize(info.length) + fieldSize(typeUrl.length) + fieldSize(nonce.length);
+  for (const length of anyLengths) size += fieldSize(length);
+  const writer = new Writer(size);
+  writer.text(1, info, info.length);
+  items.forEach(({ resource: { value } }, i) => {
+    writer.head(2, anyLengths[i] ?? 0);
+    writer.text(1, typeUrl, typeUrl.length);
+    writer.head(2, value.length);
+    writer.raw(value);
+  });
+  writer.text(4, typeUrl, typeUrl.length);
+  writer.text(5, nonce, nonce.length);
+  return writer.bytes;
+}
+
 /** Below this a copy costs less than the comparison. */
 const sharedFromItems = 64;
 

@@ -68,7 +68,7 @@ function readVersion(fields: FieldReader, versions: Map<string, string>): void {
 }
 
 /** google.rpc.Status: 1 code, 2 message. */
-function readStatusMessage(fields: FieldReader): string {
+export function readStatusMessage(fields: FieldReader): string {
   let message = "";
   const outer = fields.enter();
   for (let field = fields.next(); field !== 0; field = fields.next()) {

@@ -15,6 +15,7 @@ import { WeftError } from "../platform/error.ts";
 import { limits } from "../platform/limits.ts";
 import type { Random } from "../platform/random.ts";
 import { AdsCall, type CallContext, type Identities, type StreamAdmission } from "./call.ts";
+import { type Dialect, delta } from "./dialect.ts";
 import type { Fleet } from "./fleet.ts";
 import {
   type Address,
@@ -27,6 +28,7 @@ import {
   tlsServer,
 } from "./listener.ts";
 import { silentObserver, type XdsObserver } from "./observer.ts";
+import { StateOfTheWorld } from "./state_of_the_world.ts";
 
 export interface XdsServerOptions {
   readonly fleet: Fleet;
@@ -135,9 +137,11 @@ export class XdsServer {
     const { deltaAggregatedResources, streamAggregatedResources } = AggregatedDiscoveryService.method;
     const path = (method: { readonly name: string }): string =>
       `/${AggregatedDiscoveryService.typeName}/${method.name}`;
-    const open = (call: Call): void => this.#open(call, context);
-    grpc.register(path(deltaAggregatedResources), open, passThrough, passThrough, "bidi");
-    grpc.register(path(streamAggregatedResources), refuseStateOfTheWorld, passThrough, passThrough, "bidi");
+    const open = (dialect: () => Dialect) => (call: Call) => this.#open(call, context, dialect());
+    const incremental = open(() => delta);
+    const whole = open(() => new StateOfTheWorld());
+    grpc.register(path(deltaAggregatedResources), incremental, passThrough, passThrough, "bidi");
+    grpc.register(path(streamAggregatedResources), whole, passThrough, passThrough, "bidi");
     this.#grpc.push(grpc);
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     return {
@@ -149,18 +153,13 @@ export class XdsServer {
     };
   }
 
-  #open(call: Call, context: CallContext): void {
+  #open(call: Call, context: CallContext, dialect: Dialect): void {
     const full = this.#calls.size >= limits.xdsStreams;
     if (full || this.#stopping) {
       const details = full ? `this node serves ${limits.xdsStreams} streams already` : "this node is stopping";
       call.emit("error", { code: status.UNAVAILABLE, details });
       return;
     }
-    this.#calls.add(new AdsCall(call, context));
+    this.#calls.add(new AdsCall(call, context, dialect));
   }
-}
-
-function refuseStateOfTheWorld(call: Call): void {
-  const details = "state-of-the-world xDS is not served; use delta (api_type DELTA_GRPC)";
-  call.emit("error", { code: status.UNIMPLEMENTED, details });
 }

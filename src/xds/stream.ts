@@ -6,6 +6,7 @@ import type { LayerKey, Position } from "../compile/layer.ts";
 import type { ResourceType } from "../envoy/resource.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Holder } from "./distribution.ts";
 import type { FrameEncoder } from "./frame.ts";
 import type { Generation } from "./generation.ts";
@@ -20,6 +21,17 @@ import type { SubscriptionIndex } from "./subscription.ts";
 import type { Refusal } from "./type_state.ts";
 import { typeOfUrl } from "./type_url.ts";
 
+/** The answer to what cannot be said. */
+const unspoken: DeltaRequest = {
+  node: undefined,
+  typeUrl: "",
+  subscribe: [],
+  unsubscribe: [],
+  initialVersions: new Map(),
+  nonce: "",
+  error: undefined,
+};
+
 export interface Wire {
   /** Hands on one response; `flushed` is called when the peer's windows have taken it. */
   write(bytes: Buffer, flushed: () => void): void;
@@ -32,6 +44,7 @@ export interface StreamOptions {
   readonly store: LayerStore;
   readonly index: SubscriptionIndex<ProxyStream>;
   readonly encoder: FrameEncoder;
+  readonly dialect: Dialect;
   readonly clock: Clock;
   readonly observer: XdsObserver;
 }
@@ -92,16 +105,29 @@ export class ProxyStream implements Holder {
   /** Sends what can be sent, unless the peer has not taken what was sent before. */
   advance(): void {
     if (this.#closed || this.#unflushedBytes > limits.xdsUnflushedBytes) return;
+    for (let said = this.#sendAll(); said === "less"; said = this.#sendAll());
+    this.#watchGeneration();
+  }
+
+  /** @returns less: something needed no word, so that more can be sent. */
+  #sendAll(): "all" | "less" {
+    const { dialect, encoder, wire, observer, clock } = this.#options;
+    let said: "all" | "less" = "all";
     for (const response of this.#session.advance()) {
-      const bytes = this.#options.encoder.encode(response);
+      const bytes = dialect.encode(response, encoder);
+      if (!bytes) {
+        this.#session.receive({ ...unspoken, typeUrl: response.typeUrl, nonce: response.nonce });
+        said = "less";
+        continue;
+      }
       const { length } = bytes;
       this.#unflushedBytes += length;
       const type = typeOfUrl(response.typeUrl);
-      if (type) this.#sentAtMs.set(response.nonce, this.#options.clock.monotonicMs());
-      this.#options.observer.pushed(type ?? "other", length);
-      this.#options.wire.write(bytes, () => this.#flushed(length));
+      if (type) this.#sentAtMs.set(response.nonce, clock.monotonicMs());
+      observer.pushed(type ?? "other", length);
+      wire.write(bytes, () => this.#flushed(length));
     }
-    this.#watchGeneration();
+    return said;
   }
 
   restack(layers: readonly LayerKey[]): void {

@@ -230,14 +230,6 @@ describe("in plaintext", () => {
     assert.equal((await Stream.open(plaintext).hello("cart.default").next()).resources[0]?.version, "c1");
   });
 
-  test("state of the world is not served, and says what is", async () => {
-    const { plaintext } = await serve();
-    const path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
-    const { code, details } = await new Stream(clientOf(plaintext), path).end();
-    assert.equal(code, "UNIMPLEMENTED");
-    assert.match(details, /DELTA_GRPC/);
-  });
-
   test("a node that has read nothing yet takes no stream, so that nobody is sent an empty mesh", async () => {
     const clock = new ManualClock();
     const options = { fleet: new Fleet({ clock }), identities: new Records(), clock, random: seededRandom(1) };

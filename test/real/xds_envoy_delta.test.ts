@@ -1,0 +1,3 @@
+import { runsAgainstEnvoy } from "./xds_envoy.ts";
+
+runsAgainstEnvoy("DELTA_GRPC");
