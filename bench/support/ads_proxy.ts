@@ -97,7 +97,12 @@ export class AdsProxy {
     });
     this.#session = session;
     session.on("error", () => {});
-    session.on("connect", () => session.setLocalWindowSize(4 << 20));
+    session.on("connect", () => {
+      session.setLocalWindowSize(4 << 20);
+      // The window's word leaves with the next frame, which may otherwise be a long time coming: twice in thirty runs some
+      // proxies waited for a server that waited for them.
+      session.ping(() => {});
+    });
     session.on("close", () => setTimeout(() => this.#connect(), randomInt(50, 200)));
     const stream = session.request({
       ":method": "POST",
