@@ -8,11 +8,11 @@
  * are in the figure too, so an Envoy's own acknowledgement comes earlier than is said here.
  */
 import { readFile } from "node:fs/promises";
-import { Agent, request } from "node:http";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { Mesh } from "../test/support/mesh.ts";
 import { quantile } from "./quantile.ts";
+import { Api } from "./support/api.ts";
 
 const { values } = parseArgs({
   options: {
@@ -23,24 +23,7 @@ const { values } = parseArgs({
 });
 const changes = Number(values.changes);
 const pauseMs = 20;
-const agent = new Agent({ keepAlive: true });
-
-function call(method: string, url: string, body?: unknown): Promise<Record<string, unknown>> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method, agent, headers: { "content-type": "application/json" } }, (incoming) => {
-      let text = "";
-      incoming.on("data", (chunk: Buffer) => {
-        text += chunk;
-      });
-      incoming.on("end", () => {
-        if (incoming.statusCode === 200) resolve(JSON.parse(text));
-        else reject(new Error(`${method} ${url}: ${incoming.statusCode} ${text}`));
-      });
-    });
-    outgoing.on("error", reject);
-    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
+const client = new Api();
 
 const setOf = (change: number): unknown => ({
   ports: [{ name: "http", port: 80, protocol: "HTTP" }],
@@ -58,9 +41,9 @@ async function measure(api: string): Promise<{ written: number[]; acknowledged: 
   let proxies: unknown;
   for (let change = -20; change < changes; change++) {
     const startMs = performance.now();
-    const { token } = await call("PUT", url, setOf(change + 20));
+    const { token } = await client.call("PUT", url, setOf(change + 20));
     const writtenMs = performance.now() - startMs;
-    const waited = await call("GET", `${api}/v1/wait?endpoints=${String(token)}&timeoutMs=10000`);
+    const waited = await client.call("GET", `${api}/v1/wait?endpoints=${String(token)}&timeoutMs=10000`);
     const acknowledgedMs = performance.now() - startMs;
     if (waited.kind !== "distributed") throw new Error(JSON.stringify(waited));
     proxies = waited.proxies;
@@ -71,7 +54,7 @@ async function measure(api: string): Promise<{ written: number[]; acknowledged: 
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
-  await call("PUT", url, { ports: [], endpoints: [] });
+  await client.call("PUT", url, { ports: [], endpoints: [] });
   return { written, acknowledged, proxies };
 }
 
@@ -98,7 +81,7 @@ try {
     });
   if (!values.json) console.log(`${changes} changes, ${proxies} proxies, ms; load average ${figures.load_average}`);
 } finally {
-  agent.destroy();
+  client.close();
   await mesh?.remove();
 }
 

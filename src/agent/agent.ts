@@ -71,7 +71,7 @@ interface NamedSettings extends Settings {
 async function startOn(state: StateDirectory, settings: NamedSettings, ports: RetryPorts): Promise<Agent> {
   const over = new AbortController();
   const { signal } = over;
-  const trust = new Trust(state, ports.log);
+  const trust = new Trust(state, ports);
   const client = clientFor(settings, trust, ports);
   const attestation = attestationFor(settings, { state, trust, client }, ports);
   client.onIdentityRefused(() => attestation.renew(signal));

@@ -1,14 +1,17 @@
 /**
  * What this host knows of its mesh: the trust bundle and the nodes' addresses, kept in the state directory (nothing in
  * it is secret) so that a restart needs no token. A bundle is replaced only by one of the same trust domain with a
- * higher sequence; a list of addresses never by an empty one. A disk that is full keeps nothing of this from those who
+ * higher sequence; a list of addresses never by an empty one. An address that is told no more is kept for a while: a node
+ * that has just started knows of no other yet, and an Envoy that knew only that one could not turn elsewhere. A disk that is full keeps nothing of this from those who
  * serve it: only an agent after this one would not know.
  */
 import type { BundleSet, NodeAddresses } from "../certificates/attestation/protocol.ts";
 import { decodeBundle, fingerprint, newerBundle, rootsOf } from "../certificates/bundle.ts";
 import { meshdId, type SpiffeId, type TrustDomain, trustDomainFrom } from "../model/identity.ts";
+import type { Clock } from "../platform/clock.ts";
 import { object, parsed, parseJson } from "../platform/decode.ts";
 import { invariant } from "../platform/error.ts";
+import { limits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
 import type { StateDirectory } from "../platform/state_directory.ts";
 import { nodeAddresses } from "./wire.ts";
@@ -30,12 +33,18 @@ const decodeMesh = object({
 export class Trust {
   readonly #state: StateDirectory;
   readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+  /** When each address was told last, monotonic. */
+  readonly #toldMs = new Map<string, number>();
   readonly #listeners: (() => void)[] = [];
   #mesh: Mesh | undefined;
 
-  constructor(state: StateDirectory, log: Logger) {
+  constructor(state: StateDirectory, { clock, log }: { readonly clock: Clock; readonly log: Logger }) {
     this.#state = state;
     this.#log = log;
+    this.#clock = clock;
+    this.#startedMs = clock.monotonicMs();
     const stored = state.read(file);
     this.#mesh = stored === undefined ? undefined : parseJson(stored, decodeMesh, state.path(file));
   }
@@ -74,8 +83,25 @@ export class Trust {
 
   learn(news: { readonly bundle?: BundleSet | undefined; readonly nodes?: NodeAddresses | undefined }): void {
     const mesh = this.joined;
-    const next = { ...mesh, bundle: nextBundle(mesh, news.bundle), nodes: nextNodes(mesh.nodes, news.nodes) };
+    const next = { ...mesh, bundle: nextBundle(mesh, news.bundle), nodes: this.#nextNodes(mesh.nodes, news.nodes) };
     if (JSON.stringify(next) !== JSON.stringify(mesh)) this.#replace(next);
+  }
+
+  #nextNodes(known: NodeAddresses, told: NodeAddresses | undefined): NodeAddresses {
+    if (!told) return known;
+    const next = { agents: this.#next(known.agents, told.agents), xds: this.#next(known.xds, told.xds) };
+    const left = new Set([...next.agents, ...next.xds]);
+    for (const address of this.#toldMs.keys()) if (!left.has(address)) this.#toldMs.delete(address);
+    return next;
+  }
+
+  #next(known: readonly string[], told: readonly string[]): readonly string[] {
+    if (told.length === 0) return known;
+    const nowMs = this.#clock.monotonicMs();
+    for (const address of told) this.#toldMs.set(address, nowMs);
+    const lastMs = (address: string): number => this.#toldMs.get(address) ?? this.#startedMs;
+    const all = [...new Set([...told, ...known])].filter((address) => nowMs - lastMs(address) < limits.nodeAddressMs);
+    return all.slice(0, limits.members).sort();
   }
 
   #replace(mesh: Mesh): void {
@@ -95,11 +121,4 @@ export class Trust {
 function nextBundle(mesh: Mesh, offered: BundleSet | undefined): BundleSet {
   if (!offered || offered.trustDomain !== mesh.trustDomain) return mesh.bundle;
   return rootsOf(offered, mesh.trustDomain).length === 0 ? mesh.bundle : newerBundle(mesh.bundle, offered);
-}
-
-function nextNodes(known: NodeAddresses, told: NodeAddresses | undefined): NodeAddresses {
-  return {
-    agents: told && told.agents.length > 0 ? [...told.agents].sort() : known.agents,
-    xds: told && told.xds.length > 0 ? [...told.xds].sort() : known.xds,
-  };
 }

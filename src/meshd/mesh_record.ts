@@ -30,6 +30,9 @@ export type MeshRecord =
   /** Of those who read the store themselves: hosts, tokens, and kinds of a newer version. */
   | { readonly kind: "other" };
 
+/** What of the store a node holds; hosts, tokens and the log are read where they stand. */
+export const meshRecordKinds = ["object", "workload", "service", "policy", "authority", "host-sessions", "delivery"];
+
 /** service.NS.NAME: both are DNS labels, which are their own tokens. */
 function serviceOfKey(key: RecordKey): ServiceRef {
   const [, namespace = "", name = ""] = namesInKey(key);

@@ -184,6 +184,8 @@ export const limits = {
   agentHeartbeatMs: 2_000,
   /** Certificate requests in one call of an agent. Above: another call. A node signs these in well under a second. */
   svidsPerRequest: 64,
+  /** How long an agent keeps a node's address that no node tells any more, ms; as long as nodes remember each other. */
+  nodeAddressMs: 10 * 60 * 1_000,
   /** How long a workload outlives its client's vanished stream, ms; a client that was only restarted is back by then. */
   sessionGraceMs: 5_000,
   /** The same after the agent itself was started again, ms: its clients poll for the socket. */

@@ -111,6 +111,18 @@ export class Framer {
     return frames;
   }
 
+  /**
+   * What stands before `to` and was wanted has been seen. It may be torn as after a gap: what was overwritten meanwhile
+   * stands behind `to`.
+   */
+  jump(to: Sequence): Frame[] {
+    const frames = this.#close();
+    this.#seen = Math.max(this.#seen, to);
+    if (this.#holds) this.#hold();
+    else this.#passed = this.#seen;
+    return frames;
+  }
+
   /** Gives out what is held, torn or not. */
   giveUp(): Frame[] {
     if (this.#state.kind === "following") return [];

@@ -52,6 +52,8 @@ export interface ReplicaOptions<T> {
   readonly clock: Clock;
   /** A record's value as a typed object. What it throws marks the record; the object stays as last understood. */
   readonly decode: (record: StoreRecord) => T;
+  /** What of the records is held, by a key's first token. Absent: all but the log. */
+  readonly kinds?: readonly string[];
 }
 
 /** Why a stream was read anew although it is the same: its objects changed in memory, or other nodes hold others. */
@@ -60,6 +62,8 @@ export type Doubt = "memory" | "nodes";
 /** Where a stream's copy was lately, and with what checksum. */
 export interface MarkedStream {
   readonly incarnation: string;
+  /** What is held; copies of other kinds differ rightly. */
+  readonly kinds: string;
   /** The newest last. */
   readonly marks: readonly Mark[];
 }
@@ -164,7 +168,8 @@ export class Replica<T> {
   marked(stream: StreamName): MarkedStream | undefined {
     const { shown, filling } = this.#sides[stream];
     if (!shown || filling) return undefined;
-    return { incarnation: shown.incarnation, marks: shown.marks.newest(limits.checksumMarks) };
+    const kinds = stream === "records" ? (this.#options.kinds ?? []).join() : "";
+    return { incarnation: shown.incarnation, kinds, marks: shown.marks.newest(limits.checksumMarks) };
   }
 
   /** Milliseconds since all of both streams, as their leaders named it, was known to be shown; Infinity before that. */
@@ -213,10 +218,11 @@ export class Replica<T> {
 
   #follow(stream: StreamName): Tail {
     const side = this.#sides[stream];
-    const { store, clock, decode } = this.#options;
+    const { store, clock, decode, kinds } = this.#options;
     let broken: RecordKey[] = [];
     let unread = 0;
     return store.tail(stream, {
+      ...(stream === "records" && kinds && { kinds }),
       batch: (entries, sequence) => {
         const table = side.filling ?? side.shown;
         // What a tail passes twice has been applied.
@@ -234,7 +240,7 @@ export class Replica<T> {
         const table = side.filling ?? side.shown;
         if (!table || sequence <= table.position) return;
         unread++;
-        if (recordKind(key) === "log") return;
+        if (!this.#holds(key)) return;
         table.undecodable(key, sequence, because, side.shown?.get(key));
         broken.push(key);
       },
@@ -261,11 +267,16 @@ export class Replica<T> {
     });
   }
 
+  #holds(key: RecordKey): boolean {
+    const kind = recordKind(key);
+    return kind === "endpoints" || (this.#options.kinds?.includes(kind) ?? kind !== "log");
+  }
+
   #apply(side: Side<T>, table: Table<T>, entries: readonly Entry[]): RecordKey[] {
     const keys: RecordKey[] = [];
     for (const entry of entries) {
       const { key } = entry.record;
-      if (recordKind(key) === "log") continue;
+      if (!this.#holds(key)) continue;
       table.apply(entry, table === side.shown ? undefined : side.shown?.get(key));
       keys.push(key, ...dropSaidAgain(table, key));
     }

@@ -89,6 +89,11 @@ export interface Entry {
 
 export interface TailHandler {
   /**
+   * What is wanted, by a key's first token; others may come all the same. A first reading is of these alone: a log may be a
+   * hundred times as long as all the rest. Absent: everything.
+   */
+  readonly kinds?: readonly string[];
+  /**
    * Called once per append, with all its entries, in stream order; `sequence` is the append's last. Where records were
    * overwritten before they could be passed (a first replay, this node was away), several appends come as one, up to a
    * point where nothing is missing; in `endpoints`, whose records mean nothing to each other, what is left of each.

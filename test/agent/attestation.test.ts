@@ -38,7 +38,7 @@ async function staged(story: (stage: Stage) => Promise<void>): Promise<void> {
   const clients: MeshdClient[] = [];
   const agent = (token?: JoinToken, clock: Clock = systemClock) => {
     const state = new StateDirectory(directory);
-    const trust = new Trust(state, silentLogger);
+    const trust = new Trust(state, { clock: systemClock, log: silentLogger });
     const client = new MeshdClient(systemClock, () => ({
       addresses: [meshd.address],
       roots: trust.ownRoots,
@@ -187,7 +187,7 @@ async function joined(story: (trust: Trust, roots: readonly Uint8Array[], direct
   const directory = mkdtempSync(join(tmpdir(), "weft-trust-"));
   try {
     const roots = [(await trustChain(Date.now())).root];
-    const trust = new Trust(new StateDirectory(directory), silentLogger);
+    const trust = new Trust(new StateDirectory(directory), { clock: systemClock, log: silentLogger });
     const nodes = { agents: ["127.0.0.1:1"], xds: ["127.0.0.1:2"] };
     trust.join({ trustDomain, bundle: bundleOf(trustDomain, roots, 5), nodes });
     story(trust, roots, directory);
@@ -198,7 +198,8 @@ async function joined(story: (trust: Trust, roots: readonly Uint8Array[], direct
 
 test("a bundle never goes back, never loses its own roots; addresses are never forgotten for none", async () => {
   await joined((trust, roots, directory) => {
-    const kept = (): number => new Trust(new StateDirectory(directory), silentLogger).joined.bundle.sequence;
+    const kept = (): number =>
+      new Trust(new StateDirectory(directory), { clock: systemClock, log: silentLogger }).joined.bundle.sequence;
     const { nodes } = trust.joined;
     trust.learn({ bundle: bundleOf(trustDomain, roots, 4), nodes: { agents: [], xds: [] } });
     assert.equal(kept(), 5);

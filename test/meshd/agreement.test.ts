@@ -170,13 +170,18 @@ test("compared is only what can be: one incarnation, one position", () => {
     { position: 4, checksum: "x" },
     { position: 7, checksum: "y" },
   ];
-  const own = { incarnation: "i", marks };
+  const kinds = "object,service";
+  const own = { incarnation: "i", kinds, marks };
   assert.equal(compareMarks(own, undefined), "incomparable");
-  assert.equal(compareMarks(own, { incarnation: "j", marks }), "incomparable");
-  assert.equal(compareMarks(own, { incarnation: "i", marks: [{ position: 5, checksum: "x" }] }), "incomparable");
-  assert.equal(compareMarks(own, { incarnation: "i", marks: [...marks, { position: 9, checksum: "z" }] }), "equal");
+  assert.equal(compareMarks(own, { incarnation: "j", kinds, marks }), "incomparable");
+  assert.equal(compareMarks(own, { incarnation: "i", kinds: "object", marks }), "incomparable", "another version's");
+  assert.equal(compareMarks(own, { incarnation: "i", kinds, marks: [{ position: 5, checksum: "x" }] }), "incomparable");
   assert.equal(
-    compareMarks(own, { incarnation: "i", marks: [{ position: 7, checksum: "w" }] }),
+    compareMarks(own, { incarnation: "i", kinds, marks: [...marks, { position: 9, checksum: "z" }] }),
+    "equal",
+  );
+  assert.equal(
+    compareMarks(own, { incarnation: "i", kinds, marks: [{ position: 7, checksum: "w" }] }),
     "different",
     "the newest in common counts",
   );

@@ -128,3 +128,45 @@ test("property: at the end of every frame, what a reader holds is what the strea
     { numRuns: 500 },
   );
 });
+
+test("property: a first reading of some, however much is written meanwhile, ends with the stream's newest, never torn", () => {
+  const append = fc.record({
+    keys: fc.uniqueArray(fc.constantFrom("a", "b", "c"), { minLength: 1 }),
+    logged: fc.boolean(),
+  });
+  const appends = fc.array(append, { maxLength: 12 });
+  fc.assert(
+    fc.property(appends, appends, appends, (before, during, after) => {
+      const stream = new Stream();
+      let logs = 0;
+      const write = (some: typeof before): void => {
+        for (const { keys, logged } of some) stream.append(logged ? [...keys, `log.${logs++}`] : keys);
+      };
+      write(before);
+      const until = stream.last;
+      const framer = new Framer(0, true);
+      const given: Frame[] = [];
+      const isWanted = ({ key, sequence }: FramedMessage): boolean => !key.startsWith("log.") && sequence <= until;
+      const [first] = stream.after(0).filter(isWanted);
+      if (first) given.push(...framer.push(first));
+      write(during);
+      for (const message of stream.after(first?.sequence ?? 0).filter(isWanted)) given.push(...framer.push(message));
+      given.push(...framer.jump(until));
+      const { question } = framer;
+      if (question !== undefined) given.push(...framer.barrier(stream.last, question));
+      write(after);
+      for (const message of stream.after(until)) {
+        given.push(...framer.push(message));
+        const asked = framer.question;
+        if (asked !== undefined) given.push(...framer.barrier(stream.last, asked));
+      }
+      const seen = new Map(
+        given.flatMap(({ messages }) => messages.map(({ key, sequence }) => [key as string, sequence])),
+      );
+      for (const [key, { sequence }] of stream.messages)
+        if (!key.startsWith("log.")) assert.equal(seen.get(key), sequence);
+      assert.equal(framer.passed, stream.last);
+    }),
+    { numRuns: 2_000 },
+  );
+});

@@ -45,7 +45,7 @@ export class AgentRuns {
     this.#chain = chain;
     const state = new StateDirectory(join(this.directory, "state"));
     const log = this.#log();
-    const trust = new Trust(state, log);
+    const trust = new Trust(state, { clock: systemClock, log: log });
     trust.join({ trustDomain, bundle: chain.bundle, nodes: { agents: [], xds: [] } });
     const sockets = secretsDirectory(this.directory, {});
     makePrivateDirectory(sockets);

@@ -25,6 +25,10 @@ export class Wakes implements TailHandler {
     this.#kinds = kinds;
   }
 
+  get kinds(): readonly string[] {
+    return [...this.#kinds.keys()];
+  }
+
   /** An actor that always runs, also before it has a record. */
   always(kind: HostedKind, id: string): void {
     this.#known.set(`always ${kind.name} ${id}`, { kind, id, dueAtMs: undefined });

@@ -33,7 +33,7 @@ export interface AgreementOptions {
   readonly log: Logger;
 }
 
-/** `incomparable`: another incarnation, still being read, or no position in common. */
+/** `incomparable`: another incarnation, other kinds (of another version), still being read, or no position in common. */
 export type Comparison = "equal" | "different" | "incomparable";
 
 export interface Verdict {
@@ -45,7 +45,7 @@ export interface Verdict {
 
 const streams: readonly StreamName[] = ["records", "endpoints"];
 const mark = object({ position: integer(0), checksum: text(64) });
-const marked = object({ incarnation: text(128), marks: list(mark, limits.checksumMarks) });
+const marked = object({ incarnation: text(128), kinds: text(1_024), marks: list(mark, limits.checksumMarks) });
 const told = object({}, { records: marked, endpoints: marked });
 type Told = ReturnType<typeof told>;
 
@@ -109,7 +109,7 @@ const nothing: Verdict = { equal: [], different: [], suspect: false };
 
 /** At the newest position at which both have been. */
 export function compareMarks(own: MarkedStream, other: MarkedStream | undefined): Comparison {
-  if (other?.incarnation !== own.incarnation) return "incomparable";
+  if (other?.incarnation !== own.incarnation || other.kinds !== own.kinds) return "incomparable";
   const here = new Map(own.marks.map(({ position, checksum }) => [position, checksum]));
   const common = other.marks.findLast(({ position }) => here.has(position));
   if (!common) return "incomparable";

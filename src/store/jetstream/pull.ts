@@ -12,16 +12,18 @@ import type { Clock, Timer } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
 import { limits } from "../../platform/limits.ts";
 import type { FramedMessage } from "../framing.ts";
-import type { Sequence } from "../store.ts";
+import type { RecordKey, Sequence } from "../store.ts";
 import { during, type Session } from "./connection.ts";
 import { placeFrom } from "./headers.ts";
-import { keyOf, type StreamNames } from "./names.ts";
+import { keyOf, type StreamNames, subjectOf } from "./names.ts";
 
 export interface PullOptions {
   readonly session: Session;
   readonly names: StreamNames;
   readonly incarnation: string;
   readonly after: Sequence;
+  /** Only these, and only up to there; then `all` is called. */
+  readonly part?: { readonly kinds: readonly string[]; readonly until: Sequence; all(): void };
   readonly clock: Clock;
   message(message: FramedMessage): void;
   /** The stream holds something there that is no record of this incarnation. */
@@ -33,6 +35,8 @@ export interface PullOptions {
 interface Delivery {
   readonly sequence: Sequence;
   readonly consumerSequence: number;
+  /** What the consumer has still to send. */
+  readonly pending: number;
 }
 
 const nanosecondsPerMs = 1_000_000;
@@ -80,10 +84,13 @@ export class Pull {
       ...(options.after > 0
         ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: options.after + 1 }
         : { deliver_policy: DeliverPolicy.All }),
+      ...(options.part && { filter_subjects: subjectsOf(options, options.part.kinds) }),
     };
     try {
-      const made = options.session.manager.consumers.add(options.names.stream, config);
-      return new Pull(options, (await during(options.session, made)).name);
+      const made = await during(options.session, options.session.manager.consumers.add(options.names.stream, config));
+      const pull = new Pull(options, made.name);
+      if (made.num_pending === 0) pull.#all();
+      return pull;
     } catch (cause) {
       const attempted = `make a consumer of ${options.names.stream}`;
       throw WeftError.from(cause, attempted, { code: "unavailable", retry: "later" });
@@ -97,6 +104,12 @@ export class Pull {
     this.#again?.cancel();
     this.#options.session.over.removeEventListener("abort", this.#onSessionOver);
     if (!this.#options.session.nats.isClosed()) this.#subscription.unsubscribe();
+  }
+
+  #all(): void {
+    if (this.#over || !this.#options.part) return;
+    this.stop();
+    this.#options.part.all();
   }
 
   readonly #onSessionOver = (): void => this.#end("the connection ended");
@@ -154,12 +167,18 @@ export class Pull {
     this.#consumerSequence = delivery.consumerSequence;
     this.#left--;
     this.progressAtMs = this.#options.clock.monotonicMs();
-    const { names, incarnation } = this.#options;
+    const { names, incarnation, part } = this.#options;
+    // What was written since comes with everything else.
+    if (part && delivery.sequence > part.until) {
+      this.#all();
+      return;
+    }
     const key = keyOf(names, incarnation, message.subject);
     const place = placeFrom(message.headers);
     const { sequence } = delivery;
     if (key) this.#options.message({ key, sequence, payload: message.data, ...(place && { place }) });
     else this.#options.foreign(sequence);
+    if (delivery.pending === 0) this.#all();
     if (this.#left === 0) this.#ask();
   }
 
@@ -190,5 +209,10 @@ function deliveryFrom(reply: string | undefined): Delivery | undefined {
   if (!reply?.startsWith("$JS.ACK.")) return undefined;
   const tokens = reply.split(".");
   const at = tokens.length === 9 ? 5 : 7;
-  return { sequence: Number(tokens[at]), consumerSequence: Number(tokens[at + 1]) };
+  const [sequence = 0, consumerSequence = 0, , pending = 0] = tokens.slice(at).map(Number);
+  return { sequence, consumerSequence, pending };
+}
+
+function subjectsOf({ names, incarnation }: PullOptions, kinds: readonly string[]): string[] {
+  return kinds.map((kind) => `${subjectOf(names, incarnation, kind as RecordKey)}.>`);
 }

@@ -9,6 +9,9 @@
  * record that overwrote it, and framing.ts holds it back until nothing is torn. Only when the stream is not the same any
  * more, by its incarnation or by a last sequence below ours, it says `reset` and begins with the first record.
  *
+ * A first reading of some kinds alone goes ahead of that, on a consumer of those: a log is passed over by the server.
+ * What is overwritten meanwhile stands behind it, so it is held like all that is torn.
+ *
  * Each second the leader is asked for its last sequence. When all up to it has been passed, at once or a little later,
  * the tail is `fresh` as of the question. Ahead of us for `limits.tailStallMs` without a message: the consumer hangs,
  * however healthy it looks, and is made anew.
@@ -24,7 +27,7 @@ import type { Sequence, Tail, TailHandler } from "../store.ts";
 import { type Connection, during, type Session } from "./connection.ts";
 import { deadline } from "./deadline.ts";
 import type { StreamNames } from "./names.ts";
-import { Pull } from "./pull.ts";
+import { Pull, type PullOptions } from "./pull.ts";
 import { readState, type StreamState } from "./streams.ts";
 
 export interface JetStreamTailOptions {
@@ -38,6 +41,12 @@ export interface JetStreamTailOptions {
   readonly holds: boolean;
   onIncarnation(incarnation: string): void;
   onStop(): void;
+}
+
+interface Pulling<Reason extends string | undefined = string> {
+  readonly session: Session;
+  end(reason: string): void;
+  readonly ended: Promise<Reason>;
 }
 
 export class JetStreamTail implements Tail {
@@ -103,7 +112,7 @@ export class JetStreamTail implements Tail {
 
   /** Follows the stream until something breaks; answers what. */
   async #follow(session: Session): Promise<string> {
-    const { clock, names } = this.#options;
+    const { clock } = this.#options;
     const askedMs = clock.monotonicMs();
     const state = await this.#ask(session);
     if (!state) return "the stream does not exist";
@@ -111,21 +120,46 @@ export class JetStreamTail implements Tail {
     this.#adopt(state, askedMs);
     const { promise: ended, resolve: end } = Promise.withResolvers<string>();
     this.#end = end;
+    const onStop = (): void => end("stopped");
+    this.#stopping.signal.addEventListener("abort", onStop, { once: true });
+    if (this.#stopping.signal.aborted) onStop();
+    const pulling = { session, end, ended };
+    const broke = this.#framer.seen === 0 && state.last > 0 ? await this.#readAhead(pulling, state.last) : undefined;
+    const reason = broke ?? (await this.#pull(pulling));
+    this.#stopping.signal.removeEventListener("abort", onStop);
+    return reason;
+  }
+
+  /** @returns what broke it off; undefined: what is wanted has been read up to `last`, or it is everything. */
+  async #readAhead(pulling: Pulling, last: Sequence): Promise<string | undefined> {
+    const { kinds } = this.#options.handler;
+    if (!kinds) return undefined;
+    const { promise: whole, resolve } = Promise.withResolvers<undefined>();
+    const part = { kinds, until: last, all: () => resolve(undefined) };
+    const broke = await this.#pull({ ...pulling, ended: Promise.race([pulling.ended, whole]) }, part);
+    if (broke === undefined) this.#take(pulling.session, this.#framer.jump(last));
+    return broke;
+  }
+
+  async #pull<Reason extends string | undefined>(
+    { session, end, ended }: Pulling<Reason>,
+    part?: PullOptions["part"],
+  ): Promise<Reason> {
+    const { clock, names } = this.#options;
+    const take = (frames: readonly Frame[]): void => (part ? this.#pass(frames) : this.#take(session, frames));
     const pull = await Pull.begin({
       session,
       names,
       incarnation: this.#incarnation,
       after: this.#framer.seen,
+      ...(part && { part }),
       clock,
-      message: (message) => this.#take(session, this.#framer.push(message)),
-      foreign: (sequence) => this.#take(session, this.#framer.pass(sequence)),
+      message: (message) => take(this.#framer.push(message)),
+      foreign: (sequence) => take(this.#framer.pass(sequence)),
       ended: end,
     });
-    const onStop = (): void => end("stopped");
-    this.#stopping.signal.addEventListener("abort", onStop, { once: true });
-    if (this.#stopping.signal.aborted) onStop();
     // An empty stream, or one we have all of, sends nothing.
-    this.#checkSynced();
+    if (!part) this.#checkSynced();
     let watching = false;
     const watch = clock.every(limits.tailWatchMs, () => {
       if (watching) return;
@@ -137,7 +171,6 @@ export class JetStreamTail implements Tail {
     const reason = await ended;
     watch.cancel();
     pull.stop();
-    this.#stopping.signal.removeEventListener("abort", onStop);
     return reason;
   }
 
