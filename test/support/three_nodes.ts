@@ -160,8 +160,18 @@ async function untilNothing(patienceMs: number, look: () => Promise<readonly str
   }
 }
 
-/** Name of the nats-server that leads the records. */
-export async function leaderOfRecords(mesh: Mesh): Promise<string> {
+/** Name of the nats-server that leads the records; asked again while they elect. */
+export async function leaderOfRecords(mesh: Mesh, tries = 10): Promise<string> {
+  try {
+    return await askedLeader(mesh);
+  } catch (cause) {
+    if (tries <= 1) throw cause;
+    await wait(10 * pollMs);
+    return leaderOfRecords(mesh, tries - 1);
+  }
+}
+
+async function askedLeader(mesh: Mesh): Promise<string> {
   const { servers, user, pass } = natsAccess(mesh);
   const nats = await connect({ servers, user, pass });
   try {
