@@ -5,7 +5,15 @@
  * Covers numbers, text, bytes, enums, messages, lists, maps, durations, Any (also what is inside) and required oneofs:
  * what the API uses. Rules of validate.proto that it does not use here (email, uuid, timestamps) are not looked at.
  */
-import { type DescField, type DescMessage, getOption, hasOption, isMessage, type Message } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  type DescOneof,
+  getOption,
+  hasOption,
+  isMessage,
+  type Message,
+} from "@bufbuild/protobuf";
 import {
   isReflectList,
   isReflectMap,
@@ -37,16 +45,41 @@ export function validateMessage(schema: DescMessage, message: Message): readonly
   return [...inMessage(reflect(schema, message), "")];
 }
 
+interface MessageRules {
+  readonly disabled: boolean;
+  readonly requiredOneofs: readonly DescOneof[];
+  readonly fields: readonly { readonly field: DescField; readonly rules: Rules | undefined }[];
+}
+
+/** Reading an option decodes it, and every message of a kind has the same. */
+const rulesOfMessages = new WeakMap<DescMessage, MessageRules>();
+
+function rulesOf(desc: DescMessage): MessageRules {
+  const known = rulesOfMessages.get(desc);
+  if (known) return known;
+  const rules: MessageRules = {
+    disabled: hasOption(desc, disabled) && getOption(desc, disabled),
+    requiredOneofs: desc.oneofs.filter((oneof) => hasOption(oneof, required) && getOption(oneof, required)),
+    fields: desc.fields.flatMap((field) => {
+      const own = hasOption(field, rulesOption) ? new Rules(getOption(field, rulesOption)) : undefined;
+      return own || field.message ? [{ field, rules: own }] : [];
+    }),
+  };
+  rulesOfMessages.set(desc, rules);
+  return rules;
+}
+
 function* inMessage(message: ReflectMessage, path: string): Generator<Violation> {
-  const { desc } = message;
   if (isMessage(message.message, AnySchema)) return yield* inAny(message.message, path);
-  if (hasOption(desc, disabled) && getOption(desc, disabled)) return;
-  for (const oneof of desc.oneofs) {
-    if (hasOption(oneof, required) && getOption(oneof, required) && !message.oneofCase(oneof)) {
-      yield { path: at(path, oneof.name), message: "one of its fields must be set" };
-    }
+  const rules = rulesOf(message.desc);
+  if (rules.disabled) return;
+  for (const oneof of rules.requiredOneofs) {
+    if (!message.oneofCase(oneof)) yield { path: at(path, oneof.name), message: "one of its fields must be set" };
   }
-  for (const field of desc.fields) yield* inField(message, field, at(path, field.name));
+  for (const { field, rules: own } of rules.fields) {
+    // What is not set and has no rules has nothing inside either.
+    if (own || message.isSet(field)) yield* inField(message, { field, rules: own }, at(path, field.name));
+  }
 }
 
 function* inAny(any: Any, path: string): Generator<Violation> {
@@ -56,8 +89,11 @@ function* inAny(any: Any, path: string): Generator<Violation> {
   else yield { path, message: `is a ${any.typeUrl}, which is not known here` };
 }
 
-function* inField(message: ReflectMessage, field: DescField, path: string): Generator<Violation> {
-  const rules = hasOption(field, rulesOption) ? new Rules(getOption(field, rulesOption)) : undefined;
+function* inField(
+  message: ReflectMessage,
+  { field, rules }: MessageRules["fields"][number],
+  path: string,
+): Generator<Violation> {
   const present = message.isSet(field);
   // A member of a oneof that is not chosen has no value. Every other plain field has one, if only its zero.
   if (!present && field.oneof) return;

@@ -8,6 +8,8 @@ import { type FieldRules, FieldRulesSchema, KnownRegex } from "#envoy/validate/v
 export class Rules {
   readonly #set: ReflectMessage;
   readonly #type: ReflectMessage | undefined;
+  readonly #known = new Map<string, unknown>();
+  readonly #inner = new Map<string, Rules | undefined>();
 
   constructor(rules: FieldRules) {
     this.#set = reflect(FieldRulesSchema, rules);
@@ -27,8 +29,11 @@ export class Rules {
 
   /** A rule of the field's type; undefined: not set. */
   get(name: string): unknown {
+    if (this.#known.has(name)) return this.#known.get(name);
     const field = this.#type?.fields.find((each) => each.name === name);
-    return field && this.#type?.isSet(field) ? this.#type.get(field) : undefined;
+    const value = field && this.#type?.isSet(field) ? this.#type.get(field) : undefined;
+    this.#known.set(name, value);
+    return value;
   }
 
   list(name: string): readonly unknown[] {
@@ -38,8 +43,12 @@ export class Rules {
 
   /** Rules for what is inside: items of a list, keys and values of a map. */
   inner(name: "items" | "keys" | "values"): Rules | undefined {
+    if (this.#inner.has(name)) return this.#inner.get(name);
     const value = this.get(name);
-    return isReflectMessage(value) && isMessage(value.message, FieldRulesSchema) ? new Rules(value.message) : undefined;
+    const message = isReflectMessage(value) ? value.message : undefined;
+    const rules = message && isMessage(message, FieldRulesSchema) ? new Rules(message) : undefined;
+    this.#inner.set(name, rules);
+    return rules;
   }
 
   #flag(part: string, name: string): boolean {
@@ -126,8 +135,17 @@ function textViolation(value: string, rules: Rules): string | undefined {
   if (suffix !== undefined && !value.endsWith(suffix)) return `must end in ${suffix}`;
   if (contains !== undefined && !value.includes(contains)) return `must contain ${contains}`;
   if (without !== undefined && value.includes(without)) return `must not contain ${without}`;
-  if (pattern !== undefined && !RE2JS.compile(pattern).matcher(value).find()) return `must match ${pattern}`;
+  if (pattern !== undefined && !compiled(pattern).matcher(value).find()) return `must match ${pattern}`;
   return headerViolation(value, rules);
+}
+
+/** As many as the API has. */
+const patterns = new Map<string, RE2JS>();
+
+function compiled(pattern: string): RE2JS {
+  const found = patterns.get(pattern) ?? RE2JS.compile(pattern);
+  patterns.set(pattern, found);
+  return found;
 }
 
 const headerName = /^:?[0-9a-zA-Z!#$%&'*+\-.^_|~`]+$/;

@@ -29,10 +29,11 @@ export class ActorClaims implements Claims {
     _signal: AbortSignal,
     operation?: OperationId,
   ): Promise<ClaimOutcome> {
+    const remember = operation !== undefined;
     const request =
       ports.length === 0
-        ? ({ type: "releaseSource", source } as const)
-        : ({ type: "claimPorts", source, ports } as const);
+        ? ({ type: "releaseSource", source, remember } as const)
+        : ({ type: "claimPorts", source, ports, remember } as const);
     const reply = await this.#runtime.ask(service, serviceKey(ref), request, operation && { operation });
     if (reply.kind === "ok") return { kind: "claimed" };
     const conflict: PortConflict =

@@ -146,9 +146,17 @@ export class ClusterWriters {
   #late(history: StreamHistory): readonly string[] {
     return [...this.#announced].flatMap(([service, operations]) =>
       [`endpoints.${namespace}.${service}.chaos.0`, `service.${namespace}.${service}`].flatMap((record) => {
-        const stand = operations.flatMap((operation) => history.sequenceOf(record, operation) ?? []);
-        const late = stand.find((sequence, at) => sequence < (stand[at - 1] ?? 0));
-        return late === undefined ? [] : [`${record}: what stands at ${late} was written before what stands earlier`];
+        const stand = operations.flatMap((operation) => {
+          const sequence = history.sequenceOf(record, operation);
+          return sequence === undefined ? [] : [{ operation, sequence }];
+        });
+        return stand.flatMap(({ operation, sequence }, at) => {
+          const before = stand[at - 1];
+          if (!before || before.sequence < sequence) return [];
+          return [
+            `${record}: ${before.operation} stands at ${before.sequence}, though ${operation} followed it, at ${sequence}`,
+          ];
+        });
       }),
     );
   }

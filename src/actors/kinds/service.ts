@@ -8,6 +8,7 @@ import type { ServicePort } from "../../model/endpoint.ts";
 import type { Namespace } from "../../model/names.ts";
 import type { Protocol } from "../../model/protocol.ts";
 import {
+  boolean,
   type Decode,
   type Decoded,
   integer,
@@ -55,9 +56,12 @@ const decodeState = object(
 export type ServiceState = Decoded<typeof decodeState>;
 
 const decodeRequest = union("type", {
-  /** The whole of what `source` serves; replaces what it claimed before, or changes nothing. */
-  claimPorts: decodeClaim,
-  releaseSource: object({ source: text(253) }),
+  /**
+   * The whole of what `source` serves; replaces what it claimed before, or changes nothing. `remember`: the operation is
+   * kept also when nothing changes, so that it undoes nothing when it comes once more, late.
+   */
+  claimPorts: object({ source: text(253), ports: decodePorts }, { remember: boolean }),
+  releaseSource: object({ source: text(253) }, { remember: boolean }),
   /** What a host's proxies found of the service's endpoints. */
   observed: object(observation),
   /** A verdict's time is up. */
@@ -111,22 +115,27 @@ function sameClaim(a: readonly ServicePort[], b: readonly ServicePort[]): boolea
 
 const ok = (claims: readonly Claim[]): ServiceReply => ({ kind: "ok", ports: portsOf(claims) });
 
-function claimPorts(state: ServiceState, claim: Claim): Turn<ServiceTypes> {
+function claimPorts(state: ServiceState, claim: Claim, remember: boolean | undefined): Turn<ServiceTypes> {
   const others = state.claims.filter(({ source }) => source !== claim.source);
   const claims = [...others, claim].sort((a, b) => (a.source < b.source ? -1 : 1));
   const conflict = conflictOf(claims, claim.ports);
   if (conflict) return { state, reply: conflict };
   const before = state.claims.find(({ source }) => source === claim.source);
-  if (before && sameClaim(before.ports, claim.ports)) return { state, reply: ok(state.claims) };
+  if (before && sameClaim(before.ports, claim.ports)) return unchanged(state, remember);
   if (claims.length > limits.serviceSources) {
     return { state, reply: { kind: "full", message: `a service has at most ${limits.serviceSources} sources` } };
   }
   return { state: { ...state, claims }, reply: ok(claims) };
 }
 
-function releaseSource(state: ServiceState, released: string): Turn<ServiceTypes> {
+/** A state of its own is written, and with it the operation. */
+function unchanged(state: ServiceState, remember = false): Turn<ServiceTypes> {
+  return { state: remember ? { ...state } : state, reply: ok(state.claims) };
+}
+
+function releaseSource(state: ServiceState, released: string, remember: boolean | undefined): Turn<ServiceTypes> {
   const claims = state.claims.filter(({ source }) => source !== released);
-  if (claims.length === state.claims.length) return { state, reply: ok(state.claims) };
+  if (claims.length === state.claims.length) return unchanged(state, remember);
   return { state: { ...state, claims }, reply: ok(claims) };
 }
 
@@ -145,9 +154,9 @@ export function unreachableIn({ verdicts = [] }: ServiceState): readonly string[
 function decide(state: ServiceState, message: ServiceRequest, { nowMs }: TurnContext): Turn<ServiceTypes> {
   switch (message.type) {
     case "claimPorts":
-      return claimPorts(state, { source: message.source, ports: message.ports });
+      return claimPorts(state, { source: message.source, ports: message.ports }, message.remember);
     case "releaseSource":
-      return releaseSource(state, message.source);
+      return releaseSource(state, message.source, message.remember);
     case "observed": {
       const said: Observation = message;
       return judge(state, (before) => observed(before, said, nowMs));

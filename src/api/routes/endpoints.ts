@@ -59,7 +59,8 @@ async function claimPorts(
   signal: AbortSignal,
   operation: OperationId | undefined,
 ): Promise<void> {
-  if (ports.claims.holds(set.service, set.source, set.ports)) return;
+  // A call that may come again is remembered by the actor itself, or its late copy would undo what followed it.
+  if (operation === undefined && ports.claims.holds(set.service, set.source, set.ports)) return;
   const outcome = await ports.claims.claimPorts(set.service, set.source, set.ports, signal, operation);
   if (outcome.kind === "claimed") return;
   const conflicts = outcome.conflicts.map(({ port, because }) => `port ${port} has two protocols: ${because}`);
