@@ -27,6 +27,24 @@ test("a service's ports are the union of what its sources claim", () => {
   assert.deepEqual(portsOf(state.claims), [http, grpc]);
 });
 
+test("a claim that changes nothing is written when it may come again, so that its operation is remembered", () => {
+  const state = after(empty, claim("agent-a", http));
+  const same = { type: "claimPorts", source: "agent-a", ports: [http] } as const;
+  const none = { type: "releaseSource", source: "agent-b" } as const;
+  const asked: readonly (readonly [ServiceRequest, boolean])[] = [
+    [same, false],
+    [{ ...same, remember: true }, true],
+    [none, false],
+    [{ ...none, remember: true }, true],
+  ];
+  for (const [request, isWritten] of asked) {
+    const turn = service.decide(state, request, context);
+    // A turn is written when its state is another object.
+    assert.equal(turn.state !== state, isWritten);
+    assert.deepEqual(turn.state, state);
+  }
+});
+
 test("a second protocol for a port is refused, names who was first, and leaves the old claim standing", () => {
   const state = after(empty, claim("agent-a", http), claim("agent-b", grpc));
 

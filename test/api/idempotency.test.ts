@@ -73,6 +73,18 @@ test("a generation that is named must stand, and a call that was done stays done
   assert.deepEqual([again.status, again.body.revision], [200, second.body.revision]);
 });
 
+test("under a key the service's actor is always asked: a copy leaves no trace that a late attempt would find", async (t) => {
+  const { call, around } = await startTestApi(t);
+  const asked = async (sent: Parameters<typeof call>[2]): Promise<number> => {
+    const before = around.claims;
+    assert.equal((await call("PUT", set, sent)).status, 200);
+    return around.claims - before;
+  };
+  around.held = true;
+  assert.equal(await asked({ body: endpoints("a") }), 0);
+  assert.equal(await asked(keyed("one", endpoints("a"))), 1);
+});
+
 test("under a key a set of endpoints must stand in one record", async (t) => {
   const { call } = await startTestApi(t);
   const many = Array.from({ length: 129 }, (_, index) => `e${index}`);
