@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+const (
+	clusters  = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+	endpoints = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+	method    = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+)
+
+type fleet struct {
+	proxies []*proxy
+	started time.Time
+	words   *words
+	mark    atomic.Pointer[expectation]
+}
+
+// expectation is a mark that every proxy is to see once.
+type expectation struct {
+	bytes []byte
+	left  atomic.Int64
+	done  chan time.Time
+}
+
+// proxy is one stream. Its maps belong to the goroutine that reads it.
+type proxy struct {
+	fleet    *fleet
+	stream   grpc.ClientStream
+	wanted   map[string]bool
+	held     int
+	clusters atomic.Int64
+	lacks    atomic.Int64
+	received atomic.Int64
+	last     atomic.Int64
+	marked   *expectation
+}
+
+// raw passes messages as bytes: what a proxy does with a configuration is not measured here.
+type raw struct{}
+
+func (raw) Marshal(v any) ([]byte, error)      { return proto.Marshal(v.(proto.Message)) }
+func (raw) Unmarshal(data []byte, v any) error { *v.(*[]byte) = bytes.Clone(data); return nil }
+func (raw) Name() string                       { return "proto" }
+
+func newFleet(addr string, n int, meta string) *fleet {
+	metadata := &structpb.Struct{}
+	if err := json.Unmarshal([]byte(meta), metadata); err != nil {
+		fail("-meta: %v", err)
+	}
+	f := &fleet{started: time.Now(), words: newWords()}
+	var opening sync.WaitGroup
+	f.proxies = make([]*proxy, n)
+	for i := range n {
+		opening.Add(1)
+		go func() {
+			defer opening.Done()
+			f.proxies[i] = f.open(addr, &core.Node{Id: fmt.Sprintf("proxy-%d", i), Metadata: metadata})
+		}()
+	}
+	opening.Wait()
+	return f
+}
+
+func (f *fleet) open(addr string, node *core.Node) *proxy {
+	connection, err := grpc.NewClient(addr,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodec(raw{}), grpc.MaxCallRecvMsgSize(64<<20)),
+		grpc.WithInitialWindowSize(4<<20), grpc.WithInitialConnWindowSize(4<<20))
+	if err != nil {
+		fail("%v", err)
+	}
+	description := &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
+	stream, err := connection.NewStream(context.Background(), description, method)
+	if err != nil {
+		fail("%v", err)
+	}
+	p := &proxy{fleet: f, stream: stream, wanted: map[string]bool{}}
+	p.lacks.Store(1)
+	p.send(&discovery.DeltaDiscoveryRequest{Node: node, TypeUrl: clusters})
+	go p.read()
+	return p
+}
+
+func (p *proxy) send(request *discovery.DeltaDiscoveryRequest) {
+	if err := p.stream.SendMsg(request); err != nil {
+		fail("send: %v", err)
+	}
+}
+
+func (p *proxy) read() {
+	for {
+		var message []byte
+		if err := p.stream.RecvMsg(&message); err != nil {
+			fail("receive: %v", err)
+		}
+		p.received.Add(int64(len(message)))
+		p.take(message)
+	}
+}
+
+func (p *proxy) take(message []byte) {
+	response := parseResponse(message)
+	p.send(&discovery.DeltaDiscoveryRequest{TypeUrl: response.typeURL, ResponseNonce: response.nonce})
+	switch response.typeURL {
+	case clusters:
+		p.takeClusters(response)
+	case endpoints:
+		for _, resource := range response.resources {
+			p.answered(string(resource.name))
+		}
+		// A cluster that takes its endpoints elsewhere has none.
+		for _, name := range response.removed {
+			p.answered(name)
+		}
+		p.lacks.Store(int64(len(p.wanted) - p.held))
+	}
+	p.last.Store(time.Now().UnixNano())
+	p.look(message)
+}
+
+func (p *proxy) answered(name string) {
+	if asked, known := p.wanted[name]; known && asked {
+		p.wanted[name] = false
+		p.held++
+	}
+}
+
+func (p *proxy) takeClusters(response response) {
+	var names []string
+	for _, resource := range response.resources {
+		name := p.fleet.words.endpointsOf(resource)
+		if _, known := p.wanted[name]; known {
+			continue
+		}
+		p.wanted[name] = true
+		names = append(names, name)
+	}
+	p.clusters.Store(int64(len(p.wanted)))
+	p.lacks.Store(int64(len(p.wanted) - p.held))
+	if len(names) > 0 {
+		p.send(&discovery.DeltaDiscoveryRequest{TypeUrl: endpoints, ResourceNamesSubscribe: names})
+	}
+}
+
+// look counts this proxy once for each mark.
+func (p *proxy) look(message []byte) {
+	expected := p.fleet.mark.Load()
+	if expected == nil || p.marked == expected || !bytes.Contains(message, expected.bytes) {
+		return
+	}
+	p.marked = expected
+	if expected.left.Add(-1) == 0 {
+		expected.done <- time.Now()
+	}
+}
+
+func (f *fleet) expect(mark string) {
+	next := &expectation{bytes: []byte(mark), done: make(chan time.Time, 1)}
+	next.left.Store(int64(len(f.proxies)))
+	f.mark.Store(next)
+}
+
+func (f *fleet) untilMarked() time.Time {
+	expected := f.mark.Load()
+	select {
+	case at := <-expected.done:
+		return at
+	case <-time.After(patience):
+		fail("%d proxies do not hold %s", expected.left.Load(), expected.bytes)
+		return time.Time{}
+	}
+}
+
+// untilFull waits until every proxy holds what its clusters name, and nothing more comes.
+func (f *fleet) untilFull() {
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		lacking := 0
+		for _, p := range f.proxies {
+			if p.lacks.Load() > 0 {
+				lacking++
+			}
+		}
+		if lacking == 0 && time.Since(f.lastAt()) > quiet {
+			return
+		}
+		if time.Now().After(deadline) {
+			fail("%d proxies did not get the whole configuration", lacking)
+		}
+	}
+}
+
+func (f *fleet) lastAt() time.Time {
+	var last int64
+	for _, p := range f.proxies {
+		last = max(last, p.last.Load())
+	}
+	return time.Unix(0, last)
+}
+
+func (f *fleet) bytes() int64 {
+	var sum int64
+	for _, p := range f.proxies {
+		sum += p.received.Load()
+	}
+	return sum
+}
+
+func (p *proxy) clusterCount() int { return int(p.clusters.Load()) }

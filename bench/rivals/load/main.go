@@ -1,0 +1,121 @@
+// Command load is a fleet of proxies without proxies: delta ADS streams that take every cluster and the endpoints they
+// name, acknowledge everything, and say when they hold what. It times a server's full configuration, changes of one
+// endpoint, and the server's own CPU and memory, and prints one JSON object.
+//
+//	load -addr HOST:PORT -n 500 -pid PID -changes 9 -url URL [-body JSON]
+//
+// A change is a request to URL, a PUT of JSON when there is one; MARK in either is replaced by an address that no
+// endpoint had before. A proxy holds the change when that address stands in the bytes it was sent.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+type figures struct {
+	Proxies      int       `json:"proxies"`
+	FullMs       float64   `json:"full_ms"`
+	FullCPUMs    float64   `json:"full_cpu_ms"`
+	FullBytes    int64     `json:"full_bytes_per_proxy"`
+	Clusters     int       `json:"clusters"`
+	ChangeLastMs []float64 `json:"change_last_ms"`
+	ChangeCPUMs  []float64 `json:"change_cpu_ms"`
+	ChangeBytes  int64     `json:"change_bytes_per_proxy"`
+	ProxyKB      float64   `json:"memory_kb_per_proxy"`
+	ServerMB     float64   `json:"server_mb"`
+}
+
+const (
+	patience  = 120 * time.Second
+	quiet     = 400 * time.Millisecond
+	markBytes = "10.20%d.%d.%d"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:18000", "where the server listens, plaintext")
+	n := flag.Int("n", 500, "proxies")
+	pid := flag.Int("pid", 0, "the server's process, for its CPU and memory")
+	changes := flag.Int("changes", 9, "changes of one endpoint")
+	url := flag.String("url", "", "what makes a change; MARK is replaced")
+	body := flag.String("body", "", "PUT to the URL; MARK is replaced")
+	meta := flag.String("meta", `{"NAMESPACE":"default"}`, "node metadata")
+	flag.Parse()
+
+	before := usage(*pid)
+	fleet := newFleet(*addr, *n, *meta)
+	fleet.untilFull()
+	full := fleet.lastAt().Sub(fleet.started)
+	time.Sleep(quiet)
+	after := usage(*pid)
+	result := figures{
+		Proxies:   *n,
+		FullMs:    ms(full),
+		FullCPUMs: ms(after.cpu - before.cpu),
+		FullBytes: fleet.bytes() / int64(*n),
+		Clusters:  fleet.proxies[0].clusterCount(),
+		ProxyKB:   float64(after.rss-before.rss) / float64(*n) / 1024,
+		ServerMB:  float64(after.rss) / 1024 / 1024,
+	}
+	sent := fleet.bytes()
+	for i := range *changes {
+		mark := fmt.Sprintf(markBytes, i/200, i%200, 1+int(time.Now().UnixNano()/1000)%250)
+		start := usage(*pid)
+		result.ChangeLastMs = append(result.ChangeLastMs, ms(fleet.change(*url, *body, mark)))
+		time.Sleep(quiet)
+		result.ChangeCPUMs = append(result.ChangeCPUMs, ms(usage(*pid).cpu-start.cpu))
+	}
+	if *changes > 0 {
+		result.ChangeBytes = (fleet.bytes() - sent) / int64(*n) / int64(*changes)
+		slices.Sort(result.ChangeLastMs)
+		slices.Sort(result.ChangeCPUMs)
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(result)
+}
+
+// change makes one, and waits until the last proxy holds it.
+func (f *fleet) change(url, body, mark string) time.Duration {
+	f.expect(mark)
+	start := time.Now()
+	if err := call(strings.ReplaceAll(url, "MARK", mark), strings.ReplaceAll(body, "MARK", mark)); err != nil {
+		fail("change: %v", err)
+	}
+	return f.untilMarked().Sub(start)
+}
+
+func call(url, body string) error {
+	method, reader := http.MethodGet, io.Reader(nil)
+	if body != "" {
+		method, reader = http.MethodPut, bytes.NewBufferString(body)
+	}
+	request, err := http.NewRequest(method, url, reader)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("content-type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", response.Status, text)
+	}
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func fail(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "load: "+format+"\n", args...)
+	os.Exit(1)
+}

@@ -1,0 +1,72 @@
+/** The Go programs under bench/rivals: built when they are needed, into the project's own cache. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const root = join(import.meta.dirname, "../..");
+const built = join(root, "node_modules/.weft/rivals");
+
+/** @returns a folder with `load` and `control`. */
+export function buildRivals(): string {
+  mkdirSync(built, { recursive: true });
+  const cwd = join(root, "bench/rivals");
+  const { error, status, stderr } = spawnSync("go", ["build", "-o", `${built}/`, "./..."], { cwd, encoding: "utf8" });
+  if (error) throw new Error("the rivals are written in Go: install Go 1.24 or later (go.dev)");
+  if (status !== 0) throw new Error(`the rivals do not build:\n${stderr}`);
+  return built;
+}
+
+export interface LoadFigures {
+  readonly proxies: number;
+  readonly full_ms: number;
+  readonly full_cpu_ms: number;
+  readonly full_bytes_per_proxy: number;
+  readonly clusters: number;
+  /** Sorted. */
+  readonly change_last_ms: readonly number[];
+  readonly change_cpu_ms: readonly number[];
+  readonly change_bytes_per_proxy: number;
+  readonly memory_kb_per_proxy: number;
+  readonly server_mb: number;
+}
+
+export interface LoadOptions {
+  readonly addr: string;
+  readonly pid: number;
+  readonly proxies: number;
+  readonly changes: number;
+  /** MARK is replaced. */
+  readonly url: string;
+  readonly body?: object;
+}
+
+export async function load({ addr, pid, proxies, changes, url, body }: LoadOptions): Promise<LoadFigures> {
+  const args = ["-addr", addr, "-pid", `${pid}`, "-n", `${proxies}`, "-changes", `${changes}`, "-url", url];
+  if (body) args.push("-body", JSON.stringify(body));
+  const child = spawn(join(built, "load"), args, { stdio: ["ignore", "pipe", "inherit"] });
+  const chunks: Buffer[] = [];
+  for await (const chunk of child.stdout) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString();
+  if (text === "") throw new Error(`no figures from the load on ${addr}`);
+  return JSON.parse(text);
+}
+
+export interface Control {
+  readonly xds: string;
+  readonly http: string;
+  readonly pid: number;
+  stop(): void;
+}
+
+/** go-control-plane with one shared snapshot. */
+export async function startControl(services: number, endpoints: number): Promise<Control> {
+  const args = ["-services", `${services}`, "-endpoints", `${endpoints}`];
+  const child: ChildProcess = spawn(join(built, "control"), args, { stdio: ["ignore", "pipe", "inherit"] });
+  const { stdout, pid } = child;
+  if (!stdout || pid === undefined) throw new Error("the rival did not start");
+  for await (const line of createInterface({ input: stdout })) {
+    return { ...JSON.parse(line), pid, stop: () => child.kill() };
+  }
+  throw new Error("the rival ended before it listened");
+}
