@@ -1,9 +1,9 @@
 /**
  * What this host knows of its mesh: the trust bundle and the nodes' addresses, kept in the state directory (nothing in
  * it is secret) so that a restart needs no token. A bundle is replaced only by one of the same trust domain with a
- * higher sequence; a list of addresses never by an empty one. An address that is told no more is kept for a while: a node
- * that has just started knows of no other yet, and an Envoy that knew only that one could not turn elsewhere. A disk that is full keeps nothing of this from those who
- * serve it: only an agent after this one would not know.
+ * higher sequence; a list of addresses never by an empty one. An address that is told no more is kept for a while: a
+ * node that has just started knows of no other yet, and an Envoy that knew only that one could not turn elsewhere. A
+ * disk that is full keeps nothing of this from those who serve it: only an agent after this one would not know.
  */
 import type { BundleSet, NodeAddresses } from "../certificates/attestation/protocol.ts";
 import { decodeBundle, fingerprint, newerBundle, rootsOf } from "../certificates/bundle.ts";

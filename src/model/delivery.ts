@@ -3,12 +3,7 @@
  * (compare-and-set, with a log entry), read by every node's brake (meshd/brake/gate.ts).
  */
 import { boolean, integer, object, text } from "../platform/decode.ts";
-
-/** A place in a stream: of what was there, up to that sequence. */
-export interface Mark {
-  readonly incarnation: string;
-  readonly sequence: number;
-}
+import { decodeMark, type Mark } from "./mark.ts";
 
 /** Both streams, as their leaders had them. */
 export interface Marks {
@@ -34,8 +29,7 @@ export interface Delivery {
   readonly restored?: string;
 }
 
-const mark = object({ incarnation: text(128), sequence: integer(0) });
-const marks = object({ records: mark, endpoints: mark });
+const marks = object({ records: decodeMark, endpoints: decodeMark });
 const freeze = object({ who: text(512), reason: text(1_024), sinceMs: integer(0), at: marks, endpoints: boolean });
 
 export const decodeDelivery = object({}, { frozen: freeze, released: marks, restored: text(512) });

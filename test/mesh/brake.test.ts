@@ -2,19 +2,14 @@
 // NATS that loses all its servers at once, again and again. What an Envoy was sent it counts itself.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { systemClock } from "../../src/platform/clock.ts";
-import { silentLogger } from "../../src/platform/log.ts";
-import { systemRandom } from "../../src/platform/random.ts";
-import { openJetStreamStore } from "../../src/store/jetstream/open.ts";
 import { Mesh, type Ran } from "../support/mesh.ts";
 import { send } from "../support/requests.ts";
 import { demoLoad, type LoadReport, stopLoads } from "../support/steady_load.ts";
+import { natsAccess, openStoreOf } from "../support/three_nodes.ts";
 
 /** Between two looks at what has no event to wait for, ms. */
 const pollMs = 50;
@@ -262,18 +257,10 @@ describe("all of NATS restarted fast", () => {
 });
 
 /** Both streams are deleted, and made again by whoever opens the store next: nobody of this mesh. */
-async function loseStreams({ stateDir }: Mesh): Promise<void> {
-  const read = (name: string) => JSON.parse(readFileSync(join(stateDir, name), "utf8"));
-  const { user, pass } = read("nats-credentials.json");
-  const servers: readonly string[] = read("dev.json").nats.map(({ url }: { readonly url: string }) => url);
-  const nats = await connect({ servers: [...servers], user, pass });
+async function loseStreams(of: Mesh): Promise<void> {
+  const nats = await connect(natsAccess(of));
   const { streams } = await jetstreamManager(nats);
   for (const stream of ["WEFT_LOCAL_RECORDS", "WEFT_LOCAL_ENDPOINTS"]) await streams.delete(stream);
   await nats.close();
-  const ports = { clock: systemClock, random: systemRandom, logger: silentLogger };
-  const store = await openJetStreamStore({
-    ...{ servers, user, pass, cluster: "local", replicas: 3, assumeSynced: true },
-    ...ports,
-  });
-  await store.close();
+  await (await openStoreOf(of)).close();
 }

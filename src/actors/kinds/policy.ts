@@ -9,6 +9,7 @@
  *
  * It decides nothing about what the object says, and stands on no way from its writer to the proxies.
  */
+import { decodeMark, isAfter, isSameMark, type Mark } from "../../model/mark.ts";
 import { type Decoded, integer, list, literal, object, text, union } from "../../platform/decode.ts";
 import { limits } from "../../platform/limits.ts";
 import { policyRecord } from "../../store/keys.ts";
@@ -17,22 +18,31 @@ import type { ActorKind, Turn, TurnContext } from "../runtime/kind.ts";
 import { emptyHands } from "../runtime/kind.ts";
 
 const host = text(253);
-/** Which version of the object: where its record stands. */
-const version = object({ incarnation: text(128), sequence: integer(0) });
 const words = { resource: text(1_024), because: text(1_024) };
 
 const decodeState = object(
-  { format: literal(1), refusals: list(object({ host, version, atMs: integer(0) }), limits.refusalsRemembered) },
-  { quarantine: object({ version, hosts: list(host, limits.refusalsRemembered), sinceMs: integer(0), ...words }) },
+  {
+    format: literal(1),
+    refusals: list(object({ host, version: decodeMark, atMs: integer(0) }), limits.refusalsRemembered),
+  },
+  {
+    quarantine: object({
+      version: decodeMark,
+      hosts: list(host, limits.refusalsRemembered),
+      sinceMs: integer(0),
+      ...words,
+    }),
+  },
 );
 
 export type PolicyState = Decoded<typeof decodeState>;
 export type Quarantined = NonNullable<PolicyState["quarantine"]>;
-export type ObjectVersion = Decoded<typeof version>;
+/** Which version of the object: where its record stands. */
+export type ObjectVersion = Mark;
 
 const decodeRequest = union("type", {
   /** A proxy of that host refuses a resource that came to be with that version. */
-  refused: object({ host, version, ...words }),
+  refused: object({ host, version: decodeMark, ...words }),
 });
 
 export type PolicyRequest = Decoded<typeof decodeRequest>;
@@ -52,7 +62,7 @@ function decide(state: PolicyState, said: PolicyRequest, { nowMs }: TurnContext)
   const { quarantine } = state;
   if (quarantine && !isAfter(said.version, quarantine.version)) return unchanged;
   const fresh = state.refusals.filter(
-    (one) => isSame(one.version, said.version) && nowMs - one.atMs < limits.refusalWindowMs,
+    (one) => isSameMark(one.version, said.version) && nowMs - one.atMs < limits.refusalWindowMs,
   );
   if (fresh.some((one) => one.host === said.host)) return unchanged;
   // Told late of a version that is not the newest one that is refused.
@@ -65,15 +75,6 @@ function decide(state: PolicyState, said: PolicyRequest, { nowMs }: TurnContext)
   const { resource, because } = said;
   const found: Quarantined = { version: said.version, hosts, sinceMs: nowMs, resource, because };
   return { state: { format: 1, refusals: [], quarantine: found }, reply: {} };
-}
-
-export function isSame(a: ObjectVersion, b: ObjectVersion): boolean {
-  return a.incarnation === b.incarnation && a.sequence === b.sequence;
-}
-
-/** Of another incarnation: it is the newer, for nobody speaks of a store that is gone. */
-function isAfter(a: ObjectVersion, b: ObjectVersion): boolean {
-  return a.incarnation !== b.incarnation || a.sequence > b.sequence;
 }
 
 export const policy: ActorKind<PolicyTypes> = {

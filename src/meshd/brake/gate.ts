@@ -14,7 +14,8 @@
  * again. `Delivery.released` lets go what was held up to its marks, `meshctl freeze --off` what a freeze held. A policy
  * waits only under a freeze, which somebody asked for.
  */
-import type { Delivery, Freeze, Mark } from "../../model/delivery.ts";
+import type { Delivery, Freeze } from "../../model/delivery.ts";
+import { isAfter, type Mark } from "../../model/mark.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
 import { deliveryRecord, recordKind } from "../../store/keys.ts";
@@ -251,8 +252,4 @@ export class BrakeGate {
     }
     this.#told = now;
   }
-}
-
-function isAfter(at: Mark, mark: Mark): boolean {
-  return at.incarnation !== mark.incarnation || at.sequence > mark.sequence;
 }

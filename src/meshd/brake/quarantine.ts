@@ -8,12 +8,13 @@
  * The form before the newest is remembered for objects that changed lately, and read from the log for quarantined ones
  * when a node starts. Without one nothing is held: then the newest form is all there is.
  */
-import { isSame, type ObjectVersion, type Quarantined } from "../../actors/kinds/policy.ts";
+import type { ObjectVersion, Quarantined } from "../../actors/kinds/policy.ts";
 import type { Position } from "../../compile/layer.ts";
 import type { Marks } from "../../model/delivery.ts";
+import { isAfter, isSameMark } from "../../model/mark.ts";
 import type { ObjectKind } from "../../model/object.ts";
 import { limits } from "../../platform/limits.ts";
-import { objectOfPolicy, policyRecord, recordKind } from "../../store/keys.ts";
+import { objectOfPolicy } from "../../store/keys.ts";
 import type { RecordKey, StoreRecord } from "../../store/store.ts";
 import type { MeshRecord } from "../mesh_record.ts";
 
@@ -59,28 +60,20 @@ export class Quarantine {
     for (const [key, form] of forms) this.#remembered.set(key, form);
   }
 
-  /** All that actors have quarantined, for a node that starts: of these the form before is wanted. */
+  /** Versions that actors have quarantined, for a node that starts: of these the form before is wanted. */
   wanted(): ReadonlyMap<RecordKey, ObjectVersion> {
-    const found = this.#options.replica.list("policy").flatMap(({ key, object }) => {
-      const quarantine = object.kind === "policy" ? object.state.quarantine : undefined;
-      const of = objectOfPolicy(key);
-      return quarantine && this.#isCurrent(of, quarantine) ? [[of, quarantine.version] as const] : [];
-    });
-    return new Map(found);
+    return new Map([...this.#quarantined()].map(([key, { version }]) => [key, version]));
   }
 
   /** @returns objects that are held now, or were before. */
   judge(released: Marks | undefined): readonly RecordKey[] {
     const before = this.#held;
     const now = new Map<RecordKey, Quarantined>();
-    for (const key of this.wanted().keys()) {
-      const quarantine = this.#quarantineOf(key);
+    for (const [key, quarantine] of this.#quarantined()) {
+      const { version } = quarantine;
       const remembered = this.#remembered.get(key);
-      if (!quarantine || !remembered || !isSame(remembered.version, quarantine.version)) continue;
-      const at = released?.records;
-      if (at && at.incarnation === quarantine.version.incarnation && at.sequence >= quarantine.version.sequence)
-        continue;
-      now.set(key, quarantine);
+      if (!remembered || !isSameMark(remembered.version, version)) continue;
+      if (!released || isAfter(version, released.records)) now.set(key, quarantine);
     }
     this.#held = now;
     return [...new Set([...before.keys(), ...now.keys()])];
@@ -98,7 +91,7 @@ export class Quarantine {
       const version = this.#versionOf(key);
       const known = this.#remembered.get(key);
       // Given back, or read anew: no other version.
-      if (!version || this.#held.has(key) || (known && isSame(known.version, version))) continue;
+      if (!version || this.#held.has(key) || (known && isSameMark(known.version, version))) continue;
       if (isUnchanged(before, this.#options.replica.get(key)?.object)) continue;
       this.#remembered.delete(key);
       this.#remembered.set(key, { version, before });
@@ -122,14 +115,14 @@ export class Quarantine {
     return form?.kind === "object" && !security.has(form.object.kind);
   }
 
-  #quarantineOf(key: RecordKey): Quarantined | undefined {
-    const said = this.#options.replica.get(policyRecord(key))?.object;
-    return said?.kind === "policy" ? said.state.quarantine : undefined;
-  }
-
-  #isCurrent(key: RecordKey, { version }: Quarantined): boolean {
-    const now = this.#versionOf(key);
-    return recordKind(key) === "object" && now !== undefined && isSame(now, version);
+  /** What actors say of versions that are the newest. */
+  *#quarantined(): Iterable<readonly [RecordKey, Quarantined]> {
+    for (const { key, object } of this.#options.replica.list("policy")) {
+      const quarantine = object.kind === "policy" ? object.state.quarantine : undefined;
+      const of = objectOfPolicy(key);
+      const newest = this.#versionOf(of);
+      if (quarantine && newest && isSameMark(newest, quarantine.version)) yield [of, quarantine];
+    }
   }
 
   #versionOf(key: RecordKey): ObjectVersion | undefined {
