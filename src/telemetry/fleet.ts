@@ -48,10 +48,15 @@ interface Edge {
 }
 
 interface Handshakes {
-  tls: number;
-  connections: number;
-  security: EdgeSecurity;
+  readonly tls: number;
+  /** Connections without a handshake yet: in the clear, or in the middle of one. */
+  readonly bare: number;
+  /** Of these, those that must be in the clear: no handshake takes from one report to the next. */
+  readonly clear: number;
+  readonly security: EdgeSecurity;
 }
+
+const noHandshakes: Handshakes = { tls: 0, bare: 0, clear: 0, security: "unknown" };
 
 interface Proxy {
   seenAtMs: number;
@@ -73,15 +78,19 @@ function newProxy(): Proxy {
   };
 }
 
-/** The newest connections decide; without a new one, what was known stays. */
-export function judgeHandshakes(before: Handshakes | undefined, tls: number, connections: number): Handshakes {
-  const restarted = before !== undefined && (connections < before.connections || tls < before.tls);
-  const base = before && !restarted ? before : { tls: 0, connections: 0, security: "unknown" as const };
-  const opened = connections - base.connections;
-  const protectedOnes = tls - base.tls;
-  if (opened <= 0) return { tls, connections, security: base.security };
-  const security = protectedOnes >= opened ? "mtls" : protectedOnes <= 0 ? "plaintext" : "mixed";
-  return { tls, connections, security };
+/**
+ * The newest connections decide; without a new one, what was known stays. Envoy counts a connection before its handshake,
+ * so one without is taken for in the clear only when the next report counts too few handshakes for it to be among them.
+ */
+export function judgeHandshakes(known: Handshakes | undefined, tls: number, connections: number): Handshakes {
+  const restarted = known !== undefined && (tls < known.tls || connections < known.tls);
+  const before = restarted ? noHandshakes : (known ?? noHandshakes);
+  const bare = Math.max(0, connections - tls);
+  const unexplained = before.bare - before.clear - (tls - before.tls);
+  const clear = Math.min(bare, before.clear + Math.max(0, unexplained));
+  const [newTls, newClear] = [tls > before.tls, clear > before.clear];
+  const security = newTls && newClear ? "mixed" : newTls ? "mtls" : newClear ? "plaintext" : before.security;
+  return { tls, bare, clear, security };
 }
 
 export class Fleet {

@@ -73,15 +73,39 @@ test("the newest connections say whether an edge is mTLS", async () => {
   const seen = [];
   for (const handshakes of [
     { tls: 0, connections: 2 },
+    { tls: 0, connections: 2 },
     { tls: 2, connections: 4 },
     { tls: 2, connections: 4 },
     { tls: 3, connections: 6 },
+    { tls: 4, connections: 9 },
+    { tls: 5, connections: 12 },
   ]) {
     fleet.report(counts([["a:1", 1, 0]], { handshakes: { [cluster]: handshakes } }));
     seen.push(fleet.topology().edges[0]?.security);
     await clock.advance(2_000);
   }
-  assert.deepEqual(seen, ["plaintext", "mtls", "mtls", "mixed"]);
+  assert.deepEqual(seen, ["unknown", "plaintext", "mtls", "mtls", "mtls", "mtls", "mixed"]);
+});
+
+test("a connection in the middle of its handshake, or whose handshake fails, is not in the clear", async () => {
+  const clock = new ManualClock();
+  const fleet = new Fleet(clock, directory);
+  const cluster = "outbound|9080||reviews";
+  const seen = [];
+  for (const handshakes of [
+    { tls: 0, connections: 1 },
+    { tls: 2, connections: 3 },
+    { tls: 3, connections: 3 },
+    // One is in its handshake, and fails: what has failed is not counted.
+    { tls: 3, connections: 4 },
+    { tls: 3, connections: 3 },
+    { tls: 4, connections: 5 },
+  ]) {
+    fleet.report(counts([["a:1", 1, 0]], { handshakes: { [cluster]: handshakes } }));
+    seen.push(fleet.topology().edges[0]?.security);
+    await clock.advance(2_000);
+  }
+  assert.deepEqual(seen, ["unknown", "mtls", "mtls", "mtls", "mtls", "mtls"]);
 });
 
 test("a proxy that is reported no more is forgotten", async () => {
