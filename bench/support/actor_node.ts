@@ -68,6 +68,7 @@ const runtime = new ActorRuntime({ ...ports, store, view: membership, transport,
 runtime.host(service, serviceHands);
 runtime.start();
 membership.start();
+membership.ready();
 const rawConnection = new Connection({ ...ports, ...access, name: `${settings.name}, raw` });
 const raw = (await rawConnection.session(new AbortController().signal)).nats;
 

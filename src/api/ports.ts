@@ -168,7 +168,7 @@ export interface Tokens {
 
 export interface Member {
   readonly name: string;
-  readonly state: "alive" | "suspect" | "leaving" | "dead";
+  readonly state: "joining" | "alive" | "suspect" | "leaving" | "dead";
   readonly self: boolean;
   /** Wall time, ms. */
   readonly since: number;

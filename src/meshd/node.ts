@@ -33,6 +33,7 @@ export async function startNode(options: MeshdOptions, ports: NodePorts): Promis
     const owners = await startOwners(context, truth, cluster);
     const serving = await startServing(context, { truth, cluster, owners });
     const doors = await openDoors(context, { truth, cluster, owners, serving });
+    cluster.membership.ready();
     // What is stopped first: from here on the others own what this node did.
     stops.add(() => cluster.membership.leave());
     const { mtls = "", plaintext } = serving.listening;

@@ -13,7 +13,8 @@ import { sealingKeyFrom } from "../certificates/key_sealing.ts";
 import { NodeIdentity } from "../certificates/node_identity.ts";
 import type { TrustDomain } from "../model/identity.ts";
 import { authorityRecord, serviceRecord } from "../store/keys.ts";
-import type { RecordKey } from "../store/store.ts";
+import { tailOfReplica } from "../store/replica_tail.ts";
+import type { RecordKey, TailHandler } from "../store/store.ts";
 import { WorkerPool } from "../workers/pool.ts";
 import { PoolSigner } from "../workers/signer.ts";
 import { ActorClaims } from "./claims.ts";
@@ -108,10 +109,12 @@ interface ActorParts {
 async function startActors(context: NodeContext, parts: ActorParts): Promise<ActorRuntime> {
   const { truth, cluster, sessions, isLost } = parts;
   const { options, clock, random, log, stops } = context;
-  const { store } = truth;
+  const { store, replica } = truth;
   const sealingKey = sealingKeyFrom(await readTextFile(options.authorityKeyFile));
   const { membership: view, network } = cluster;
-  const runtime = new ActorRuntime({ store, clock, random, log, view, transport: actorTransport(network) });
+  const transport = actorTransport(network);
+  const tail = (handler: TailHandler) => tailOfReplica(replica, handler);
+  const runtime = new ActorRuntime({ store, clock, random, log, view, transport, tail });
   runtime.host(service, serviceHands);
   runtime.host(policy, policyHands);
   runtime.host(authority, authorityHands({ sealingKey, random, isLost }), [options.trustDomain]);

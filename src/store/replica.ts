@@ -124,6 +124,11 @@ export class Replica<T> {
     return this.#sides[streamOf(key)].shown?.record(key);
   }
 
+  /** Of everything that is shown of a stream, tombstones too. */
+  keys(stream: StreamName): readonly RecordKey[] {
+    return this.#sides[stream].shown?.keys() ?? [];
+  }
+
   /** Records that cannot be decoded; their objects are shown as last understood. */
   problems(): readonly RecordProblem[] {
     const { records, endpoints } = this.#sides;

@@ -48,6 +48,47 @@ test("a first restart is welcome at once, before the death was noticed or after"
   }
 });
 
+test("a node that has started owns nothing before it is ready; the others go on", async () => {
+  const world = await MembershipWorld.of(["a", "b"]);
+  world.forgetViews();
+  world.join("c");
+  await world.pass(60_000);
+  assert.equal(world.views(), "a:ab b:ab c:ab");
+  assert.equal(world.stateOf("c", "a"), "joining");
+  assert.equal(world.stateOf("c", "c"), "joining");
+  world.node("c").membership.ready();
+  await world.pass(beatMs);
+  assert.equal(world.views(), "a:abc b:abc c:abc");
+  assert.equal(world.stateOf("c", "a"), "alive");
+  assert.deepEqual([world.node("a").views, world.node("b").views], [["abc"], ["abc"]]);
+});
+
+test("where nobody is ready those that join own; the first that is ready owns everything", async () => {
+  const world = new MembershipWorld();
+  for (const name of ["a", "b", "c"]) world.join(name);
+  await world.pass(2_000);
+  assert.equal(world.views(), "a:abc b:abc c:abc");
+  world.node("b").membership.ready();
+  await world.pass(beatMs);
+  assert.equal(world.views(), "a:b b:b c:b");
+  world.kill("b");
+  await world.pass(removalMs);
+  assert.equal(world.views(), "a:ac c:ac");
+});
+
+test("a node that leaves before it was ready, or dies, is not waited for", async () => {
+  const world = await MembershipWorld.of(["a", "b"]);
+  world.join("c").membership.leave();
+  world.join("d");
+  await world.pass(beatMs);
+  assert.equal(world.stateOf("c", "a"), "leaving");
+  world.node("c").membership.stop();
+  world.kill("d");
+  await world.pass(removalMs);
+  assert.deepEqual([world.stateOf("c", "a"), world.stateOf("d", "a")], ["dead", "dead"]);
+  assert.equal(world.node("a").membership.members().join(""), "ab");
+});
+
 test("of two nodes the one that is left removes the other alone, later", async () => {
   const world = await MembershipWorld.of(["a", "b"]);
   world.kill("b");

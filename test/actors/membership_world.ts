@@ -75,6 +75,13 @@ export class MembershipWorld {
 
   /** A first start, or another run of a node that was killed. */
   start(name: string, card: unknown = { port: 1 }): WorldNode {
+    const node = this.join(name, card);
+    node.membership.ready();
+    return node;
+  }
+
+  /** It is not ready yet. */
+  join(name: string, card: unknown = { port: 1 }): WorldNode {
     const clock = new NodeClock(this.clock);
     this.#receivers.set(name, new Set());
     const membership = new Membership({

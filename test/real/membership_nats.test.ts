@@ -39,6 +39,7 @@ describe("nodes over a real nats-server", () => {
       card: () => ({ of: node }),
     });
     membership.start();
+    membership.ready();
     const joined = { bus, network, membership };
     nodes.set(node, joined);
     return joined;

@@ -19,6 +19,7 @@ import type { Random } from "../../src/platform/random.ts";
 import { type MemoryFaults, noFaults } from "../../src/store/memory/faults.ts";
 import type { MemoryServer } from "../../src/store/memory/server.ts";
 import { Replica } from "../../src/store/replica.ts";
+import { tailOfReplica } from "../../src/store/replica_tail.ts";
 import type { OperationId, RecordKey, Sequence, Store, TailHandler } from "../../src/store/store.ts";
 import { type Checker, digestOf } from "./checker.ts";
 import { keeperHands, keeperKind, type LedgerRequest, ledgerHands, ledgerKey, ledgerKind } from "./kinds.ts";
@@ -111,7 +112,7 @@ export class SimNode {
     const view = new SteeredView(membership);
     const joined = network.join(this.name, process);
     const transport = plant.transport?.(joined, context) ?? joined;
-    const tail = (handler: TailHandler) => opened.tail("records", planted(plant.wakesTail, handler));
+    const tail = (handler: TailHandler) => tailOfReplica(replica, planted(plant.wakesTail, handler));
     const runtime = new ActorRuntime({ clock: process, random, store, log: silentLogger, view, transport, tail });
     const activation = (): string => `${this.name}/${boot}/${++this.#activations}`;
     const plain = ledgerKind(activation);
@@ -263,6 +264,7 @@ export class SimNode {
     let last = 0;
     this.#digest = "[]";
     replica.subscribe(({ stream, position, reset, keys }) => {
+      if (replica.synced) this.#running?.membership.ready();
       if (reset || keys.some((key) => key.startsWith("pair."))) this.#digest = this.#shown(replica);
       trace.note(`show ${label} ${stream} ${position} ${keys.length}${reset ? " reset" : ""}`);
       if (stream !== "records") return;

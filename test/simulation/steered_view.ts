@@ -19,6 +19,14 @@ export class SteeredView implements View {
     return this.#made ?? this.#true.members();
   }
 
+  get hears(): boolean {
+    return this.#true.hears ?? true;
+  }
+
+  get alone(): boolean {
+    return this.#made ? false : (this.#true.alone ?? false);
+  }
+
   /** undefined: the truth again. Its listeners are told by `tell`. */
   believe(members: readonly NodeName[] | undefined): void {
     this.#made = members;

@@ -12,7 +12,7 @@ export interface Now {
   readonly wallMs: number;
 }
 
-export type MemberState = "alive" | "suspect" | "leaving" | "dead";
+export type MemberState = "joining" | "alive" | "suspect" | "leaving" | "dead";
 
 export interface SeenMember {
   readonly node: NodeName;
@@ -54,10 +54,11 @@ export class Hearing {
   readonly #self: NodeName;
   readonly #run: Run;
   readonly #peers = new Map<NodeName, Peer>();
+  /** What this node says of itself. */
+  says: "joining" | "alive" | "leaving" = "joining";
   #echoAtMs: number | undefined;
   #hearingSinceMs = 0;
   #twinAtMs: number | undefined;
-  #leaving = false;
   #accused = false;
   #clockIsOff = false;
 
@@ -85,10 +86,6 @@ export class Hearing {
     known.offsetMs = heartbeat.wallMs - now.wallMs;
     if (known.trust === "accused") this.#setTrust(known, known.removed ? "probation" : "trusted", now);
     return isNew;
-  }
-
-  leave(): void {
-    this.#leaving = true;
   }
 
   /** Draws the conclusions of what was heard up to now. */
@@ -119,11 +116,10 @@ export class Hearing {
     );
   }
 
-  /** Those that own actors, in the order of their names. */
+  /** Those that own actors, in the order of their names. Where nobody is ready, those that join. */
   owners(): NodeName[] {
-    const peers = [...this.#peers.values()].filter((peer) => isOwner(peer) && !this.#disagrees(peer.offsetMs));
-    const own = this.#leaving || this.impediments().length > 0 ? [] : [this.#self];
-    return [...peers.map(({ node }) => node), ...own].sort();
+    const ready = this.#able("alive");
+    return (ready.length > 0 ? ready : this.#able("joining")).sort();
   }
 
   /** Why this node must not own or sign now; none: it may. */
@@ -171,7 +167,7 @@ export class Hearing {
       firm: false,
       removed: false,
       removals: 0,
-      state: "alive",
+      state: heartbeat.says,
       stateSince: now,
     });
     return true;
@@ -227,11 +223,20 @@ export class Hearing {
     }
   }
 
+  #able(says: "joining" | "alive"): NodeName[] {
+    const peers = [...this.#peers.values()].filter(
+      (peer) => peer.heartbeat.says === says && isOwner(peer) && !this.#disagrees(peer.offsetMs),
+    );
+    const own = this.says === says && this.impediments().length === 0 ? [this.#self] : [];
+    return [...peers.map(({ node }) => node), ...own];
+  }
+
   #stateOf(peer: Peer): MemberState {
     const { node, heartbeat } = peer;
     if (heartbeat.says === "gone" || this.#isConvicted(node, heartbeat.run)) return "dead";
     if (heartbeat.says === "leaving") return "leaving";
-    return peer.trust === "trusted" && this.#accusersOf(node, heartbeat.run).length === 0 ? "alive" : "suspect";
+    const isTrusted = peer.trust === "trusted" && this.#accusersOf(node, heartbeat.run).length === 0;
+    return isTrusted ? heartbeat.says : "suspect";
   }
 
   #isConvicted(node: NodeName, run: Run): boolean {
@@ -279,7 +284,7 @@ export class Hearing {
 
 /** Who does not hear itself for a moment has just come, or come back. */
 function isOwner({ state, heardAtMs, deafSinceMs = heardAtMs }: Peer): boolean {
-  return (state === "alive" || state === "suspect") && heardAtMs - deafSinceMs < limits.memberHeartbeatMs / 2;
+  return state !== "leaving" && state !== "dead" && heardAtMs - deafSinceMs < limits.memberHeartbeatMs / 2;
 }
 
 function rejoinMs(removals: number): number {

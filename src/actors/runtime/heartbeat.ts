@@ -32,8 +32,8 @@ export interface Heartbeat {
   readonly run: Run;
   /** Rises with each of the run: what has been said later counts. */
   readonly beat: number;
-  /** leaving: hands its actors over. gone: has ended, by itself. */
-  readonly says: "alive" | "leaving" | "gone";
+  /** joining: cannot serve yet, and owns nothing. leaving: hands its actors over. gone: has ended, by itself. */
+  readonly says: "joining" | "alive" | "leaving" | "gone";
   /** Whether it hears itself. */
   readonly hears: boolean;
   readonly wallMs: number;
@@ -52,7 +52,7 @@ export const decodeHeartbeat = object(
     node: nodeName,
     run,
     beat: integer(0),
-    says: oneOf("alive", "leaving", "gone"),
+    says: oneOf("joining", "alive", "leaving", "gone"),
     hears: boolean,
     wallMs: integer(0),
     accuses: list(accusation, limits.members),

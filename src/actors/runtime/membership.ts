@@ -35,8 +35,10 @@
  *     owns nothing and signs nothing. Two nodes that disagree cannot say which is right, and both go on.
  *   - Two processes have one name: both own nothing until one has ended.
  *
- * LEAVING is announced: `leave` says so before anything is handed over, so the others own those actors from that moment;
- * `stop` bids farewell, and nobody waits for a silence. `leaving` and `gone` are taken at their word.
+ * JOINING AND LEAVING are announced, and taken at their word. A node that has started is heard, and hears, but owns nothing
+ * until it says `ready`: reading and compiling the truth keeps it too busy to decide quickly. Where nobody is ready (all
+ * of them start, or the only ready one died), those that join own. `leave` says so before anything is handed over, so the
+ * others own those actors from that moment; `stop` bids farewell, and nobody waits for a silence.
  */
 import type { Clock } from "../../platform/clock.ts";
 import { limits } from "../../platform/limits.ts";
@@ -73,7 +75,7 @@ export class Membership implements View {
   readonly #states = new Map<NodeName, MemberState>();
   #owners: readonly NodeName[];
   #said = "";
-  #says: Heartbeat["says"] = "alive";
+  #says: Heartbeat["says"] = "joining";
   #startedAtMs = 0;
   #beats = 0;
   #stops: (() => void)[] = [];
@@ -110,7 +112,7 @@ export class Membership implements View {
   /** All that is known, gone ones too, by name. */
   known(): readonly KnownMember[] {
     const { card } = this.#options;
-    const state = this.#says === "alive" ? "alive" : "leaving";
+    const state = this.#says === "gone" ? "leaving" : this.#says;
     const own = {
       node: this.self,
       state,
@@ -152,12 +154,14 @@ export class Membership implements View {
     return this.#hearing.listening();
   }
 
+  /** From now on it may own actors. */
+  ready(): void {
+    if (this.#says === "joining") this.#say("alive");
+  }
+
   /** From now on the others own what this node did. */
   leave(): void {
-    if (this.#says !== "alive") return;
-    this.#says = "leaving";
-    this.#hearing.leave();
-    this.#beat();
+    if (this.#says === "joining" || this.#says === "alive") this.#say("leaving");
   }
 
   stop(): void {
@@ -165,6 +169,12 @@ export class Membership implements View {
     this.#says = "gone";
     this.#publish();
     for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  #say(what: "alive" | "leaving"): void {
+    this.#says = what;
+    this.#hearing.says = what;
+    this.#beat();
   }
 
   #beat(): void {

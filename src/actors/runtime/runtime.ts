@@ -68,8 +68,8 @@ import { Wakes } from "./wakes.ts";
 export interface RuntimeOptions extends Omit<ActorPorts, "counts"> {
   readonly view: View;
   readonly transport: Transport;
-  /** Default: a tail of the store's own. A node with a replica may pass that one's. */
-  readonly tail?: (handler: TailHandler) => Tail;
+  /** Of the records. Default: a tail of the store's own; a node with a replica passes that one's. */
+  readonly tail?: (handler: TailHandler) => Pick<Tail, "stop">;
 }
 
 export interface AskOptions {
@@ -87,7 +87,7 @@ export class ActorRuntime {
   readonly #wakes = new Wakes(this.#kinds);
   readonly #waking = new Set<string>();
   #stopping: (() => void)[] = [];
-  #tail: Tail | undefined;
+  #tail: Pick<Tail, "stop"> | undefined;
   #draining = false;
 
   constructor(options: RuntimeOptions) {

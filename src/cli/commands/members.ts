@@ -9,7 +9,7 @@ import { print } from "../print.ts";
 
 const member = object({
   name: text(),
-  state: oneOf("alive", "suspect", "leaving", "dead"),
+  state: oneOf("joining", "alive", "suspect", "leaving", "dead"),
   self: boolean,
   since: integer(0),
 });

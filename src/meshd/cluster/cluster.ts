@@ -63,7 +63,8 @@ export async function joinCluster(context: NodeContext): Promise<Cluster> {
       own = addresses;
     },
     addresses() {
-      const live = membership.known().filter(({ state }) => state === "alive" || state === "suspect");
+      // Who joins says its addresses only once it listens.
+      const live = membership.known().filter(({ state }) => state !== "leaving" && state !== "dead");
       const told = live.flatMap((member) => cardOf(member.card).addresses ?? []);
       return { agents: told.map(({ agents }) => agents), xds: told.map(({ xds }) => xds) };
     },
