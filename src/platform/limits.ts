@@ -245,6 +245,10 @@ export const limits = {
   memberHeartbeatMs: 500,
   /** Silence of a node, ms, that makes it suspect, and accused. Longer than a garbage collection or a slow start of a worker. */
   memberSuspicionMs: 2_000,
+  /** A node that is this overdue is asked for, this often; one that NATS says is not there for so long is accused. */
+  memberOverdueMs: 650,
+  memberLookMs: 200,
+  memberAbsentMs: 500,
   /** Silence, ms, after which a node removes another without a second witness: when there is none to ask. */
   memberAloneMs: 4_000,
   /** How long a node that was removed must be heard before it is a member again, ms; doubles with each removal, up to the longest. */

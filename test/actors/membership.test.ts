@@ -37,6 +37,33 @@ test("a node that dies is removed by the others within the suspicion and a heart
   assert.deepEqual([world.node("a").views, world.node("b").views], [["ab"], ["ab"]]);
 });
 
+test("a node of which NATS says that it is not there is removed at once; one that stands still is not", async () => {
+  const world = await MembershipWorld.of(["a", "b", "c", "d"]);
+  world.tellsAbsence = true;
+  world.forgetViews();
+  world.kill("c");
+  world.pause("d");
+  await world.pass(limits.memberOverdueMs + limits.memberAbsentMs + 2 * limits.memberLookMs + 50);
+  assert.equal(world.views(), "a:abd b:abd d:abcd");
+  await world.pass(removalMs);
+  assert.match(world.views(), /^a:ab b:ab /);
+  assert.deepEqual(world.node("a").views, ["abd", "ab"]);
+});
+
+test("a node that loses its connection for a moment is not removed", async () => {
+  const world = await MembershipWorld.of(["a", "b", "c"]);
+  world.forgetViews();
+  world.tellsAbsence = true;
+  world.reaches = (from, to) => from !== "c" && to !== "c";
+  await world.pass(limits.memberAbsentMs);
+  world.reaches = () => true;
+  await world.pass(10_000);
+  assert.deepEqual([world.node("a").views, world.node("b").views], [[], []]);
+  world.reaches = (from, to) => from !== "c" && to !== "c";
+  await world.pass(limits.memberOverdueMs + limits.memberAbsentMs + 2 * limits.memberLookMs + 50);
+  assert.deepEqual([world.node("a").views, world.node("b").views], [["ab"], ["ab"]]);
+});
+
 test("a first restart is welcome at once, before the death was noticed or after", async () => {
   for (const awayMs of [1_000, 10_000]) {
     const world = await MembershipWorld.of(["a", "b", "c"]);

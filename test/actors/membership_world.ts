@@ -59,6 +59,8 @@ export class MembershipWorld {
   readonly random: Random;
   /** Whether what one node says reaches the other. A node is cut from NATS when it does not reach itself. */
   reaches: (from: string, to: string) => boolean = () => true;
+  /** Whether NATS knows which nodes have a connection, and says so. */
+  tellsAbsence = false;
   readonly #receivers = new Map<string, Set<(message: unknown) => void>>();
   readonly #nodes = new Map<string, WorldNode>();
 
@@ -91,6 +93,12 @@ export class MembershipWorld {
       gossip: this.#gossip(name, clock),
       log: silentLogger,
       card: () => card,
+      isThere: async (node) => {
+        if (!this.tellsAbsence || !this.reaches(name, name)) return undefined;
+        const other = this.#nodes.get(node);
+        if (!other || !this.reaches(node, node)) return false;
+        return other.clock.paused || !this.reaches(node, name) || !this.reaches(name, node) ? undefined : true;
+      },
     });
     const node: WorldNode = { name, clock, membership, views: [] };
     membership.onChange(() => node.views.push(membership.members().join("")));

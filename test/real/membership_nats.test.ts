@@ -37,6 +37,7 @@ describe("nodes over a real nats-server", () => {
       gossip,
       log: silentLogger,
       card: () => ({ of: node }),
+      isThere: (other) => network.isThere(other),
     });
     membership.start();
     membership.ready();

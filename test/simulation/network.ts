@@ -5,6 +5,7 @@
 import type { Gossip } from "../../src/actors/runtime/heartbeat.ts";
 import type { NodeName } from "../../src/actors/runtime/placement.ts";
 import type { ActorRequest, Answer, RequestHandler, Transport } from "../../src/actors/runtime/transport.ts";
+import { limits } from "../../src/platform/limits.ts";
 import type { Random } from "../../src/platform/random.ts";
 import type { Process, VirtualTime } from "./time.ts";
 
@@ -83,6 +84,22 @@ export class Network {
         for (const name of this.#hearers.keys()) this.#pass(self, name, () => this.#hear(name, bytes));
       },
     };
+  }
+
+  /** As NATS answers: nobody listens under the name of a process that has ended; of one that stands still it says nothing. */
+  isThere(self: NodeName, process: Process, node: NodeName): Promise<boolean | undefined> {
+    return new Promise((resolve) => {
+      const timer = process.after(limits.memberLookMs, () => resolve(undefined));
+      const answered = (is: boolean): void => {
+        timer.cancel();
+        process.enter(() => resolve(is));
+      };
+      this.#pass(self, node, () => {
+        const hearer = this.#hearers.get(node);
+        if (hearer) hearer.process.enter(() => this.#pass(node, self, () => answered(true)));
+        else this.#pass(node, self, () => answered(false));
+      });
+    });
   }
 
   #hear(name: NodeName, bytes: string): void {

@@ -108,7 +108,8 @@ export class SimNode {
       decode: decodeMeshRecord,
     });
     const gossip = network.gossip(this.name, process, this.reach);
-    const membership = new Membership({ self: this.name, clock: process, random, gossip, log: silentLogger });
+    const isThere = (node: NodeName) => network.isThere(this.name, process, node);
+    const membership = new Membership({ self: this.name, clock: process, random, gossip, log: silentLogger, isThere });
     const view = new SteeredView(membership);
     const joined = network.join(this.name, process);
     const transport = plant.transport?.(joined, context) ?? joined;

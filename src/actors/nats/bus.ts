@@ -67,6 +67,15 @@ export class NatsBus {
     }
   }
 
+  /** Whether anybody listens to a subject whose listeners answer; undefined: not known. */
+  async hasListener(subject: string, timeoutMs: number): Promise<boolean | undefined> {
+    const session = this.#live;
+    if (!session || session.nats.isClosed()) return undefined;
+    const asked = await this.request(subject, new Uint8Array(), timeoutMs);
+    if (asked.kind === "nobody") return session.over.aborted ? undefined : false;
+    return asked.kind === "answer" ? true : undefined;
+  }
+
   /** Sends what was published, then closes. */
   async close(): Promise<void> {
     const nats = this.#live?.nats;

@@ -34,6 +34,9 @@ const decodeAnswer = union("kind", {
   unknown: object({ because: text() }),
 });
 
+/** The topic under which every node answers that it is there. */
+const presence = "presence";
+
 export class NodeNetwork implements NodeQuestions {
   readonly #bus: NatsBus;
   readonly #self: NodeName;
@@ -47,6 +50,7 @@ export class NodeNetwork implements NodeQuestions {
     this.#self = self;
     this.#prefix = `weft.${cluster}`;
     this.#log = log;
+    bus.subscribe(this.#subject(self, presence), (_data, reply) => reply(new Uint8Array()));
   }
 
   gossip(topic: string): Gossip {
@@ -80,6 +84,11 @@ export class NodeNetwork implements NodeQuestions {
     } catch {
       return { kind: "unknown", because: `the answer of node ${node} cannot be read` };
     }
+  }
+
+  /** Whether that node has a connection to NATS; undefined: not known. */
+  isThere(node: NodeName): Promise<boolean | undefined> {
+    return this.#bus.hasListener(this.#subject(node, presence), limits.memberLookMs);
   }
 
   async #answer(topic: string, answerer: Answerer, question: unknown): Promise<Answer> {

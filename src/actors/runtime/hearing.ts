@@ -33,6 +33,8 @@ interface Peer {
   /** Runs that were replaced: what still comes of them is late. */
   readonly past: Run[];
   heardAtMs: number;
+  /** Since when nobody listens under its name. */
+  absentSinceMs: number | undefined;
   /** Since when it says that it does not hear itself. */
   deafSinceMs: number | undefined;
   offsetMs: number;
@@ -82,10 +84,25 @@ export class Hearing {
     else if (heartbeat.beat <= known.heartbeat.beat) return false;
     known.heartbeat = heartbeat;
     known.heardAtMs = now.ms;
+    known.absentSinceMs = undefined;
     known.deafSinceMs = heartbeat.hears ? undefined : (known.deafSinceMs ?? now.ms);
     known.offsetMs = heartbeat.wallMs - now.wallMs;
     if (known.trust === "accused") this.#setTrust(known, known.removed ? "probation" : "trusted", now);
     return isNew;
+  }
+
+  /** Whose heartbeat should have come: worth to be asked for. */
+  overdue(now: Now): NodeName[] {
+    if (!this.hears(now.ms)) return [];
+    return [...this.#peers.values()].filter((peer) => isOverdue(peer, now)).map(({ node }) => node);
+  }
+
+  /** Somebody asked whether it is there. */
+  asked(node: NodeName, isThere: boolean, now: Now): void {
+    const peer = this.#peers.get(node);
+    if (!peer) return;
+    if (isThere || !isOverdue(peer, now)) peer.absentSinceMs = undefined;
+    else peer.absentSinceMs ??= now.ms;
   }
 
   /** Draws the conclusions of what was heard up to now. */
@@ -160,6 +177,7 @@ export class Hearing {
       heartbeat,
       past: [],
       heardAtMs: now.ms,
+      absentSinceMs: undefined,
       deafSinceMs: heartbeat.hears ? undefined : now.ms,
       offsetMs: heartbeat.wallMs - now.wallMs,
       trust: "trusted",
@@ -187,7 +205,9 @@ export class Hearing {
     if (peer.heartbeat.says === "gone") return;
     const silentMs = this.#silentMs(peer);
     const heldMs = now.ms - peer.trustSinceMs;
-    if (peer.trust !== "accused" && silentMs > limits.memberSuspicionMs) this.#setTrust(peer, "accused", now);
+    const isAbsent = peer.absentSinceMs !== undefined && now.ms - peer.absentSinceMs >= limits.memberAbsentMs;
+    const isAway = silentMs > limits.memberSuspicionMs || (isAbsent && this.hears(now.ms));
+    if (peer.trust !== "accused" && isAway) this.#setTrust(peer, "accused", now);
     else if (peer.trust === "probation" && heldMs >= rejoinMs(peer.removals)) {
       peer.removed = false;
       peer.firm = false;
@@ -280,6 +300,10 @@ export class Hearing {
     const far = voices.filter((voice) => Math.abs(voice - offsetMs) > limits.memberClockOffsetMs).length;
     return 2 * far > voices.length;
   }
+}
+
+function isOverdue({ heartbeat, trust, heardAtMs }: Peer, now: Now): boolean {
+  return heartbeat.says !== "gone" && trust !== "accused" && now.ms - heardAtMs > limits.memberOverdueMs;
 }
 
 /** Who does not hear itself for a moment has just come, or come back. */

@@ -13,13 +13,15 @@
  * begins to listen anew.
  *
  * SUSPICION AND REMOVAL. Who is silent for limits.memberSuspicionMs is accused in the next heartbeat, which leaves at
- * once. A suspect still owns its actors. It is removed when two nodes accuse it that are heard and hear themselves;
+ * once. So is who is overdue, and of whom NATS says, asked for limits.memberAbsentMs, that nobody listens under its name:
+ * its process has ended, or has no connection. A suspect still owns its actors. It is removed when two nodes accuse it that are heard and hear themselves;
  * everybody draws that conclusion from the same accusations, the accused too, which from then on owns nothing. Where
  * there is no second witness (two nodes, or the others are gone as well) one accuser does, after limits.memberAloneMs.
  *
  * WHAT CAN FAIL
- *   - A node dies: both others accuse it within the suspicion and a heartbeat, its actors move.
- *   - It is paused: the same; it wakes, hears that it is accused, and owns nothing until it is trusted again. What it
+ *   - A node dies: NATS drops its connection, and the others learn so when they ask; both accuse it, its actors move after
+ *     a second or so. Where its machine dies and NATS cannot know, after the suspicion and a heartbeat.
+ *   - It is paused: after the suspicion, too; it wakes, hears that it is accused, and owns nothing until it is trusted again. What it
  *     wrote meanwhile was refused by the record's sequence.
  *   - One cannot hear another, the third hears both: one accuser is not enough, nothing moves, and everybody's view is
  *     the same. Requests between the two are slow.
@@ -58,6 +60,8 @@ export interface MembershipOptions {
   readonly log: Logger;
   /** What the others are to know of this node; plain JSON, small, asked for at each heartbeat. */
   readonly card?: () => unknown;
+  /** Whether anybody listens under that node's name; undefined: not known. Asked of those that are overdue. */
+  readonly isThere?: (node: NodeName) => Promise<boolean | undefined>;
 }
 
 export interface KnownMember extends SeenMember {
@@ -94,7 +98,8 @@ export class Membership implements View {
     this.#startedAtMs = clock.nowMs();
     const stopHearing = gossip.subscribe((message) => this.#hear(message));
     const beating = clock.every(limits.memberHeartbeatMs, () => this.#beat());
-    this.#stops = [stopHearing, () => beating.cancel()];
+    const looking = clock.every(limits.memberLookMs, () => this.#look());
+    this.#stops = [stopHearing, () => beating.cancel(), () => looking.cancel()];
     this.#beat();
   }
 
@@ -180,6 +185,18 @@ export class Membership implements View {
   #beat(): void {
     this.#conclude();
     this.#publish();
+  }
+
+  #look(): void {
+    const { isThere } = this.#options;
+    if (!isThere) return;
+    for (const node of this.#hearing.overdue(this.#now())) {
+      void isThere(node).then((is) => {
+        if (is === undefined || this.#stops.length === 0) return;
+        this.#hearing.asked(node, is, this.#now());
+        if (this.#conclude()) this.#publish();
+      });
+    }
   }
 
   #hear(message: unknown): void {

@@ -49,6 +49,7 @@ export async function joinCluster(context: NodeContext): Promise<Cluster> {
     random,
     log,
     gossip: network.gossip("members"),
+    isThere: (node) => network.isThere(node),
     card: (): MemberCard => ({
       format: newestFormat,
       ...(own && { addresses: own }),
