@@ -18,10 +18,12 @@ import { type MeshObject, type ObjectRef, objectKey } from "../model/object.ts";
 import type { ValueSet } from "../model/policy.ts";
 import type { Problem } from "../model/problem.ts";
 import type { GatewayWorkload, InboundPort, SidecarWorkload, Workload } from "../model/workload.ts";
+import { limits } from "../platform/limits.ts";
 import { Compiler } from "./compiler.ts";
 import { covers } from "./hosts.ts";
 import { type InputChange, type MeshInput, meshGateway } from "./input.ts";
 import type { Item } from "./ir.ts";
+import { same } from "./same.ts";
 
 /** What a proxy would refuse about an item. */
 export type Validate = (item: Item) => readonly { readonly path: string; readonly message: string }[];
@@ -52,6 +54,26 @@ export function checkObjects({ mesh, candidates, removed = [], validate }: Check
     ]);
     return changes.flatMap(({ set }) => set).flatMap((item) => problemsOf(object, item, validate));
   });
+}
+
+/** Passes over what it found good the last time: most of a scene is the same for every object of a kind. */
+export function rememberingGood(validate: Validate): Validate {
+  const good = new Map<string, Item>();
+  return (item) => {
+    const key = `${item.type} ${item.name}`;
+    const before = good.get(key);
+    if (before && same(before, item)) return [];
+    const problems = validate(item);
+    if (problems.length === 0) {
+      good.delete(key);
+      good.set(key, item);
+      for (const oldest of good.keys()) {
+        if (good.size <= limits.admissionItems) break;
+        good.delete(oldest);
+      }
+    }
+    return problems;
+  };
 }
 
 function problemsOf(object: ObjectRef, item: Item, validate: Validate): readonly Problem[] {

@@ -24,6 +24,7 @@ import {
 import { type Any, AnySchema, anyUnpack, type Duration, DurationSchema, isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { disabled, required, rules as rulesOption } from "#envoy/validate/validate_pb.js";
 import type { Item } from "../compile/ir.ts";
+import { limits } from "../platform/limits.ts";
 import { encode } from "./encode.ts";
 import { decoded } from "./print.ts";
 import { registry } from "./registry.ts";
@@ -82,11 +83,24 @@ function* inMessage(message: ReflectMessage, path: string): Generator<Violation>
   }
 }
 
+/** What was packed and found good lately: filters and transport sockets are the same in most listeners and clusters. */
+const goodInside = new Set<string>();
+
 function* inAny(any: Any, path: string): Generator<Violation> {
+  const content = `${any.typeUrl} ${Buffer.from(any.value).toString("latin1")}`;
+  if (goodInside.has(content)) return;
   const inside = anyUnpack(any, registry);
   const schema = inside && registry.getMessage(inside.$typeName);
-  if (inside && schema) yield* inMessage(reflect(schema, inside), path);
-  else yield { path, message: `is a ${any.typeUrl}, which is not known here` };
+  const found: readonly Violation[] = schema
+    ? [...inMessage(reflect(schema, inside), path)]
+    : [{ path, message: `is a ${any.typeUrl}, which is not known here` }];
+  yield* found;
+  if (found.length > 0 || content.length > limits.admissionPackedBytes) return;
+  goodInside.add(content);
+  for (const oldest of goodInside) {
+    if (goodInside.size <= limits.admissionItems) break;
+    goodInside.delete(oldest);
+  }
 }
 
 function* inField(

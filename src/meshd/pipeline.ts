@@ -10,7 +10,7 @@
 import { unreachableIn } from "../actors/kinds/service.ts";
 import type { Admission } from "../api/ports.ts";
 import { printedAddress } from "../compile/assignments.ts";
-import { checkObjects } from "../compile/check.ts";
+import { checkObjects, rememberingGood } from "../compile/check.ts";
 import { Compiler, layersOf, layersOfCaller } from "../compile/compiler.ts";
 import type { InputChange } from "../compile/input.ts";
 import type { Item } from "../compile/ir.ts";
@@ -61,6 +61,7 @@ export class Pipeline implements Admission, ProxyDirectory {
   readonly #gate: BrakeGate;
   readonly quarantine: Quarantine;
   readonly #callers = new Set<Namespace>();
+  readonly #validate = rememberingGood(validateItem);
   readonly #counted = new Map<string, number>();
   readonly #workloadListeners: ((name: WorkloadName) => void)[] = [];
 
@@ -144,7 +145,7 @@ export class Pipeline implements Admission, ProxyDirectory {
   }): Promise<readonly Problem[]> {
     // What is removed leaves a smaller mesh of objects that were admitted before.
     const candidates = change.set.map((stored) => toModel(stored));
-    const problems = checkObjects({ mesh: this.#compiler.input, candidates, validate: validateItem });
+    const problems = checkObjects({ mesh: this.#compiler.input, candidates, validate: this.#validate });
     return this.#gate.frozen ? [...problems, frozenWarning] : problems;
   }
 

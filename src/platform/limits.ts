@@ -77,6 +77,10 @@ export const limits = {
   /** Wait between two attempts to connect, in ms, drawn from this range. */
   natsReconnectMinMs: 100,
   natsReconnectMaxMs: 500,
+  /** Items that admission remembers as good, the last of each name. */
+  admissionItems: 1_024,
+  /** Packed messages up to this size are remembered too. */
+  admissionPackedBytes: 4_096,
   /** Bytes of one message on an xDS stream from a proxy. Above: the stream ends. Covers 50,000 resumed versions. */
   xdsRequestBytes: 4 * 1024 * 1024,
   /** Names one stream may subscribe to in one type. Above: the stream ends. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { checkObjects } from "../../src/compile/check.ts";
+import { checkObjects, rememberingGood } from "../../src/compile/check.ts";
 import { Compiler } from "../../src/compile/compiler.ts";
 import type { Item } from "../../src/compile/ir.ts";
 import { validateItem } from "../../src/envoy/validate.ts";
@@ -86,4 +86,25 @@ test("every object of the golden cases passes", () => {
     const problems = checkObjects({ mesh: liveMesh().input, candidates: contents.objects, validate: validateItem });
     assert.deepEqual(problems, [], name);
   }
+});
+
+test("what was found good is passed over until it is another; what was found bad is not", () => {
+  const tried: string[] = [];
+  const validate = rememberingGood((item) => {
+    tried.push(item.name);
+    return item.name === "bad" ? [{ path: "name", message: "is bad" }] : [];
+  });
+  const cluster = (name: string, service: string): Item =>
+    ({
+      type: "cluster",
+      name,
+      upstream: { kind: "endpoints" },
+      service,
+    }) as unknown as Item;
+  assert.deepEqual(validate(cluster("one", "a")), []);
+  assert.deepEqual(validate(cluster("one", "a")), []);
+  assert.deepEqual(validate(cluster("one", "b")), []);
+  assert.equal(validate(cluster("bad", "a")).length, 1);
+  assert.equal(validate(cluster("bad", "a")).length, 1);
+  assert.deepEqual(tried, ["one", "one", "bad", "bad"]);
 });
