@@ -258,6 +258,8 @@ export const limits = {
   /** How long a node that was removed must be heard before it is a member again, ms; doubles with each removal, up to the longest. */
   memberRejoinMs: 1_000,
   memberRejoinLongestMs: 30_000,
+  /** A process that was heard for less than this, ms, died young: one that follows it may do the same. */
+  memberYoungMs: 5_000,
   /** A member for this long, ms, has not been removed "again". */
   memberSteadyMs: 60_000,
   /** How long a node that is gone is still shown, ms. */

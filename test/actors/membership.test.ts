@@ -75,6 +75,24 @@ test("a first restart is welcome at once, before the death was noticed or after"
   }
 });
 
+test("a process that starts again and again is welcome each time, unless it dies young each time", async () => {
+  for (const [livesMs, welcome] of [
+    [limits.memberYoungMs + beatMs, true],
+    [limits.memberYoungMs / 2, false],
+  ] as const) {
+    const world = await MembershipWorld.of(["a", "b", "c"]);
+    await world.pass(limits.memberYoungMs);
+    for (let round = 0; round < 5; round++) {
+      world.kill("c");
+      await world.pass(removalMs + beatMs);
+      assert.match(world.views(), /^a:ab b:ab/);
+      world.start("c");
+      await world.pass(livesMs);
+    }
+    assert.equal(world.views() === "a:abc b:abc c:abc", welcome);
+  }
+});
+
 test("a node that has started owns nothing before it is ready; the others go on", async () => {
   const world = await MembershipWorld.of(["a", "b"]);
   world.forgetViews();

@@ -32,6 +32,8 @@ interface Peer {
   heartbeat: Heartbeat;
   /** Runs that were replaced: what still comes of them is late. */
   readonly past: Run[];
+  /** When this run was heard first, and last. */
+  metAtMs: number;
   heardAtMs: number;
   /** Since when nobody listens under its name. */
   absentSinceMs: number | undefined;
@@ -176,6 +178,7 @@ export class Hearing {
       node: heartbeat.node,
       heartbeat,
       past: [],
+      metAtMs: now.ms,
       heardAtMs: now.ms,
       absentSinceMs: undefined,
       deafSinceMs: heartbeat.hears ? undefined : now.ms,
@@ -191,11 +194,14 @@ export class Hearing {
     return true;
   }
 
-  /** Another process of that name: a first restart is welcome at once, one of many is a flapping node. */
+  /** Another process of that name is welcome at once, unless one after the other dies young. */
   #replaced(peer: Peer, now: Now): void {
     peer.past.push(peer.heartbeat.run);
     if (peer.past.length > pastRuns) peer.past.shift();
-    if (peer.removals > 1) return;
+    const diedYoung = peer.heardAtMs - peer.metAtMs < limits.memberYoungMs;
+    peer.metAtMs = now.ms;
+    if (diedYoung && peer.removals > 1) return;
+    if (!diedYoung) peer.removals = 0;
     peer.removed = false;
     peer.firm = false;
     this.#setTrust(peer, "trusted", now);

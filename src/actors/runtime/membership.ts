@@ -32,7 +32,8 @@
  *     since its nats-server has no majority.
  *   - All of NATS is gone: nobody hears anybody, nobody judges, every view stays as it was.
  *   - A node comes and goes: once removed it must be heard for limits.memberRejoinMs before its accusers take it back,
- *     doubled with every removal. A first restart is welcome at once.
+ *     doubled with every removal. A process that has started again is welcome at once, unless one after the other dies
+ *     young.
  *   - A wall clock is wrong: a node from whose clock more than half of all clocks are limits.memberClockOffsetMs away
  *     owns nothing and signs nothing. Two nodes that disagree cannot say which is right, and both go on.
  *   - Two processes have one name: both own nothing until one has ended.

@@ -1,0 +1,77 @@
+/**
+ * How many proxies are given their first configuration at a time. One costs milliseconds of the event loop, and what is on
+ * its way to it memory; a thousand that come at once, because their node died, would hold up every change to those that
+ * were here before. So they stand in line for a seat. How many seats there are follows how late the event loop runs: one
+ * more while it is in time and somebody waits, half of them when it is late. A seat is given back when the proxy has taken
+ * what it asked for, and after limits.xdsSeatMs from a proxy that is far away, or does not read.
+ */
+import type { Clock, Timer } from "../platform/clock.ts";
+import { limits } from "../platform/limits.ts";
+
+export interface Arrival {
+  /** Called once, when it has a seat; at once where there is one. */
+  readonly begin: () => void;
+}
+
+export class Arrivals {
+  readonly #clock: Clock;
+  readonly #waiting = new Set<Arrival>();
+  readonly #seated = new Map<Arrival, Timer>();
+  #seats: number = limits.xdsSeatsAtFirst;
+  #watching: Timer | undefined;
+  #lookedMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** In line. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  get seats(): number {
+    return this.#seats;
+  }
+
+  enter(arrival: Arrival): void {
+    this.#waiting.add(arrival);
+    this.#watch();
+    this.#seat();
+  }
+
+  /** It has what it came for, or is gone. */
+  leave(arrival: Arrival): void {
+    this.#waiting.delete(arrival);
+    this.#seated.get(arrival)?.cancel();
+    if (this.#seated.delete(arrival)) this.#seat();
+  }
+
+  #seat(): void {
+    for (const arrival of this.#waiting) {
+      if (this.#seated.size >= this.#seats) return;
+      this.#waiting.delete(arrival);
+      const timer = this.#clock.after(limits.xdsSeatMs, () => this.leave(arrival));
+      this.#seated.set(arrival, timer);
+      arrival.begin();
+    }
+  }
+
+  #watch(): void {
+    if (this.#watching) return;
+    this.#lookedMs = this.#clock.monotonicMs();
+    this.#watching = this.#clock.every(limits.xdsLookMs, () => this.#look());
+  }
+
+  #look(): void {
+    const nowMs = this.#clock.monotonicMs();
+    const lateMs = nowMs - this.#lookedMs - limits.xdsLookMs;
+    this.#lookedMs = nowMs;
+    if (lateMs > limits.xdsLateMs) this.#seats = Math.max(limits.xdsSeatsAtLeast, Math.floor(this.#seats / 2));
+    else if (this.#waiting.size > 0) this.#seats = Math.min(limits.xdsSeatsAtMost, this.#seats + 1);
+    this.#seat();
+    if (this.#waiting.size + this.#seated.size > 0) return;
+    this.#watching?.cancel();
+    this.#watching = undefined;
+  }
+}

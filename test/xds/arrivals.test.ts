@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Clock } from "../../src/platform/clock.ts";
+import { limits } from "../../src/platform/limits.ts";
+import { type Arrival, Arrivals } from "../../src/xds/arrivals.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+
+const { xdsSeatsAtFirst: atFirst, xdsSeatsAtLeast: atLeast, xdsSeatsAtMost: atMost, xdsLookMs: lookMs } = limits;
+
+/** An event loop that can run late. */
+function world(): { clock: ManualClock; arrivals: Arrivals; late: (ms: number) => void } {
+  const clock = new ManualClock();
+  let lateMs = 0;
+  const lagging: Clock = {
+    nowMs: () => clock.nowMs(),
+    monotonicMs: () => clock.monotonicMs() + lateMs,
+    after: (ms, action) => clock.after(ms, action),
+    every: (ms, action) => clock.every(ms, action),
+  };
+  return { clock, arrivals: new Arrivals(lagging), late: (ms) => (lateMs += ms) };
+}
+
+function comers(arrivals: Arrivals, count: number): { readonly begun: number[]; readonly all: Arrival[] } {
+  const begun: number[] = [];
+  const all = Array.from({ length: count }, (_, i): Arrival => ({ begin: () => begun.push(i) }));
+  for (const arrival of all) arrivals.enter(arrival);
+  return { begun, all };
+}
+
+test("the first have a seat at once, the others in the order in which they came", () => {
+  const { arrivals } = world();
+  const { begun, all } = comers(arrivals, atFirst + 3);
+  assert.equal(begun.length, atFirst);
+  assert.equal(arrivals.waiting, 3);
+  for (const arrival of all.slice(0, 2)) arrivals.leave(arrival);
+  assert.deepEqual(begun.slice(atFirst), [atFirst, atFirst + 1]);
+});
+
+test("who leaves the line, or twice, gives nobody a seat that it did not have", () => {
+  const { arrivals } = world();
+  const { begun, all } = comers(arrivals, atFirst + 3);
+  const [last] = all.slice(-1);
+  if (last) arrivals.leave(last);
+  if (last) arrivals.leave(last);
+  assert.equal(begun.length, atFirst);
+  assert.equal(arrivals.waiting, 2);
+});
+
+test("while somebody waits and the event loop is in time there are more seats, up to a limit", async () => {
+  const { arrivals, clock } = world();
+  const { begun } = comers(arrivals, 10 * atMost);
+  await clock.advance(5 * lookMs);
+  assert.equal(begun.length, atFirst + 5);
+  await clock.advance(limits.xdsSeatMs - 6 * lookMs);
+  assert.ok(begun.length <= atMost);
+});
+
+test("when the event loop is late there are half as many, down to a limit", async () => {
+  const { arrivals, clock, late } = world();
+  const { begun } = comers(arrivals, 100);
+  for (let round = 0; round < 5; round++) {
+    late(limits.xdsLateMs + 1);
+    await clock.advance(lookMs);
+  }
+  assert.equal(arrivals.seats, atLeast);
+  assert.equal(begun.length, atFirst);
+});
+
+test("a seat does not wait for one that never takes what it is sent", async () => {
+  const { arrivals, clock, late } = world();
+  const { begun } = comers(arrivals, 2 * atFirst);
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += lookMs) {
+      late(limits.xdsLateMs + 1);
+      await clock.advance(lookMs);
+    }
+  };
+  await pass(limits.xdsSeatMs - lookMs);
+  assert.equal(begun.length, atFirst);
+  await pass(2 * lookMs);
+  assert.equal(begun.length, atFirst + atLeast);
+});
