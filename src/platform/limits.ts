@@ -110,6 +110,15 @@ export const limits = {
   xdsLastWordMs: 1_000,
   /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */
   xdsSliceMs: 5,
+  /** Proxies that are given their first configuration at a time (xds/arrivals.ts). */
+  xdsSeatsAtFirst: 8,
+  xdsSeatsAtLeast: 4,
+  xdsSeatsAtMost: 64,
+  /** How long one may keep its seat, in ms. */
+  xdsSeatMs: 250,
+  /** How often it is looked how late the event loop runs, and from where on it is late, in ms. */
+  xdsLookMs: 10,
+  xdsLateMs: 20,
   /** Longest SVID lifetime, ms: the SPIFFE profile's advice and ours. */
   svidLifetimeMs: 24 * 60 * 60 * 1000,
   /** Lifetime of a node's intermediate, ms. Renewed at half. */

@@ -99,6 +99,12 @@ export class Metrics {
     );
   }
 
+  /** New streams that stand in line for their first configuration, and how many are given theirs at a time. */
+  watchArrivals(arrivals: { readonly waiting: number; readonly seats: number }): void {
+    this.#gauge("weft_xds_waiting_streams", "New xDS streams waiting for their turn", () => arrivals.waiting);
+    this.#gauge("weft_xds_seats", "New xDS streams served at a time", () => arrivals.seats);
+  }
+
   acknowledged(milliseconds: number): void {
     this.#convergence.observe(milliseconds / 1_000);
   }

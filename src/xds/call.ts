@@ -2,7 +2,7 @@
  * One gRPC call: from its first request, through identification, to its end. Turns bytes into requests for the stream
  * and the stream's responses into writes.
  */
-import { type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import type { Node } from "#envoy/envoy/config/core/v3/base_pb.js";
 import type { LayerKey } from "../compile/layer.ts";
 import type { SpiffeId } from "../model/identity.ts";
@@ -10,11 +10,13 @@ import type { WorkloadName } from "../model/names.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
 import type { Random } from "../platform/random.ts";
+import type { Arrival, Arrivals } from "./arrivals.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Connections } from "./listener.ts";
 import type { EndCode, XdsObserver } from "./observer.ts";
 import { peerOfCertificate } from "./peer.ts";
+import type { CallListener, RawCall } from "./raw_call.ts";
 import type { DeltaRequest } from "./request.ts";
 import type { ProxyStream } from "./stream.ts";
 
@@ -52,6 +54,7 @@ export type StreamAdmission = () => Promise<string | undefined>;
 
 export interface CallContext {
   readonly fleet: Fleet;
+  readonly arrivals: Arrivals;
   /** Asked once for each stream; absent: all may. */
   readonly admission?: StreamAdmission | undefined;
   readonly identities: Identities;
@@ -78,24 +81,44 @@ interface Known {
   readonly stream: ProxyStream;
 }
 
-export class AdsCall {
-  readonly #call: ServerDuplexStream<Buffer, Buffer>;
+export class AdsCall implements CallListener {
+  readonly #call: RawCall;
   readonly #context: CallContext;
   readonly #dialect: Dialect;
   #known: Known | undefined;
   #timer: Timer;
+  /** From its first request until it has taken its first configuration. */
+  #arrival: Arrival | undefined;
   #open = true;
 
-  constructor(call: ServerDuplexStream<Buffer, Buffer>, context: CallContext, dialect: Dialect) {
+  constructor(call: RawCall, context: CallContext, dialect: Dialect) {
     this.#dialect = dialect;
     this.#call = call;
     this.#context = context;
     const because = `no request within ${limits.xdsFirstRequestMs} ms`;
     this.#timer = context.clock.after(limits.xdsFirstRequestMs, () => this.end("unauthenticated", because));
-    call.on("data", (bytes: Buffer) => this.#receive(bytes));
-    call.on("end", () => this.#leave(() => call.end()));
-    call.on("cancelled", () => this.#leave());
-    call.on("error", () => this.#leave());
+  }
+
+  received(bytes: Buffer): void {
+    if (!this.#open) return;
+    let request: DeltaRequest | undefined;
+    try {
+      request = this.#dialect.decode(bytes);
+    } catch {
+      this.end("invalid-argument", "a request cannot be read as one of this method");
+      return;
+    }
+    if (!request) return;
+    if (this.#known) this.#handOn(this.#known.stream, request);
+    else this.#begin(request);
+  }
+
+  halfClosed(): void {
+    this.#leave(() => this.#call.end(status.OK, ""));
+  }
+
+  gone(): void {
+    this.#leave();
   }
 
   get proxy(): string | undefined {
@@ -105,8 +128,8 @@ export class AdsCall {
   /** Ends the stream with a status that says why. */
   end(code: EndCode, because: string): void {
     if (!this.#open) return;
-    this.#context.observer.ended(this.proxy ?? this.#call.getPeer(), code, because);
-    this.#leave(() => this.#call.emit("error", { code: statuses[code], details: because }));
+    this.#context.observer.ended(this.proxy ?? this.#call.peer, code, because);
+    this.#leave(() => this.#call.end(statuses[code], because));
   }
 
   /** The proxy's record or layers changed. */
@@ -129,28 +152,21 @@ export class AdsCall {
     if (!this.#open) return;
     this.#open = false;
     this.#timer.cancel();
+    this.#arrived();
     if (this.#known) this.#context.fleet.close(this.#known.stream);
     this.#context.ended(this);
     last?.();
   }
 
-  #receive(bytes: Buffer): void {
-    if (!this.#open) return;
-    let request: DeltaRequest | undefined;
-    try {
-      request = this.#dialect.decode(bytes);
-    } catch {
-      this.end("invalid-argument", "a request cannot be read as one of this method");
-      return;
-    }
-    if (!request) return;
-    if (this.#known) this.#handOn(this.#known.stream, request);
-    else this.#begin(request);
-  }
-
   #handOn(stream: ProxyStream, request: DeltaRequest): void {
     const violation = this.#context.fleet.receive(stream, request);
     if (violation) this.end(violation.code, violation.because);
+    else if (this.#arrival && stream.settled) this.#arrived();
+  }
+
+  #arrived(): void {
+    if (this.#arrival) this.#context.arrivals.leave(this.#arrival);
+    this.#arrival = undefined;
   }
 
   #begin(request: DeltaRequest): void {
@@ -165,18 +181,23 @@ export class AdsCall {
     const peer = this.#peer();
     if (!peer) return;
     const node = claimOf(request.node);
-    // Nothing more is read until it is known whose words they are.
+    // Nothing more is read until it is its turn, and known whose words they are.
     this.#call.pause();
-    this.#whenAdmitted(() =>
-      this.#identify(peer, node, (identified) => {
-        if (identified.kind === "refused") {
-          this.end(identified.code, identified.because);
-          return;
-        }
-        this.#admit(peer, node, identified, request);
-        this.#call.resume();
-      }),
-    );
+    this.#timer.cancel();
+    const begin = (): void => this.#whenAdmitted(() => this.#identifyFirst(peer, node, request));
+    this.#arrival = { begin };
+    this.#context.arrivals.enter(this.#arrival);
+  }
+
+  #identifyFirst(peer: Peer, node: NodeClaim, request: DeltaRequest): void {
+    this.#identify(peer, node, (identified) => {
+      if (identified.kind === "refused") {
+        this.end(identified.code, identified.because);
+        return;
+      }
+      this.#admit(peer, node, identified, request);
+      this.#call.resume();
+    });
   }
 
   #whenAdmitted(then: () => void): void {
@@ -193,10 +214,7 @@ export class AdsCall {
   }
 
   #admit(peer: Peer, node: NodeClaim, { proxy, layers }: Identified & { kind: "proxy" }, request: DeltaRequest): void {
-    const write = (bytes: Buffer, flushed: () => void): void => {
-      this.#call.write(bytes, flushed);
-    };
-    const stream = this.#context.fleet.open({ proxy, layers, wire: { write }, dialect: this.#dialect });
+    const stream = this.#context.fleet.open({ proxy, layers, wire: this.#call, dialect: this.#dialect });
     this.#known = { peer, node, stream };
     this.#endWithCertificate(peer);
     this.#handOn(stream, request);
@@ -205,7 +223,7 @@ export class AdsCall {
   #peer(): Peer | undefined {
     const { kind, connections, clock } = this.#context;
     if (kind === "plaintext") return "plaintext";
-    const der = connections.certificate(this.#call.getPeer());
+    const der = connections.certificate(this.#call.peer);
     const reading = der ? peerOfCertificate(der) : undefined;
     if (reading?.kind !== "peer") {
       this.#endConnection("unauthenticated", reading?.because ?? "no client certificate");
@@ -247,7 +265,7 @@ export class AdsCall {
   }
 
   #endConnection(code: EndCode, because: string): void {
-    const peer = this.#call.getPeer();
+    const { peer } = this.#call;
     this.end(code, because);
     this.#context.clock.after(limits.xdsLastWordMs, () => this.#context.connections.end(peer));
   }

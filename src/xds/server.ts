@@ -8,12 +8,13 @@
  */
 import type { Server as TcpServer } from "node:net";
 import type { Server as TlsServer } from "node:tls";
-import { Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { AggregatedDiscoveryService } from "#envoy/envoy/service/discovery/v3/ads_pb.js";
 import type { Clock } from "../platform/clock.ts";
 import { WeftError } from "../platform/error.ts";
 import { limits } from "../platform/limits.ts";
 import type { Random } from "../platform/random.ts";
+import { Arrivals } from "./arrivals.ts";
 import { AdsCall, type CallContext, type Identities, type StreamAdmission } from "./call.ts";
 import { type Dialect, delta } from "./dialect.ts";
 import type { Fleet } from "./fleet.ts";
@@ -28,6 +29,7 @@ import {
   tlsServer,
 } from "./listener.ts";
 import { silentObserver, type XdsObserver } from "./observer.ts";
+import { type CallListener, type RawCall, takingCalls } from "./raw_call.ts";
 import { StateOfTheWorld } from "./state_of_the_world.ts";
 
 export interface XdsServerOptions {
@@ -48,13 +50,13 @@ export interface XdsAddresses {
   readonly plaintext?: string;
 }
 
-type Call = ServerDuplexStream<Buffer, Buffer>;
-
 const passThrough = (bytes: Buffer): Buffer => bytes;
 
 export class XdsServer {
   readonly #options: XdsServerOptions;
   readonly #calls = new Set<AdsCall>();
+  /** Of both listeners: they share one event loop. */
+  readonly arrivals: Arrivals;
   readonly #grpc: Server[] = [];
   readonly #sockets: { readonly server: TcpServer; readonly connections: Connections }[] = [];
   #tls: TlsServer | undefined;
@@ -71,6 +73,7 @@ export class XdsServer {
       });
     }
     this.#options = options;
+    this.arrivals = new Arrivals(options.clock);
     options.identities.onLayersChanged((proxy) => {
       for (const call of this.#calls) if (call.proxy === proxy) call.identifyAgain();
     });
@@ -119,7 +122,23 @@ export class XdsServer {
     inject: (socket: Parameters<Connections["add"]>[0]) => void;
   } {
     const connections = new Connections();
+    const context: CallContext = {
+      ...this.#options,
+      observer: this.#options.observer ?? silentObserver,
+      arrivals: this.arrivals,
+      kind,
+      connections,
+      ended: (call) => this.#calls.delete(call),
+    };
+    const { deltaAggregatedResources, streamAggregatedResources } = AggregatedDiscoveryService.method;
+    const pathOf = (method: { readonly name: string }): string =>
+      `/${AggregatedDiscoveryService.typeName}/${method.name}`;
+    const dialects = new Map<string, () => Dialect>([
+      [pathOf(deltaAggregatedResources), () => delta],
+      [pathOf(streamAggregatedResources), () => new StateOfTheWorld()],
+    ]);
     const grpc = new Server({
+      interceptors: [takingCalls((path, call) => this.#open(call, context, dialects.get(path)?.() ?? delta))],
       "grpc.max_receive_message_length": limits.xdsRequestBytes,
       "grpc.max_send_message_length": -1,
       "grpc.max_concurrent_streams": limits.xdsStreamsPerConnection,
@@ -127,21 +146,8 @@ export class XdsServer {
       "grpc.keepalive_timeout_ms": limits.xdsKeepaliveTimeoutMs,
       "grpc.enable_channelz": 0,
     });
-    const context: CallContext = {
-      ...this.#options,
-      observer: this.#options.observer ?? silentObserver,
-      kind,
-      connections,
-      ended: (call) => this.#calls.delete(call),
-    };
-    const { deltaAggregatedResources, streamAggregatedResources } = AggregatedDiscoveryService.method;
-    const path = (method: { readonly name: string }): string =>
-      `/${AggregatedDiscoveryService.typeName}/${method.name}`;
-    const open = (dialect: () => Dialect) => (call: Call) => this.#open(call, context, dialect());
-    const incremental = open(() => delta);
-    const whole = open(() => new StateOfTheWorld());
-    grpc.register(path(deltaAggregatedResources), incremental, passThrough, passThrough, "bidi");
-    grpc.register(path(streamAggregatedResources), whole, passThrough, passThrough, "bidi");
+    // The interceptor answers in the handlers' place.
+    for (const path of dialects.keys()) grpc.register(path, () => {}, passThrough, passThrough, "bidi");
     this.#grpc.push(grpc);
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     return {
@@ -153,13 +159,15 @@ export class XdsServer {
     };
   }
 
-  #open(call: Call, context: CallContext, dialect: Dialect): void {
+  #open(call: RawCall, context: CallContext, dialect: Dialect): CallListener {
     const full = this.#calls.size >= limits.xdsStreams;
     if (full || this.#stopping) {
       const details = full ? `this node serves ${limits.xdsStreams} streams already` : "this node is stopping";
-      call.emit("error", { code: status.UNAVAILABLE, details });
-      return;
+      call.end(status.UNAVAILABLE, details);
+      return { received: () => {}, halfClosed: () => {}, gone: () => {} };
     }
-    this.#calls.add(new AdsCall(call, context, dialect));
+    const ads = new AdsCall(call, context, dialect);
+    this.#calls.add(ads);
+    return ads;
   }
 }

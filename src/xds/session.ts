@@ -162,6 +162,16 @@ export class Session {
     return step;
   }
 
+  /** It was sent something, has answered all of it, and asked for what that names. */
+  get settled(): boolean {
+    const { types, generation } = this.#stream;
+    const isSettled = (type: ResourceType): boolean =>
+      types[type].idle && types[type].dirty.size === 0 && types[type].awaited.size === 0;
+    return (
+      generation === undefined && resourceTypes.every(isSettled) && resourceTypes.some((type) => types[type].answered)
+    );
+  }
+
   /** What is withheld from the proxy because it refused it, and is not about to be replaced. */
   refusals(): Refusal[] {
     const { types, generation } = this.#stream;

@@ -149,6 +149,10 @@ export class ProxyStream implements Holder {
     }
   }
 
+  get settled(): boolean {
+    return this.#session.settled;
+  }
+
   holds(position: Position): boolean {
     return reaches(this.#held(), position);
   }

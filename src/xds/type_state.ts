@@ -77,6 +77,10 @@ export class TypeState {
     else if (debt.answer) this.dirty.set(name, { held: undefined, answer: true, step: older(known.step, debt.step) });
   }
 
+  get answered(): boolean {
+    return this.ackedVersion !== "" || this.nackedVersion !== undefined;
+  }
+
   /** Nothing is on its way or waits to be sent again. */
   get idle(): boolean {
     return this.inFlight === undefined && this.again.length === 0;

@@ -28,6 +28,10 @@ type fleet struct {
 	started time.Time
 	words   *words
 	mark    atomic.Pointer[expectation]
+	// Each proxy takes the endpoints of one share of the services.
+	shares    int
+	churning  atomic.Pointer[churning]
+	responses atomic.Int64
 }
 
 // expectation is a mark that every proxy is to see once.
@@ -40,6 +44,7 @@ type expectation struct {
 // proxy is one stream. Its maps belong to the goroutine that reads it.
 type proxy struct {
 	fleet    *fleet
+	number   int
 	stream   grpc.ClientStream
 	wanted   map[string]bool
 	held     int
@@ -57,26 +62,32 @@ func (raw) Marshal(v any) ([]byte, error)      { return proto.Marshal(v.(proto.M
 func (raw) Unmarshal(data []byte, v any) error { *v.(*[]byte) = bytes.Clone(data); return nil }
 func (raw) Name() string                       { return "proto" }
 
-func newFleet(addr string, n int, meta string) *fleet {
+// namespaces above 0: the proxies are of so many, in turn.
+func newFleet(addr string, n int, meta string, namespaces, shares int) *fleet {
 	metadata := &structpb.Struct{}
 	if err := json.Unmarshal([]byte(meta), metadata); err != nil {
 		fail("-meta: %v", err)
 	}
-	f := &fleet{started: time.Now(), words: newWords()}
+	f := &fleet{started: time.Now(), words: newWords(), shares: shares}
 	var opening sync.WaitGroup
 	f.proxies = make([]*proxy, n)
 	for i := range n {
 		opening.Add(1)
 		go func() {
 			defer opening.Done()
-			f.proxies[i] = f.open(addr, &core.Node{Id: fmt.Sprintf("proxy-%d", i), Metadata: metadata})
+			node := &core.Node{Id: fmt.Sprintf("proxy-%d", i), Metadata: metadata}
+			if namespaces > 0 {
+				own, _ := structpb.NewStruct(map[string]any{"NAMESPACE": fmt.Sprintf("ns-%d", i%namespaces)})
+				node.Metadata = own
+			}
+			f.proxies[i] = f.open(addr, i, node)
 		}()
 	}
 	opening.Wait()
 	return f
 }
 
-func (f *fleet) open(addr string, node *core.Node) *proxy {
+func (f *fleet) open(addr string, number int, node *core.Node) *proxy {
 	connection, err := grpc.NewClient(addr,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(raw{}), grpc.MaxCallRecvMsgSize(64<<20)),
@@ -89,7 +100,7 @@ func (f *fleet) open(addr string, node *core.Node) *proxy {
 	if err != nil {
 		fail("%v", err)
 	}
-	p := &proxy{fleet: f, stream: stream, wanted: map[string]bool{}}
+	p := &proxy{fleet: f, number: number, stream: stream, wanted: map[string]bool{}}
 	p.lacks.Store(1)
 	p.send(&discovery.DeltaDiscoveryRequest{Node: node, TypeUrl: clusters})
 	go p.read()
@@ -130,6 +141,10 @@ func (p *proxy) take(message []byte) {
 		p.lacks.Store(int64(len(p.wanted) - p.held))
 	}
 	p.last.Store(time.Now().UnixNano())
+	p.fleet.responses.Add(1)
+	if churning := p.fleet.churning.Load(); churning != nil {
+		churning.take(message)
+	}
 	p.look(message)
 }
 
@@ -145,6 +160,9 @@ func (p *proxy) takeClusters(response response) {
 	for _, resource := range response.resources {
 		name := p.fleet.words.endpointsOf(resource)
 		if _, known := p.wanted[name]; known {
+			continue
+		}
+		if service := serviceOf(name); p.fleet.shares > 1 && service >= 0 && service%p.fleet.shares != p.number%p.fleet.shares {
 			continue
 		}
 		p.wanted[name] = true

@@ -22,16 +22,17 @@ import (
 )
 
 type figures struct {
-	Proxies      int       `json:"proxies"`
-	FullMs       float64   `json:"full_ms"`
-	FullCPUMs    float64   `json:"full_cpu_ms"`
-	FullBytes    int64     `json:"full_bytes_per_proxy"`
-	Clusters     int       `json:"clusters"`
-	ChangeLastMs []float64 `json:"change_last_ms"`
-	ChangeCPUMs  []float64 `json:"change_cpu_ms"`
-	ChangeBytes  int64     `json:"change_bytes_per_proxy"`
-	ProxyKB      float64   `json:"memory_kb_per_proxy"`
-	ServerMB     float64   `json:"server_mb"`
+	Proxies      int            `json:"proxies"`
+	FullMs       float64        `json:"full_ms"`
+	FullCPUMs    float64        `json:"full_cpu_ms"`
+	FullBytes    int64          `json:"full_bytes_per_proxy"`
+	Clusters     int            `json:"clusters"`
+	ChangeLastMs []float64      `json:"change_last_ms"`
+	ChangeCPUMs  []float64      `json:"change_cpu_ms"`
+	ChangeBytes  int64          `json:"change_bytes_per_proxy"`
+	ProxyKB      float64        `json:"memory_kb_per_proxy"`
+	ServerMB     float64        `json:"server_mb"`
+	Churn        []churnFigures `json:"churn,omitempty"`
 }
 
 const (
@@ -47,11 +48,15 @@ func main() {
 	changes := flag.Int("changes", 9, "changes of one endpoint")
 	url := flag.String("url", "", "what makes a change; MARK is replaced")
 	body := flag.String("body", "", "PUT to the URL; MARK is replaced")
+	namespaces := flag.Int("namespaces", 0, "proxies are of so many namespaces, in turn; 0: of -meta's")
+	shares := flag.Int("shares", 1, "each proxy takes the endpoints of one in so many services")
+	churn := flag.String("churn", "", "RATE:SECONDS,…: changes a second, of one service after the other; SERVICE and NET in -url and -body are replaced")
+	services := flag.Int("services", 1000, "services that -churn changes")
 	meta := flag.String("meta", `{"NAMESPACE":"default"}`, "node metadata")
 	flag.Parse()
 
 	before := usage(*pid)
-	fleet := newFleet(*addr, *n, *meta)
+	fleet := newFleet(*addr, *n, *meta, *namespaces, *shares)
 	fleet.untilFull()
 	full := fleet.lastAt().Sub(fleet.started)
 	time.Sleep(quiet)
@@ -77,6 +82,9 @@ func main() {
 		result.ChangeBytes = (fleet.bytes() - sent) / int64(*n) / int64(*changes)
 		slices.Sort(result.ChangeLastMs)
 		slices.Sort(result.ChangeCPUMs)
+	}
+	if *churn != "" {
+		result.Churn = fleet.churn(*churn, *url, *body, *services, *pid)
 	}
 	_ = json.NewEncoder(os.Stdout).Encode(result)
 }
