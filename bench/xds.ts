@@ -1,23 +1,28 @@
 /**
- * A fleet that sees everything, from this project's node and from go-control-plane's server, one after the other in one
- * run: the full configuration to all, one changed endpoint to the last proxy, the server's CPU for each, memory per proxy.
- * Both sides in plaintext, over loopback; our clusters are the product's (mTLS context, circuit breakers), the rival's are
- * bare. What is timed is what the load program sees; a change is timed from the API call that makes it.
+ * A fleet and its node, in shapes. What is timed is what the load program sees (bench/rivals, in Go); both sides in
+ * plaintext, over loopback. Our clusters are the product's (mTLS context, circuit breakers), the rival's are bare.
  *
- *   npm run bench -- xds [--proxies 500] [--services 1000] [--endpoints 10] [--changes 9] [--json]
+ *   alike    every proxy sees everything: the full configuration to all, one changed endpoint to the last proxy, the
+ *            server's CPU for each, memory a proxy; beside go-control-plane's server, one after the other in one run
+ *   mixed    the same changes where the proxies are of 200 namespaces, with 100 routes and traffic policies and 100 access policies;
+ *            beside `alike` of this project
+ *   churn    5 changes a second, then 100 for 30 s: each service seen by a tenth of the proxies, then by all
+ *   growth   `alike` of this project with more services, then with more proxies
  *
- * Needs Go, for the load program and the rival (bench/rivals).
+ *   npm run bench -- xds [--shape alike] [--proxies 500] [--services 1000] [--endpoints 10] [--changes 9] [--json]
+ *
+ * A change is timed from the API call that makes it, the store's write included. Needs Go, for the load and the rival.
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { endsWithUs } from "../test/support/ends_with_us.ts";
-import { Mesh } from "../test/support/mesh.ts";
-import { Api } from "./support/api.ts";
-import { buildRivals, type LoadFigures, load, startControl } from "./support/rivals.ts";
-import { declareServices, endpointsOf, pathOf } from "./support/services.ts";
+import { declareMixed, mixedNamespaces } from "./support/mixed_mesh.ts";
+import { type Declared, type OurNode, withOurNode } from "./support/our_node.ts";
+import { buildRivals, type LoadFigures, type LoadOptions, load, startControl } from "./support/rivals.ts";
+import { churnEndpoints, churnPath, endpointsOf, pathOf } from "./support/services.ts";
 
 const { values } = parseArgs({
   options: {
+    shape: { type: "string", default: "alike" },
     proxies: { type: "string", default: "500" },
     services: { type: "string", default: "1000" },
     endpoints: { type: "string", default: "10" },
@@ -25,28 +30,84 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
-const [proxies, services] = [Number(values.proxies), Number(values.services)];
-const [endpoints, changes] = [Number(values.endpoints), Number(values.changes)];
+const proxies = Number(values.proxies);
+const declared: Declared = { services: Number(values.services), endpoints: Number(values.endpoints) };
+const changes = Number(values.changes);
 
-async function ours(): Promise<LoadFigures> {
-  const mesh = await Mesh.start({ demo: false, args: ["--xds-plaintext", "127.0.0.1:0"] });
-  endsWithUs(mesh);
-  const api = new Api();
-  try {
-    const [node] = mesh.ready.nodes;
-    if (!node?.xdsPlaintext) throw new Error("the node does not listen in plaintext");
-    await declareServices(api, node.api, { services, endpoints });
-    const pid = mesh.pidOf(node.name) ?? node.pid;
-    const body = endpointsOf(0, endpoints, "MARK");
-    return await load({ addr: node.xdsPlaintext, pid, proxies, changes, url: `${node.api}${pathOf(0)}`, body });
-  } finally {
-    api.close();
-    await mesh.remove();
+type Rows = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+const shapes: Readonly<Record<string, () => Promise<Rows>>> = { alike, mixed, churn, growth };
+
+async function alike(): Promise<Rows> {
+  const rival = await goControlPlane();
+  const own = await withOurNode(declared, (node) => load(oneChangeAt(node)));
+  return compared({ Weft: own, "go-control-plane": rival });
+}
+
+async function mixed(): Promise<Rows> {
+  const plain = await withOurNode(declared, (node) => load(oneChangeAt(node)));
+  const own = await withOurNode(declared, async (node) => {
+    await declareMixed(node);
+    return load({ ...oneChangeAt(node), namespaces: mixedNamespaces });
+  });
+  return compared({ mixed: own, alike: plain });
+}
+
+async function churn(): Promise<Rows> {
+  const rows: Record<string, Record<string, number>> = {};
+  for (const [name, shares] of [
+    ["seen by a tenth", 10],
+    ["seen by all", 1],
+  ] as const) {
+    const figures = await withOurNode(declared, (node) => {
+      const { services } = declared;
+      const url = `${node.api}${churnPath}`;
+      const body = churnEndpoints(declared.endpoints);
+      const plan = { plan: "5:20,100:30", services };
+      return load({ addr: node.xds, pid: node.pid, proxies, changes: 0, url, body, shares, churn: plan });
+    });
+    for (const of of figures.churn ?? []) {
+      rows[`${name}, ${of.changes} changes`] = {
+        "changes a second": of.rate,
+        "median, ms": of.median_ms,
+        "p99, ms": of.p99_ms,
+        "worst, ms": of.worst_ms,
+        lost: of.lost,
+        "server's cores": of.cores,
+        responses: of.responses,
+        "server, MB before": of.server_mb_before,
+        after: of.server_mb_after,
+      };
+    }
   }
+  return rows;
+}
+
+async function growth(): Promise<Rows> {
+  const rows: Record<string, LoadFigures> = {};
+  const sizes = [100, 1_000, 5_000].map((services) => ({ services, proxies: 100 }));
+  for (const size of [...sizes, ...[100, 500, 1_000].map((count) => ({ services: 1_000, proxies: count }))]) {
+    const name = `${size.services} services, ${size.proxies} proxies`;
+    rows[name] ??= await withOurNode({ ...declared, services: size.services }, (node) =>
+      load({ ...oneChangeAt(node), proxies: size.proxies }),
+    );
+  }
+  return Object.fromEntries(Object.entries(rows).map(([name, figures]) => [name, cells(figures)]));
+}
+
+function oneChangeAt({ xds, api, pid }: OurNode): LoadOptions {
+  return {
+    addr: xds,
+    pid,
+    proxies,
+    changes,
+    url: `${api}${pathOf(0)}`,
+    body: endpointsOf(0, declared.endpoints, "MARK"),
+  };
 }
 
 async function goControlPlane(): Promise<LoadFigures> {
-  const control = await startControl(services, endpoints);
+  const control = await startControl(declared.services, declared.endpoints);
   try {
     const url = `http://${control.http}/set?ip=MARK`;
     return await load({ addr: control.xds, pid: control.pid, proxies, changes, url });
@@ -57,31 +118,46 @@ async function goControlPlane(): Promise<LoadFigures> {
 
 const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 
-const shown: readonly (readonly [name: string, of: (figures: LoadFigures) => number])[] = [
-  ["full configuration to all, ms", ({ full_ms }) => full_ms],
-  ["server's CPU for it, ms", ({ full_cpu_ms }) => full_cpu_ms],
-  ["bytes a proxy", ({ full_bytes_per_proxy }) => full_bytes_per_proxy],
-  ["one change to the last proxy, ms", ({ change_last_ms }) => median(change_last_ms)],
-  ["server's CPU for it, ms ", ({ change_cpu_ms }) => median(change_cpu_ms)],
-  ["memory a proxy, kB", ({ memory_kb_per_proxy }) => memory_kb_per_proxy],
-];
+function cells(figures: LoadFigures): Record<string, number> {
+  return {
+    "full configuration to all, ms": figures.full_ms,
+    "server's CPU for it, ms": figures.full_cpu_ms,
+    "bytes a proxy": figures.full_bytes_per_proxy,
+    "one change to the last proxy, ms": median(figures.change_last_ms),
+    "server's CPU for a change, ms": median(figures.change_cpu_ms),
+    "memory a proxy, kB": figures.memory_kb_per_proxy,
+    "server, MB": figures.server_mb,
+  };
+}
 
+/** The ratio is of the second to the first: above 1, the first needs less. */
+function compared(two: Readonly<Record<string, LoadFigures>>): Rows {
+  const [first, second] = Object.values(two).map(cells);
+  const rows: Record<string, Record<string, number>> = {};
+  for (const name of Object.keys(first ?? {})) {
+    const [a = Number.NaN, b = Number.NaN] = [first?.[name], second?.[name]];
+    const [ours = "", other = ""] = Object.keys(two);
+    rows[name] = { [ours]: a, [other]: b, ratio: b / a };
+  }
+  return rows;
+}
+
+const shape = shapes[values.shape];
+if (!shape) {
+  console.error(`bench xds: no shape ${values.shape}; one of ${Object.keys(shapes).join(", ")}`);
+  process.exit(64);
+}
 buildRivals();
-const rival = await goControlPlane();
-const own = await ours();
-if (values.json) console.log(JSON.stringify({ own, rival, load_average: loadavg() }));
+const rows = await shape();
+if (values.json) console.log(JSON.stringify({ shape: values.shape, rows, load_average: loadavg() }));
 else {
-  console.table(
-    Object.fromEntries(
-      shown.map(([name, of]) => [
-        name,
-        { Weft: round(of(own)), "go-control-plane": round(of(rival)), ratio: round(of(rival) / of(own)) },
-      ]),
-    ),
-  );
+  const rounded = Object.entries(rows).map(([name, row]) => [
+    name,
+    Object.fromEntries(Object.entries(row).map(([column, value]) => [column, round(value)])),
+  ]);
+  console.table(Object.fromEntries(rounded));
   console.log(
-    `${proxies} proxies, ${services} services × ${endpoints} endpoints, medians of ${changes} changes; ` +
-      `ratio above 1: Weft needs less; load average ${loadavg()[0]?.toFixed(2)}`,
+    `${values.shape}: ${proxies} proxies, ${declared.services} services × ${declared.endpoints} endpoints, medians of ${changes} changes; load average ${loadavg()[0]?.toFixed(2)}`,
   );
 }
 

@@ -29,6 +29,23 @@ export interface LoadFigures {
   readonly change_bytes_per_proxy: number;
   readonly memory_kb_per_proxy: number;
   readonly server_mb: number;
+  readonly churn?: readonly ChurnFigures[];
+}
+
+/** Of one rate. */
+export interface ChurnFigures {
+  /** As it was reached, a second. */
+  readonly rate: number;
+  readonly changes: number;
+  /** Not seen by everybody within 10 s. */
+  readonly lost: number;
+  readonly median_ms: number;
+  readonly p99_ms: number;
+  readonly worst_ms: number;
+  readonly cores: number;
+  readonly responses: number;
+  readonly server_mb_before: number;
+  readonly server_mb_after: number;
 }
 
 export interface LoadOptions {
@@ -39,11 +56,21 @@ export interface LoadOptions {
   /** MARK is replaced. */
   readonly url: string;
   readonly body?: object;
+  /** Proxies are of so many namespaces, in turn. */
+  readonly namespaces?: number;
+  /** Each proxy takes the endpoints of one in so many services. */
+  readonly shares?: number;
+  /** `plan`: RATE:SECONDS,… */
+  readonly churn?: { readonly plan: string; readonly services: number };
 }
 
-export async function load({ addr, pid, proxies, changes, url, body }: LoadOptions): Promise<LoadFigures> {
+export async function load(options: LoadOptions): Promise<LoadFigures> {
+  const { addr, pid, proxies, changes, url, body, namespaces, shares, churn } = options;
   const args = ["-addr", addr, "-pid", `${pid}`, "-n", `${proxies}`, "-changes", `${changes}`, "-url", url];
   if (body) args.push("-body", JSON.stringify(body));
+  if (namespaces !== undefined) args.push("-namespaces", `${namespaces}`);
+  if (shares !== undefined) args.push("-shares", `${shares}`);
+  if (churn) args.push("-churn", churn.plan, "-services", `${churn.services}`);
   const child = spawn(join(built, "load"), args, { stdio: ["ignore", "pipe", "inherit"] });
   const chunks: Buffer[] = [];
   for await (const chunk of child.stdout) chunks.push(chunk);

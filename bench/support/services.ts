@@ -13,6 +13,17 @@ export function endpointsOf(service: number, count: number, first?: string): Rec
   };
 }
 
+/** What a load program fills in: MARK, SERVICE and NET. */
+export const churnPath = "/v1/endpoints/default/svc-SERVICE";
+
+export function churnEndpoints(count: number): Record<string, unknown> {
+  const address = (i: number): string => (i === 0 ? "MARK" : `10.NET.${i + 1}`);
+  return {
+    ports: [{ name: "http", port: 80, protocol: "http" }],
+    endpoints: Array.from({ length: count }, (_, i) => ({ id: `e${i}`, address: address(i), ports: { http: 8080 } })),
+  };
+}
+
 export const pathOf = (service: number): string => `/v1/endpoints/default/svc-${service}`;
 
 /** @returns seconds. */

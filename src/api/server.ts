@@ -3,6 +3,7 @@
  * read; every failure becomes problem details; nothing a caller sends ends the process. Started by meshd.
  */
 import { type FastifyInstance, fastify } from "fastify";
+import { acceptWidely, sharedAddress } from "../platform/accepting.ts";
 import { limits } from "../platform/limits.ts";
 import { type AccessRules, refuseCaller } from "./access.ts";
 import { EventStreams } from "./event_streams.ts";
@@ -60,13 +61,15 @@ export async function startApi(ports: ApiPorts, options: ApiOptions): Promise<Ap
     app.get(path, (_request, reply) => reply.type(page.contentType).send(page.body));
   }
   refuseOtherMethods();
-  const url = await app.listen(options.listen);
+  const at = await sharedAddress(options.listen);
+  const url = await app.listen(at);
+  const stopAccepting = await acceptWidely(app.server, at);
   return {
     url,
     async close() {
       closing.abort();
       streams.closeAll();
-      await app.close();
+      await Promise.all([stopAccepting(), app.close()]);
     },
   };
 }

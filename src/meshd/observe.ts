@@ -14,10 +14,7 @@ export interface Observing {
 export function observeXds({ metrics, refusals, log }: Observing): XdsObserver {
   return {
     streams: () => {},
-    pushed(type, bytes) {
-      metrics().pushes.inc({ type });
-      metrics().pushedBytes.inc({ type }, bytes);
-    },
+    pushed: (type, bytes) => metrics().pushed(type, bytes),
     acknowledged: (_type, ms) => metrics().acknowledged(ms),
     refused(response) {
       const { proxy, type, names, because, withheld } = response;

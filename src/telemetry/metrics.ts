@@ -41,10 +41,11 @@ export interface CopyReadings {
 
 export class Metrics {
   readonly #registry = new Registry();
-  readonly pushes = this.#counter("weft_xds_pushes_total", "xDS responses sent", ["type"]);
+  readonly #pushes = this.#counter("weft_xds_pushes_total", "xDS responses sent", ["type"]);
   readonly refusals = this.#counter("weft_xds_refusals_total", "xDS responses that a proxy refused (NACK)", ["type"]);
-  readonly pushedBytes = this.#counter("weft_xds_pushed_bytes_total", "Bytes of xDS responses sent", ["type"]);
+  readonly #pushedBytes = this.#counter("weft_xds_pushed_bytes_total", "Bytes of xDS responses sent", ["type"]);
   readonly recomputations = this.#counter("weft_compile_recomputations_total", "Nodes compiled again", ["node"]);
+  readonly #pushed = new Map<string, { readonly pushes: Counter.Internal; readonly bytes: Counter.Internal }>();
   readonly #convergence = new Histogram({
     name: "weft_xds_acknowledgement_seconds",
     help: "From a response handed to a proxy's stream to the proxy's acknowledgement of it",
@@ -103,6 +104,17 @@ export class Metrics {
   watchArrivals(arrivals: { readonly waiting: number; readonly seats: number }): void {
     this.#gauge("weft_xds_waiting_streams", "New xDS streams waiting for their turn", () => arrivals.waiting);
     this.#gauge("weft_xds_seats", "New xDS streams served at a time", () => arrivals.seats);
+  }
+
+  /** An xDS response was sent. One change is thousands of these, so each type's counters are looked up once. */
+  pushed(type: string, bytes: number): void {
+    let counters = this.#pushed.get(type);
+    if (!counters) {
+      counters = { pushes: this.#pushes.labels({ type }), bytes: this.#pushedBytes.labels({ type }) };
+      this.#pushed.set(type, counters);
+    }
+    counters.pushes.inc();
+    counters.bytes.inc(bytes);
   }
 
   acknowledged(milliseconds: number): void {

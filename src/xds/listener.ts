@@ -5,6 +5,7 @@
  */
 import { createServer, isIPv6, type Socket, type Server as TcpServer } from "node:net";
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from "node:tls";
+import { acceptWidely, sharedAddress } from "../platform/accepting.ts";
 import { WeftError } from "../platform/error.ts";
 import { limits } from "../platform/limits.ts";
 import type { Secret } from "../platform/log.ts";
@@ -60,7 +61,6 @@ export function tlsServer(material: TlsMaterial, accept: (socket: TLSSocket) => 
     ALPNProtocols: ["h2"],
     handshakeTimeout: limits.xdsFirstRequestMs,
   });
-  server.maxConnections = limits.xdsConnections;
   server.on("secureConnection", (socket) => {
     socket.on("error", () => socket.destroy());
     accept(socket);
@@ -89,7 +89,6 @@ export function plaintextServer(accept: (socket: Socket) => void): TcpServer {
     socket.on("error", () => socket.destroy());
     accept(socket);
   });
-  server.maxConnections = limits.xdsConnections;
   return server;
 }
 
@@ -97,15 +96,31 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
-/** Answers the address it really listens on, host:port. */
-export function listen(server: TcpServer, address: Address): Promise<string> {
+export interface Listening {
+  /** host:port, as it really listens. */
+  readonly address: string;
+  /** Takes no new connection from here on. */
+  close(): Promise<void>;
+}
+
+export async function listen(server: TcpServer, address: Address): Promise<Listening> {
   const attempted = `listen for xDS on ${address.host}:${address.port}`;
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause) => reject(WeftError.from(cause, attempted, { code: "unavailable", retry: "later" })));
-    server.listen({ host: address.host, port: address.port, backlog: 4_096 }, () => {
-      const bound = server.address();
-      const port = typeof bound === "object" && bound ? bound.port : address.port;
-      resolve(isIPv6(address.host) ? `[${address.host}]:${port}` : `${address.host}:${port}`);
+  try {
+    const at = await sharedAddress(address);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(at, () => resolve());
     });
-  });
+    const stop = await acceptWidely(server, at, limits.xdsConnections);
+    const bound = server.address();
+    const port = typeof bound === "object" && bound ? bound.port : at.port;
+    return {
+      address: isIPv6(address.host) ? `[${address.host}]:${port}` : `${address.host}:${port}`,
+      async close() {
+        await Promise.all([stop(), new Promise<void>((resolve) => server.close(() => resolve()))]);
+      },
+    };
+  } catch (cause) {
+    throw WeftError.from(cause, attempted, { code: "unavailable", retry: "later" });
+  }
 }

@@ -22,6 +22,7 @@ import {
   type Address,
   Connections,
   isLoopback,
+  type Listening,
   listen,
   plaintextServer,
   replaceTls,
@@ -58,7 +59,7 @@ export class XdsServer {
   /** Of both listeners: they share one event loop. */
   readonly arrivals: Arrivals;
   readonly #grpc: Server[] = [];
-  readonly #sockets: { readonly server: TcpServer; readonly connections: Connections }[] = [];
+  readonly #doors: { readonly listening: Listening; readonly connections: Connections }[] = [];
   #tls: TlsServer | undefined;
   #stopping = false;
 
@@ -104,17 +105,18 @@ export class XdsServer {
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const call of this.#calls) call.end("unavailable", "this node is stopping");
-    const closed = this.#sockets.map(({ server }) => new Promise<void>((resolve) => server.close(() => resolve())));
+    const closed = this.#doors.map(({ listening }) => listening.close());
     // One turn for the statuses to leave, then the connections.
     await new Promise<void>((resolve) => setImmediate(resolve));
     for (const server of this.#grpc) server.forceShutdown();
-    for (const { connections } of this.#sockets) connections.endAll();
+    for (const { connections } of this.#doors) connections.endAll();
     await Promise.all(closed);
   }
 
-  #listen(server: TcpServer, connections: Connections, address: Address): Promise<string> {
-    this.#sockets.push({ server, connections });
-    return listen(server, address);
+  async #listen(server: TcpServer, connections: Connections, address: Address): Promise<string> {
+    const listening = await listen(server, address);
+    this.#doors.push({ listening, connections });
+    return listening.address;
   }
 
   #grpcServer(kind: "mtls" | "plaintext"): {

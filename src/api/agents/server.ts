@@ -6,6 +6,7 @@
 import type { Socket } from "node:net";
 import { type PeerCertificate, TLSSocket } from "node:tls";
 import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
+import { acceptWidely, sharedAddress } from "../../platform/accepting.ts";
 import { limits } from "../../platform/limits.ts";
 import { jsonBody } from "../body.ts";
 import { withDeadline } from "../deadline.ts";
@@ -43,7 +44,6 @@ export async function startAgentListener(
       handshakeTimeout: limits.agentHandshakeMs,
     },
   });
-  app.server.maxConnections = limits.agentConnections;
   // Those whose handshake is not done are known to nobody else; a stop must not wait for them.
   const sockets = new Set<Socket>();
   app.server.on("connection", (socket: Socket) => {
@@ -56,12 +56,14 @@ export async function startAgentListener(
   routeAttestation(app, ports);
   routeAgent(app, ports);
   const stop = ports.certificates.onChange(() => app.server.setSecureContext(secureContext(ports)));
-  const url = new URL(await app.listen(listen));
+  const at = await sharedAddress(listen);
+  const url = new URL(await app.listen(at));
+  const stopAccepting = await acceptWidely(app.server, at, limits.agentConnections);
   return {
     address: url.host,
     async close() {
       stop();
-      const closed = app.close();
+      const closed = Promise.all([stopAccepting(), app.close()]);
       for (const socket of sockets) socket.destroy();
       await closed;
     },

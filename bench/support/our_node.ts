@@ -1,0 +1,33 @@
+/** A node of this project as a load program meets it: in plaintext, with services that nobody listens on. */
+import { endsWithUs } from "../../test/support/ends_with_us.ts";
+import { Mesh } from "../../test/support/mesh.ts";
+import { Api } from "./api.ts";
+import { declareServices } from "./services.ts";
+
+export interface OurNode {
+  readonly xds: string;
+  readonly api: string;
+  readonly pid: number;
+  readonly calls: Api;
+}
+
+export interface Declared {
+  readonly services: number;
+  readonly endpoints: number;
+}
+
+export async function withOurNode<T>(declared: Declared, measure: (node: OurNode) => Promise<T>): Promise<T> {
+  const mesh = await Mesh.start({ demo: false, args: ["--xds-plaintext", "127.0.0.1:0"] });
+  endsWithUs(mesh);
+  const calls = new Api();
+  try {
+    const [node] = mesh.ready.nodes;
+    if (!node?.xdsPlaintext) throw new Error("the node does not listen in plaintext");
+    await declareServices(calls, node.api, declared);
+    const pid = mesh.pidOf(node.name) ?? node.pid;
+    return await measure({ xds: node.xdsPlaintext, api: node.api, pid, calls });
+  } finally {
+    calls.close();
+    await mesh.remove();
+  }
+}
