@@ -123,6 +123,7 @@ function cells(figures: LoadFigures): Record<string, number> {
     "full configuration to all, ms": figures.full_ms,
     "server's CPU for it, ms": figures.full_cpu_ms,
     "bytes a proxy": figures.full_bytes_per_proxy,
+    "one change to the first proxy, ms": median(figures.change_first_ms),
     "one change to the last proxy, ms": median(figures.change_last_ms),
     "server's CPU for a change, ms": median(figures.change_cpu_ms),
     "memory a proxy, kB": figures.memory_kb_per_proxy,

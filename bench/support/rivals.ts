@@ -23,7 +23,8 @@ export interface LoadFigures {
   readonly full_cpu_ms: number;
   readonly full_bytes_per_proxy: number;
   readonly clusters: number;
-  /** Sorted. */
+  /** Sorted, as the next two. */
+  readonly change_first_ms: readonly number[];
   readonly change_last_ms: readonly number[];
   readonly change_cpu_ms: readonly number[];
   readonly change_bytes_per_proxy: number;

@@ -38,6 +38,7 @@ type fleet struct {
 type expectation struct {
 	bytes []byte
 	left  atomic.Int64
+	first atomic.Int64
 	done  chan time.Time
 }
 
@@ -182,6 +183,7 @@ func (p *proxy) look(message []byte) {
 		return
 	}
 	p.marked = expected
+	expected.first.CompareAndSwap(0, time.Now().UnixNano())
 	if expected.left.Add(-1) == 0 {
 		expected.done <- time.Now()
 	}

@@ -22,17 +22,18 @@ import (
 )
 
 type figures struct {
-	Proxies      int            `json:"proxies"`
-	FullMs       float64        `json:"full_ms"`
-	FullCPUMs    float64        `json:"full_cpu_ms"`
-	FullBytes    int64          `json:"full_bytes_per_proxy"`
-	Clusters     int            `json:"clusters"`
-	ChangeLastMs []float64      `json:"change_last_ms"`
-	ChangeCPUMs  []float64      `json:"change_cpu_ms"`
-	ChangeBytes  int64          `json:"change_bytes_per_proxy"`
-	ProxyKB      float64        `json:"memory_kb_per_proxy"`
-	ServerMB     float64        `json:"server_mb"`
-	Churn        []churnFigures `json:"churn,omitempty"`
+	Proxies       int            `json:"proxies"`
+	FullMs        float64        `json:"full_ms"`
+	FullCPUMs     float64        `json:"full_cpu_ms"`
+	FullBytes     int64          `json:"full_bytes_per_proxy"`
+	Clusters      int            `json:"clusters"`
+	ChangeFirstMs []float64      `json:"change_first_ms"`
+	ChangeLastMs  []float64      `json:"change_last_ms"`
+	ChangeCPUMs   []float64      `json:"change_cpu_ms"`
+	ChangeBytes   int64          `json:"change_bytes_per_proxy"`
+	ProxyKB       float64        `json:"memory_kb_per_proxy"`
+	ServerMB      float64        `json:"server_mb"`
+	Churn         []churnFigures `json:"churn,omitempty"`
 }
 
 const (
@@ -74,12 +75,15 @@ func main() {
 	for i := range *changes {
 		mark := fmt.Sprintf(markBytes, i/200, i%200, 1+int(time.Now().UnixNano()/1000)%250)
 		start := usage(*pid)
-		result.ChangeLastMs = append(result.ChangeLastMs, ms(fleet.change(*url, *body, mark)))
+		first, last := fleet.change(*url, *body, mark)
+		result.ChangeFirstMs = append(result.ChangeFirstMs, ms(first))
+		result.ChangeLastMs = append(result.ChangeLastMs, ms(last))
 		time.Sleep(quiet)
 		result.ChangeCPUMs = append(result.ChangeCPUMs, ms(usage(*pid).cpu-start.cpu))
 	}
 	if *changes > 0 {
 		result.ChangeBytes = (fleet.bytes() - sent) / int64(*n) / int64(*changes)
+		slices.Sort(result.ChangeFirstMs)
 		slices.Sort(result.ChangeLastMs)
 		slices.Sort(result.ChangeCPUMs)
 	}
@@ -89,14 +93,15 @@ func main() {
 	_ = json.NewEncoder(os.Stdout).Encode(result)
 }
 
-// change makes one, and waits until the last proxy holds it.
-func (f *fleet) change(url, body, mark string) time.Duration {
+// change makes one, and waits until the last proxy holds it; after how long the first did, and the last.
+func (f *fleet) change(url, body, mark string) (first, last time.Duration) {
 	f.expect(mark)
 	start := time.Now()
 	if err := call(strings.ReplaceAll(url, "MARK", mark), strings.ReplaceAll(body, "MARK", mark)); err != nil {
 		fail("change: %v", err)
 	}
-	return f.untilMarked().Sub(start)
+	at := f.untilMarked()
+	return time.Unix(0, f.mark.Load().first.Load()).Sub(start), at.Sub(start)
 }
 
 func call(url, body string) error {
