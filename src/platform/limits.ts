@@ -109,7 +109,7 @@ export const limits = {
   /** How long a connection that is to end may still carry the status that says why, in ms. */
   xdsLastWordMs: 1_000,
   /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */
-  xdsSliceMs: 5,
+  xdsSliceMs: 10,
   /** Proxies that are given their first configuration at a time (xds/arrivals.ts). */
   xdsSeatsAtFirst: 8,
   xdsSeatsAtLeast: 4,

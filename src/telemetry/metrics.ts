@@ -54,7 +54,7 @@ export class Metrics {
   });
 
   constructor(readings: Readings) {
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 10 });
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 });
     this.#gauge("weft_xds_connected_proxies", "Proxies with a live xDS stream on this node", readings.connectedProxies);
     this.#gauge("weft_compile_layers", "Shared layers of configuration held", readings.layers);
     this.#gauge("weft_compile_layer_bytes", "Encoded bytes held by all layers", readings.layerBytes);

@@ -13,6 +13,17 @@ import type { StreamState } from "./stream_state.ts";
 import { apart, type Debt, dueFor, isEmpty, older, type Parcel, type Refusal, type TypeState } from "./type_state.ts";
 import { resourceTypes, typeUrls } from "./type_url.ts";
 
+/** There is nothing to be sent, whatever the proxy has answered. */
+export function isQuiet({ types, generation }: StreamState): boolean {
+  return (
+    generation === undefined &&
+    types.cluster.quiet &&
+    types.endpoints.quiet &&
+    types.listener.quiet &&
+    types.route.quiet
+  );
+}
+
 /** Everything that can be sent now. `current` is the layers' newest step. */
 export function deliver(stream: StreamState, current: Step): DeltaResponse[] {
   const out: DeltaResponse[] = [];

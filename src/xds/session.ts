@@ -15,7 +15,7 @@
  * - A refused response is sent again in parts, at last singly; what is refused alone is withheld until it changes.
  */
 import type { ResourceType } from "../envoy/resource.ts";
-import { abandon, acknowledge, deliver, refuse } from "./delivery.ts";
+import { abandon, acknowledge, deliver, isQuiet, refuse } from "./delivery.ts";
 import type { DeltaResponse } from "./frame.ts";
 import type { Generation } from "./generation.ts";
 import { type InterestPort, takeInterest, type Violation } from "./interest.ts";
@@ -50,6 +50,7 @@ export interface TypeStatus {
   readonly nacked?: { readonly version: string; readonly resources: readonly Refusal[] };
 }
 
+const nothing: readonly DeltaResponse[] = [];
 const interest: Received = { kind: "interest" };
 
 export class Session {
@@ -137,7 +138,9 @@ export class Session {
     this.#stream.stack = stack;
   }
 
-  advance(): DeltaResponse[] {
+  advance(): readonly DeltaResponse[] {
+    // Most acknowledgements leave nothing to be done.
+    if (this.#absent.length === 0 && isQuiet(this.#stream)) return nothing;
     const responses = deliver(this.#stream, this.#currentStep());
     if (this.#absent.length === 0) return responses;
     const absent = this.#absent;

@@ -81,6 +81,11 @@ export class TypeState {
     return this.ackedVersion !== "" || this.nackedVersion !== undefined;
   }
 
+  /** Nothing waits to be sent. */
+  get quiet(): boolean {
+    return this.dirty.size === 0 && this.again.length === 0 && !this.unanswered;
+  }
+
   /** Nothing is on its way or waits to be sent again. */
   get idle(): boolean {
     return this.inFlight === undefined && this.again.length === 0;
