@@ -161,6 +161,7 @@ export class AdsCall implements CallListener {
   #handOn(stream: ProxyStream, request: DeltaRequest): void {
     const violation = this.#context.fleet.receive(stream, request);
     if (violation) this.end(violation.code, violation.because);
+    // One that holds everything from another node needs no more of its seat.
     else if (this.#arrival && stream.settled) this.#arrived();
   }
 

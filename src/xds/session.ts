@@ -165,13 +165,12 @@ export class Session {
     return step;
   }
 
-  /** It was sent something, has answered all of it, and asked for what that names. */
+  /** It has answered all that it was sent, and asked for all that this names; nothing is owed. */
   get settled(): boolean {
     const { types, generation } = this.#stream;
-    const isSettled = (type: ResourceType): boolean =>
-      types[type].idle && types[type].dirty.size === 0 && types[type].awaited.size === 0;
     return (
-      generation === undefined && resourceTypes.every(isSettled) && resourceTypes.some((type) => types[type].answered)
+      generation === undefined &&
+      resourceTypes.every((type) => types[type].idle && types[type].quiet && types[type].awaited.size === 0)
     );
   }
 

@@ -77,10 +77,6 @@ export class TypeState {
     else if (debt.answer) this.dirty.set(name, { held: undefined, answer: true, step: older(known.step, debt.step) });
   }
 
-  get answered(): boolean {
-    return this.ackedVersion !== "" || this.nackedVersion !== undefined;
-  }
-
   /** Nothing waits to be sent. */
   get quiet(): boolean {
     return this.dirty.size === 0 && this.again.length === 0 && !this.unanswered;

@@ -230,6 +230,27 @@ describe("in plaintext", () => {
     assert.equal((await Stream.open(plaintext).hello("cart.default").next()).resources[0]?.version, "c1");
   });
 
+  test("new streams are served a few at a time; one that has what it came for makes room for the next", async () => {
+    const { plaintext, server } = await serve();
+    const begin = async (): Promise<{ stream: Stream; nonce: string }> => {
+      const stream = Stream.open(plaintext).hello("cart.default");
+      return { stream, nonce: (await stream.next()).nonce };
+    };
+    const [first] = await Promise.all(Array.from({ length: limits.xdsSeatsAtFirst }, begin));
+    const late = Stream.open(plaintext).hello("cart.default");
+    while (server.arrivals.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+    const served = late.next();
+
+    const endpoints = { typeUrl: typeUrls.endpoints };
+    first?.stream.ask({ typeUrl: typeUrls.cluster, responseNonce: first.nonce });
+    first?.stream.ask({ ...endpoints, resourceNamesSubscribe: ["cart"] });
+    const taken = await first?.stream.next();
+    assert.equal(server.arrivals.waiting, 1, "it has not said yet that it took its endpoints");
+    first?.stream.ask({ ...endpoints, responseNonce: taken?.nonce ?? "" });
+    assert.equal((await served).typeUrl, typeUrls.cluster);
+    assert.equal(server.arrivals.waiting, 0);
+  });
+
   test("a node that has read nothing yet takes no stream, so that nobody is sent an empty mesh", async () => {
     const clock = new ManualClock();
     const options = { fleet: new Fleet({ clock }), identities: new Records(), clock, random: seededRandom(1) };

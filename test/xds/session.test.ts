@@ -423,6 +423,22 @@ describe("subscriptions", () => {
     assert.equal(proxy.held.cluster.size, names.length);
   });
 
+  test("a proxy has settled when it took all that it asked for; one that comes back with everything, at once", () => {
+    const world = shop();
+    const proxy = new ModelProxy(world);
+    proxy.connect();
+    proxy.poll();
+    assert.equal(proxy.session.settled, false);
+    proxy.answerAll();
+    assert.equal(proxy.session.settled, true);
+    proxy.reconnect();
+    proxy.poll();
+    assert.equal(proxy.session.settled, true);
+    world.change(mesh, [resource("cluster", "cart", "c2")]);
+    proxy.poll();
+    assert.equal(proxy.session.settled, false);
+  });
+
   test("layers that become others bring only the difference", () => {
     const world = shop();
     const proxy = settledProxy(world);
