@@ -7,6 +7,8 @@
  *   mixed    the same changes where the proxies are of 200 namespaces, with 100 routes and traffic policies and 100 access policies;
  *            beside `alike` of this project
  *   churn    5 changes a second, then 100 for 30 s: each service seen by a tenth of the proxies, then by all
+ *   storm    1,000 more proxies lose their connections and come back at once, without anything they held
+ *   crowd    100 proxies each that never read, refuse everything and answer nothing come and go beside 300 others
  *   growth   `alike` of this project with more services, then with more proxies
  *
  *   npm run bench -- xds [--shape alike] [--proxies 500] [--services 1000] [--endpoints 10] [--changes 9] [--json]
@@ -36,7 +38,7 @@ const changes = Number(values.changes);
 
 type Rows = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-const shapes: Readonly<Record<string, () => Promise<Rows>>> = { alike, mixed, churn, growth };
+const shapes: Readonly<Record<string, () => Promise<Rows>>> = { alike, mixed, churn, storm, crowd, growth };
 
 async function alike(): Promise<Rows> {
   const rival = await goControlPlane();
@@ -81,6 +83,59 @@ async function churn(): Promise<Rows> {
     }
   }
   return rows;
+}
+
+async function storm(): Promise<Rows> {
+  const row = await withOurNode(declared, async (node) => {
+    const lag = await lagOf(node);
+    const { storm: of } = await load({ ...oneChangeAt(node), changes: 0, storm: 1_000 });
+    if (!of) throw new Error("no figures of the storm");
+    return {
+      "all served after, ms": of.served_ms,
+      "change to those who stayed, before, ms": median(of.baseline_ms),
+      "during, ms": median(of.during_ms),
+      "worst during, ms": of.during_ms.at(-1) ?? Number.NaN,
+      "server, MB steady": of.steady_mb,
+      "peak, MB": of.peak_mb,
+      "server's CPU, ms": of.server_cpu_ms,
+      "longest turn of its event loop, ms": await lag(),
+    };
+  });
+  return { "1,000 that come back": row };
+}
+
+async function crowd(): Promise<Rows> {
+  const row = await withOurNode(declared, async (node) => {
+    const { crowd: of } = await load({ ...oneChangeAt(node), proxies: 300, changes: 0, badly: 100 });
+    if (!of) throw new Error("no figures of the crowd");
+    const metrics = await metricsOf(node);
+    return {
+      "change to 300 others, alone, ms": median(of.alone_ms),
+      "among them, ms": median(of.among_ms),
+      ratio: median(of.among_ms) / median(of.alone_ms),
+      "server, MB before": of.server_mb_before,
+      "peak, MB": of.server_mb_peak,
+      "changes held back": metrics("weft_held_changes"),
+      refusals: metrics("weft_xds_refusals_total"),
+    };
+  });
+  return { "100 of each": row };
+}
+
+/** @returns the sum of a metric over its labels. */
+async function metricsOf({ api }: OurNode): Promise<(name: string) => number> {
+  const lines = (await (await fetch(`${api}/metrics`)).text()).split("\n");
+  return (name) =>
+    lines
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+/** A reading of the metric begins it anew. @returns the longest since. */
+async function lagOf(node: OurNode): Promise<() => Promise<number>> {
+  const read = async (): Promise<number> => 1_000 * (await metricsOf(node))("nodejs_eventloop_lag_max_seconds");
+  await read();
+  return read;
 }
 
 async function growth(): Promise<Rows> {

@@ -31,6 +31,30 @@ export interface LoadFigures {
   readonly memory_kb_per_proxy: number;
   readonly server_mb: number;
   readonly churn?: readonly ChurnFigures[];
+  readonly storm?: StormFigures;
+  readonly crowd?: CrowdFigures;
+}
+
+/** Proxies that lose their connections and come back at once; changes are timed to the others. */
+export interface StormFigures {
+  readonly comers: number;
+  /** Sorted, as the next. */
+  readonly baseline_ms: readonly number[];
+  readonly during_ms: readonly number[];
+  readonly served_ms: number;
+  readonly steady_mb: number;
+  readonly peak_mb: number;
+  readonly server_cpu_ms: number;
+}
+
+/** Badly behaved proxies that come and go; changes are timed to the others. */
+export interface CrowdFigures {
+  readonly each: number;
+  /** Sorted, as the next. */
+  readonly alone_ms: readonly number[];
+  readonly among_ms: readonly number[];
+  readonly server_mb_before: number;
+  readonly server_mb_peak: number;
 }
 
 /** Of one rate. */
@@ -63,14 +87,20 @@ export interface LoadOptions {
   readonly shares?: number;
   /** `plan`: RATE:SECONDS,… */
   readonly churn?: { readonly plan: string; readonly services: number };
+  /** So many more come back at once. */
+  readonly storm?: number;
+  /** So many each that never read, refuse everything, answer nothing. */
+  readonly badly?: number;
 }
 
 export async function load(options: LoadOptions): Promise<LoadFigures> {
-  const { addr, pid, proxies, changes, url, body, namespaces, shares, churn } = options;
+  const { addr, pid, proxies, changes, url, body, namespaces, shares, churn, storm, badly } = options;
   const args = ["-addr", addr, "-pid", `${pid}`, "-n", `${proxies}`, "-changes", `${changes}`, "-url", url];
   if (body) args.push("-body", JSON.stringify(body));
   if (namespaces !== undefined) args.push("-namespaces", `${namespaces}`);
   if (shares !== undefined) args.push("-shares", `${shares}`);
+  if (storm !== undefined) args.push("-storm", `${storm}`);
+  if (badly !== undefined) args.push("-badly", `${badly}`);
   if (churn) args.push("-churn", churn.plan, "-services", `${churn.services}`);
   const child = spawn(join(built, "load"), args, { stdio: ["ignore", "pipe", "inherit"] });
   const chunks: Buffer[] = [];

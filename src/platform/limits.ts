@@ -110,6 +110,9 @@ export const limits = {
   xdsLastWordMs: 1_000,
   /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */
   xdsSliceMs: 10,
+  /** After so many refusals on end a proxy is sent to only this often, in ms. */
+  xdsRefusalsAtOnce: 64,
+  xdsRefusedPauseMs: 250,
   /** Proxies that are given their first configuration at a time (xds/arrivals.ts). */
   xdsSeatsAtFirst: 8,
   xdsSeatsAtLeast: 4,

@@ -67,6 +67,9 @@ export class ProxyStream implements Holder {
   /** nonce → when it was handed to the wire; at most one per type. */
   readonly #sentAtMs = new Map<string, number>();
   #unflushedBytes = 0;
+  /** Responses refused since one was taken. */
+  #refusals = 0;
+  #pausing: Timer | undefined;
   #expiry: { readonly generation: Generation; readonly timer: Timer } | undefined;
   #closed = false;
 
@@ -98,15 +101,31 @@ export class ProxyStream implements Holder {
     const received = this.#session.receive(request);
     this.#report(received);
     if (received.kind === "violation") return received.violation;
+    if (received.kind === "acknowledged") this.#refusals = 0;
+    if (received.kind === "refused") this.#refusals++;
     this.advance();
     return undefined;
   }
 
   /** Sends what can be sent, unless the peer has not taken what was sent before. */
   advance(): void {
-    if (this.#closed || this.#unflushedBytes > limits.xdsUnflushedBytes) return;
+    if (this.#closed || this.#unflushedBytes > limits.xdsUnflushedBytes || this.#isPausing()) return;
+    this.#send();
+  }
+
+  #send(): void {
     for (let said = this.#sendAll(); said === "less"; said = this.#sendAll());
     this.#watchGeneration();
+  }
+
+  /** A proxy that takes nothing at all is told the rest slowly: each of thousands of resources is refused alone. */
+  #isPausing(): boolean {
+    if (this.#refusals <= limits.xdsRefusalsAtOnce) return false;
+    this.#pausing ??= this.#options.clock.after(limits.xdsRefusedPauseMs, () => {
+      this.#pausing = undefined;
+      this.#send();
+    });
+    return true;
   }
 
   /** @returns less: something needed no word, so that more can be sent. */
@@ -142,6 +161,7 @@ export class ProxyStream implements Holder {
     if (this.#closed) return;
     this.#closed = true;
     this.#expiry?.timer.cancel();
+    this.#pausing?.cancel();
     const { index } = this.#options;
     for (const { type, wildcard, named } of this.#session.subscriptions()) {
       if (wildcard) index.removeWildcard(type, this.#session.stack.keys, this);

@@ -32,6 +32,7 @@ type fleet struct {
 	shares    int
 	churning  atomic.Pointer[churning]
 	responses atomic.Int64
+	closed    atomic.Bool
 }
 
 // expectation is a mark that every proxy is to see once.
@@ -44,16 +45,17 @@ type expectation struct {
 
 // proxy is one stream. Its maps belong to the goroutine that reads it.
 type proxy struct {
-	fleet    *fleet
-	number   int
-	stream   grpc.ClientStream
-	wanted   map[string]bool
-	held     int
-	clusters atomic.Int64
-	lacks    atomic.Int64
-	received atomic.Int64
-	last     atomic.Int64
-	marked   *expectation
+	connection *grpc.ClientConn
+	fleet      *fleet
+	number     int
+	stream     grpc.ClientStream
+	wanted     map[string]bool
+	held       int
+	clusters   atomic.Int64
+	lacks      atomic.Int64
+	received   atomic.Int64
+	last       atomic.Int64
+	marked     *expectation
 }
 
 // raw passes messages as bytes: what a proxy does with a configuration is not measured here.
@@ -88,6 +90,10 @@ func newFleet(addr string, n int, meta string, namespaces, shares int) *fleet {
 	return f
 }
 
+func opener(addr string, n int, meta string, namespaces, shares int) func() *fleet {
+	return func() *fleet { return newFleet(addr, n, meta, namespaces, shares) }
+}
+
 func (f *fleet) open(addr string, number int, node *core.Node) *proxy {
 	connection, err := grpc.NewClient(addr,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -101,15 +107,22 @@ func (f *fleet) open(addr string, number int, node *core.Node) *proxy {
 	if err != nil {
 		fail("%v", err)
 	}
-	p := &proxy{fleet: f, number: number, stream: stream, wanted: map[string]bool{}}
+	p := &proxy{connection: connection, fleet: f, number: number, stream: stream, wanted: map[string]bool{}}
 	p.lacks.Store(1)
 	p.send(&discovery.DeltaDiscoveryRequest{Node: node, TypeUrl: clusters})
 	go p.read()
 	return p
 }
 
+func (f *fleet) close() {
+	f.closed.Store(true)
+	for _, p := range f.proxies {
+		_ = p.connection.Close()
+	}
+}
+
 func (p *proxy) send(request *discovery.DeltaDiscoveryRequest) {
-	if err := p.stream.SendMsg(request); err != nil {
+	if err := p.stream.SendMsg(request); err != nil && !p.fleet.closed.Load() {
 		fail("send: %v", err)
 	}
 }
@@ -118,6 +131,9 @@ func (p *proxy) read() {
 	for {
 		var message []byte
 		if err := p.stream.RecvMsg(&message); err != nil {
+			if p.fleet.closed.Load() {
+				return
+			}
 			fail("receive: %v", err)
 		}
 		p.received.Add(int64(len(message)))
@@ -208,20 +224,29 @@ func (f *fleet) untilMarked() time.Time {
 
 // untilFull waits until every proxy holds what its clusters name, and nothing more comes.
 func (f *fleet) untilFull() {
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		lacking := 0
-		for _, p := range f.proxies {
-			if p.lacks.Load() > 0 {
-				lacking++
-			}
-		}
-		if lacking == 0 && time.Since(f.lastAt()) > quiet {
-			return
-		}
-		if time.Now().After(deadline) {
-			fail("%d proxies did not get the whole configuration", lacking)
+	for deadline := time.Now().Add(patience); f.lacking(deadline) > 0 || time.Since(f.lastAt()) <= quiet; {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// untilServed waits until every proxy holds what its clusters name; changes may go on.
+func (f *fleet) untilServed() {
+	for deadline := time.Now().Add(patience); f.lacking(deadline) > 0; {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (f *fleet) lacking(deadline time.Time) int {
+	lacking := 0
+	for _, p := range f.proxies {
+		if p.lacks.Load() > 0 {
+			lacking++
 		}
 	}
+	if time.Now().After(deadline) {
+		fail("%d proxies did not get the whole configuration", lacking)
+	}
+	return lacking
 }
 
 func (f *fleet) lastAt() time.Time {

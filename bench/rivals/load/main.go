@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 type figures struct {
@@ -33,6 +35,8 @@ type figures struct {
 	ChangeBytes   int64          `json:"change_bytes_per_proxy"`
 	ProxyKB       float64        `json:"memory_kb_per_proxy"`
 	ServerMB      float64        `json:"server_mb"`
+	Storm         *stormFigures  `json:"storm,omitempty"`
+	Crowd         *crowdFigures  `json:"crowd,omitempty"`
 	Churn         []churnFigures `json:"churn,omitempty"`
 }
 
@@ -52,6 +56,8 @@ func main() {
 	namespaces := flag.Int("namespaces", 0, "proxies are of so many namespaces, in turn; 0: of -meta's")
 	shares := flag.Int("shares", 1, "each proxy takes the endpoints of one in so many services")
 	churn := flag.String("churn", "", "RATE:SECONDS,…: changes a second, of one service after the other; SERVICE and NET in -url and -body are replaced")
+	comers := flag.Int("storm", 0, "so many more proxies lose their connections and come back at once")
+	badly := flag.Int("badly", 0, "so many each that never read, refuse everything, answer nothing, come and go")
 	services := flag.Int("services", 1000, "services that -churn changes")
 	meta := flag.String("meta", `{"NAMESPACE":"default"}`, "node metadata")
 	flag.Parse()
@@ -86,6 +92,22 @@ func main() {
 		slices.Sort(result.ChangeFirstMs)
 		slices.Sort(result.ChangeLastMs)
 		slices.Sort(result.ChangeCPUMs)
+	}
+	marks := 0
+	mark := func() string {
+		marks++
+		return fmt.Sprintf("10.23%d.%d.%d", marks/40000, marks/200%200, 1+marks%200)
+	}
+	if *comers > 0 {
+		figures := fleet.storm(*comers, opener(*addr, *comers, *meta, *namespaces, *shares), mark, *url, *body, *pid)
+		result.Storm = &figures
+	}
+	if *badly > 0 {
+		metadata := &structpb.Struct{}
+		_ = json.Unmarshal([]byte(*meta), metadata)
+		open := func() *crowd { return openCrowd(*addr, *badly, metadata) }
+		figures := fleet.among(*badly, open, mark, *url, *body, *pid)
+		result.Crowd = &figures
 	}
 	if *churn != "" {
 		result.Churn = fleet.churn(*churn, *url, *body, *services, *pid)
