@@ -3,7 +3,8 @@
  * its way to it memory; a thousand that come at once, because their node died, would hold up every change to those that
  * were here before. So they stand in line for a seat. How many seats there are follows how late the event loop runs: one
  * more while it is in time and somebody waits, half of them when it is late. A seat is given back when the proxy has taken
- * what it asked for, and after limits.xdsSeatMs from a proxy that is far away, or does not read.
+ * what it asked for, and after limits.xdsSeatMs from a proxy that is far away, or does not read. What those with a seat say
+ * (a thousand names at a time) is taken up in slices of limits.xdsSliceMs, between which everybody else has a turn.
  */
 import type { Clock, Timer } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
@@ -17,6 +18,8 @@ export class Arrivals {
   readonly #clock: Clock;
   readonly #waiting = new Set<Arrival>();
   readonly #seated = new Map<Arrival, Timer>();
+  readonly #said: (() => void)[] = [];
+  #taking = false;
   #seats: number = limits.xdsSeatsAtFirst;
   #watching: Timer | undefined;
   #lookedMs = 0;
@@ -45,6 +48,24 @@ export class Arrivals {
     this.#waiting.delete(arrival);
     this.#seated.get(arrival)?.cancel();
     if (this.#seated.delete(arrival)) this.#seat();
+  }
+
+  /** In its order, soon. */
+  inTurn(work: () => void): void {
+    this.#said.push(work);
+    if (this.#taking) return;
+    this.#taking = true;
+    setImmediate(() => this.#take());
+  }
+
+  #take(): void {
+    const untilMs = this.#clock.monotonicMs() + limits.xdsSliceMs;
+    let taken = 0;
+    do this.#said[taken++]?.();
+    while (taken < this.#said.length && this.#clock.monotonicMs() < untilMs);
+    this.#said.splice(0, taken);
+    this.#taking = this.#said.length > 0;
+    if (this.#taking) setImmediate(() => this.#take());
   }
 
   #seat(): void {

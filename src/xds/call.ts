@@ -100,17 +100,16 @@ export class AdsCall implements CallListener {
   }
 
   received(bytes: Buffer): void {
-    if (!this.#open) return;
-    let request: DeltaRequest | undefined;
-    try {
-      request = this.#dialect.decode(bytes);
-    } catch {
-      this.end("invalid-argument", "a request cannot be read as one of this method");
+    if (!this.#arrival) {
+      this.#take(bytes);
       return;
     }
-    if (!request) return;
-    if (this.#known) this.#handOn(this.#known.stream, request);
-    else this.#begin(request);
+    // Nothing more is read until this has been taken up.
+    this.#call.pause();
+    this.#context.arrivals.inTurn(() => {
+      this.#take(bytes);
+      this.#call.resume();
+    });
   }
 
   halfClosed(): void {
@@ -146,6 +145,20 @@ export class AdsCall implements CallListener {
       const because = identified.kind === "refused" ? identified.because : "the node is another workload now";
       this.#endWithin(limits.xdsEndSpreadMs, () => this.end(code, because));
     });
+  }
+
+  #take(bytes: Buffer): void {
+    if (!this.#open) return;
+    let request: DeltaRequest | undefined;
+    try {
+      request = this.#dialect.decode(bytes);
+    } catch {
+      this.end("invalid-argument", "a request cannot be read as one of this method");
+      return;
+    }
+    if (!request) return;
+    if (this.#known) this.#handOn(this.#known.stream, request);
+    else this.#begin(request);
   }
 
   #leave(last?: () => void): void {
@@ -185,12 +198,15 @@ export class AdsCall implements CallListener {
     // Nothing more is read until it is its turn, and known whose words they are.
     this.#call.pause();
     this.#timer.cancel();
-    const begin = (): void => this.#whenAdmitted(() => this.#identifyFirst(peer, node, request));
+    const { arrivals } = this.#context;
+    const first = (): void => this.#identifyFirst(peer, node, request);
+    const begin = (): void => this.#whenAdmitted(() => arrivals.inTurn(first));
     this.#arrival = { begin };
-    this.#context.arrivals.enter(this.#arrival);
+    arrivals.enter(this.#arrival);
   }
 
   #identifyFirst(peer: Peer, node: NodeClaim, request: DeltaRequest): void {
+    if (!this.#open) return;
     this.#identify(peer, node, (identified) => {
       if (identified.kind === "refused") {
         this.end(identified.code, identified.because);

@@ -80,3 +80,24 @@ test("a seat does not wait for one that never takes what it is sent", async () =
   await pass(2 * lookMs);
   assert.equal(begun.length, atFirst + atLeast);
 });
+
+test("what those with a seat say is taken up in its order, in slices between which others have a turn", async () => {
+  const { arrivals, late } = world();
+  const taken: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    arrivals.inTurn(() => {
+      taken.push(i);
+      late(limits.xdsSliceMs / 2);
+    });
+  }
+  assert.equal(taken.length, 0);
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  assert.deepEqual(taken, [0, 1]);
+  await turn();
+  assert.deepEqual(taken, [0, 1, 2, 3]);
+  arrivals.inTurn(() => taken.push(7));
+  await turn();
+  await turn();
+  assert.deepEqual(taken, [0, 1, 2, 3, 4, 5, 6, 7]);
+});

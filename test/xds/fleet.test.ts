@@ -94,6 +94,30 @@ async function now<T>(promise: Promise<T>): Promise<T | "pending"> {
   return Promise.race([promise, Promise.resolve("pending" as const)]);
 }
 
+describe("a proxy that refuses everything", () => {
+  test("is told the rest slowly, until it takes something", async () => {
+    const world = new World();
+    const names = Array.from({ length: 4 * limits.xdsRefusalsAtOnce }, (_, i) => `c${i}`);
+    world.apply(
+      mesh,
+      names.map((name) => resource("cluster", name, "1")),
+    );
+    const client = new Client(world, "a.default");
+    client.ask("cluster");
+    client.acknowledge("never");
+    assert.equal(world.refused.length, limits.xdsRefusalsAtOnce + 1);
+    await world.clock.advance(limits.xdsRefusedPauseMs - 1);
+    assert.equal(client.inbox.length, 0);
+    await world.clock.advance(1);
+    assert.equal(client.inbox.length, 1);
+    client.acknowledge();
+    await world.clock.advance(10 * limits.xdsRefusedPauseMs);
+    client.acknowledge();
+    const held = names.length - client.stream.refusals({ records: 1, endpoints: 0 }).length;
+    assert.ok(held >= names.length - limits.xdsRefusalsAtOnce - 1, `it holds ${held}`);
+  });
+});
+
 describe("a change", () => {
   test("touches only the streams whose stack has the layer and who asked for the name", () => {
     const world = new World();

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { LayerKey } from "../../src/compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../../src/envoy/resource.ts";
 import { resourceTypes } from "../../src/xds/type_url.ts";
-import { ModelProxy, mesh, namesIn, own, resource, World } from "./world.ts";
+import { ModelProxy, mesh, namesIn, own, resource, TwoNodes, World } from "./world.ts";
 
 const names = ["a", "b", "c"];
 const type = fc.constantFrom<ResourceType>(...resourceTypes);
@@ -15,7 +15,7 @@ const version = fc.constantFrom("1", "2", "3", "bad1", "bad2");
 type Act =
   | { readonly kind: "set"; readonly layer: LayerKey; readonly items: readonly EncodedResource[] }
   | { readonly kind: "remove"; readonly layer: LayerKey; readonly type: ResourceType; readonly name: string }
-  | { readonly kind: "poll" | "answer" | "reconnect" | "expire" | "ask again" | "drop" }
+  | { readonly kind: "poll" | "answer" | "reconnect" | "move" | "expire" | "ask again" | "drop" }
   | { readonly kind: "restack"; readonly layers: readonly LayerKey[] };
 
 const item = fc
@@ -32,7 +32,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom("poll", "answer") }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("expire", "ask again", "drop") }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("reconnect") }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("reconnect", "move") }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -42,9 +42,10 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
 );
 
-function perform(world: World, proxy: ModelProxy, { step }: { readonly step: Act }): void {
-  if (step.kind === "set") world.change(step.layer, step.items);
-  else if (step.kind === "remove") world.change(step.layer, [], [{ type: step.type, name: step.name }]);
+function perform(nodes: TwoNodes, proxy: ModelProxy, { step }: { readonly step: Act }): void {
+  if (step.kind === "set") nodes.change({ layer: step.layer, set: step.items, removed: [] });
+  else if (step.kind === "remove") nodes.change({ layer: step.layer, set: [], removed: [step] });
+  else if (step.kind === "move") proxy.reconnect(nodes.move());
   else if (step.kind === "poll") proxy.poll();
   else if (step.kind === "answer") proxy.answer();
   else if (step.kind === "reconnect") proxy.reconnect();
@@ -68,10 +69,10 @@ function snapshot(proxy: ModelProxy): string[] {
 test("what was held plus what was sent is what the layers say, but for what the proxy refuses", () => {
   fc.assert(
     fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
-      const world = new World();
-      const proxy = new ModelProxy(world);
+      const nodes = new TwoNodes();
+      const proxy = new ModelProxy(nodes.here);
       proxy.connect();
-      for (const step of acts) perform(world, proxy, { step });
+      for (const step of acts) perform(nodes, proxy, { step });
       proxy.poll();
       proxy.answerAll();
 

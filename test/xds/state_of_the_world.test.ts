@@ -47,21 +47,39 @@ class Client {
     listener: new Map(),
     route: new Map(),
   };
-  readonly inbox: DiscoveryResponse[] = [];
-  readonly #fleet: Fleet;
-  readonly #dialect = new StateOfTheWorld();
-  readonly #stream: ProxyStream;
+  inbox: DiscoveryResponse[] = [];
+  #fleet: Fleet;
+  #dialect = new StateOfTheWorld();
+  #stream: ProxyStream;
   readonly #nonces = new Map<ResourceType, string>();
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet;
-    const write = (bytes: Buffer, flushed: () => void): void => {
-      this.inbox.push(fromBinary(DiscoveryResponseSchema, bytes));
-      flushed();
-    };
-    this.#stream = fleet.open({ proxy: "a.default", layers: [mesh], wire: { write }, dialect: this.#dialect });
+    this.#stream = this.#open();
     this.say("cluster");
     this.say("listener");
+  }
+
+  /** Its node is gone; on another it asks again for all that it names. */
+  moveTo(fleet: Fleet): void {
+    this.#fleet.close(this.#stream);
+    this.#fleet = fleet;
+    this.#dialect = new StateOfTheWorld();
+    this.#nonces.clear();
+    this.#stream = this.#open();
+    for (const type of resourceTypes) {
+      if (type === "cluster" || type === "listener" || this.#wanted(type).length > 0) this.say(type);
+    }
+  }
+
+  #open(): ProxyStream {
+    this.inbox = [];
+    const { inbox } = this;
+    const write = (bytes: Buffer, flushed: () => void): void => {
+      inbox.push(fromBinary(DiscoveryResponseSchema, bytes));
+      flushed();
+    };
+    return this.#fleet.open({ proxy: "a.default", layers: [mesh], wire: { write }, dialect: this.#dialect });
   }
 
   say(type: ResourceType, error?: string): void {
@@ -233,17 +251,24 @@ const act = fc.oneof(
     }),
   },
   { weight: 5, arbitrary: fc.constant("answer" as const) },
+  { weight: 1, arbitrary: fc.constant("move" as const) },
 );
 
 test("property: whatever changes between answers, it ends with what the layers say", () => {
   fc.assert(
     fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
-      const world = new World();
+      // Two nodes of one mesh.
+      let [world, other] = [new World(), new World()];
       const client = new Client(world.fleet);
       for (const step of acts) {
         if (step === "answer") client.answer();
-        else if ("set" in step) world.change(step.set);
-        else world.change([], [step.remove]);
+        else if (step === "move") {
+          [world, other] = [other, world];
+          client.moveTo(world.fleet);
+        } else {
+          const [set, removed] = "set" in step ? [step.set, []] : [[], [step.remove]];
+          for (const node of [world, other]) node.change(set, removed);
+        }
       }
       client.answerAll();
       const ends = client.holdings().filter((line) => !line.endsWith("@"));

@@ -62,13 +62,37 @@ export class World {
   }
 }
 
+/** Two nodes of one mesh: the one that the proxy is on, and one that has made the same changes in fewer steps. */
+export class TwoNodes {
+  #here = new World();
+  #there = new World();
+  #missed: LayerChange<EncodedResource>[] = [];
+
+  get here(): World {
+    return this.#here;
+  }
+
+  change(change: LayerChange<EncodedResource>): void {
+    this.#here.changes([change]);
+    this.#missed.push(change);
+  }
+
+  /** The other one, which takes no stream before it has all that the first has. */
+  move(): World {
+    this.#there.changes(this.#missed);
+    this.#missed = [];
+    [this.#here, this.#there] = [this.#there, this.#here];
+    return this.#here;
+  }
+}
+
 interface Held {
   readonly version: string;
   readonly resource: EncodedResource;
 }
 
 export class ModelProxy {
-  readonly #world: World;
+  #world: World;
   layers: readonly LayerKey[];
   session: Session;
   readonly held: Record<ResourceType, Map<string, Held>> = {
@@ -117,12 +141,13 @@ export class ModelProxy {
     }
   }
 
-  /** The stream breaks; what was on its way is lost. */
-  reconnect(): void {
+  /** The stream breaks; what was on its way is lost. @param to another node. */
+  reconnect(to: World = this.#world): void {
     for (const { type, wildcard, named } of this.session.subscriptions()) {
       if (wildcard) this.#world.index.removeWildcard(type, this.layers, this);
       for (const name of named) this.#world.index.removeName(type, name, this);
     }
+    this.#world = to;
     this.inbox = [];
     this.session = this.#newSession();
     this.connect();
