@@ -57,7 +57,7 @@ try {
       return new SteadyLoad({ via: client, host, perSecond: perSecond / targets });
     }),
   ];
-  warming.start();
+  await warming.start();
   const startedMs = performance.now();
   const kinds: Record<string, number> = {};
   for (let change = 0; change < Number(values.count); change++) {
@@ -225,12 +225,13 @@ async function differences(): Promise<readonly string[]> {
     const read = async (...more: readonly string[]): Promise<unknown> =>
       JSON.parse((await mesh.meshctl(["proxy-config", "all", proxy, "-o", "json", ...more])).stdout);
     const live = liveNames((await read("--live")) as Envoy);
-    // Envoy's way to the control plane has endpoints too, from a file.
-    live.endpoint = live.endpoint?.filter((cluster) => cluster.includes("|")) ?? [];
+    // What has its endpoints in itself, or from a file, as the ways to the application and to the control plane.
+    live.endpoint = live.endpoint?.filter((cluster) => cluster.startsWith("outbound|")) ?? [];
     const told = (await read()) as Record<string, readonly { readonly name?: string; readonly clusterName?: string }[]>;
     for (const [section, names] of Object.entries(live)) {
       const said = (told[section] ?? []).map((one) => one.name ?? one.clusterName ?? "").sort();
-      if (said.join() !== names.join()) found.push(`${proxy}: ${section}`);
+      const odd = [...said, ...names].filter((one) => said.includes(one) !== names.includes(one));
+      if (odd.length > 0) found.push(`${proxy}: ${section} ${odd.slice(0, 3).join(", ")}`);
     }
   }
   return found;

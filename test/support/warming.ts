@@ -27,7 +27,13 @@ export class Warming {
     this.#admins = admins;
   }
 
-  start(): void {
+  async start(): Promise<void> {
+    for (const admin of this.#admins) {
+      // Or nothing would ever be seen to warm.
+      const active = await read(`http://${admin}/config_dump?resource=dynamic_active_clusters`);
+      if (!active.configs?.[0]?.cluster?.name)
+        throw new Error(`the Envoy at ${admin} does not say which clusters it has`);
+    }
     this.#running = this.#run();
   }
 
