@@ -1,8 +1,9 @@
 /**
  * What this host knows of its mesh: the trust bundle and the nodes' addresses, kept in the state directory (nothing in
  * it is secret) so that a restart needs no token. A bundle is replaced only by one of the same trust domain with a
- * higher sequence; a list of addresses never by an empty one. An address that is told no more is kept for a while: a
- * node that has just started knows of no other yet, and an Envoy that knew only that one could not turn elsewhere. A
+ * higher sequence; a list of addresses never by an empty one. An address that is told no more is kept for a while, in
+ * which others are told: a node that has just started, perhaps after a long silence of all, knows of no other yet, and an
+ * Envoy that knew only that one could not turn elsewhere. A
  * disk that is full keeps nothing of this from those who serve it: only an agent after this one would not know.
  */
 import type { BundleSet, NodeAddresses } from "../certificates/attestation/protocol.ts";
@@ -34,9 +35,8 @@ export class Trust {
   readonly #state: StateDirectory;
   readonly #log: Logger;
   readonly #clock: Clock;
-  readonly #startedMs: number;
-  /** When each address was told last, monotonic. */
-  readonly #toldMs = new Map<string, number>();
+  /** Since when others are told without it, monotonic. */
+  readonly #missingMs = new Map<string, number>();
   readonly #listeners: (() => void)[] = [];
   #mesh: Mesh | undefined;
 
@@ -44,7 +44,6 @@ export class Trust {
     this.#state = state;
     this.#log = log;
     this.#clock = clock;
-    this.#startedMs = clock.monotonicMs();
     const stored = state.read(file);
     this.#mesh = stored === undefined ? undefined : parseJson(stored, decodeMesh, state.path(file));
   }
@@ -91,17 +90,21 @@ export class Trust {
     if (!told) return known;
     const next = { agents: this.#next(known.agents, told.agents), xds: this.#next(known.xds, told.xds) };
     const left = new Set([...next.agents, ...next.xds]);
-    for (const address of this.#toldMs.keys()) if (!left.has(address)) this.#toldMs.delete(address);
+    for (const address of this.#missingMs.keys()) if (!left.has(address)) this.#missingMs.delete(address);
     return next;
   }
 
   #next(known: readonly string[], told: readonly string[]): readonly string[] {
     if (told.length === 0) return known;
     const nowMs = this.#clock.monotonicMs();
-    for (const address of told) this.#toldMs.set(address, nowMs);
-    const lastMs = (address: string): number => this.#toldMs.get(address) ?? this.#startedMs;
-    const all = [...new Set([...told, ...known])].filter((address) => nowMs - lastMs(address) < limits.nodeAddressMs);
-    return all.slice(0, limits.members).sort();
+    for (const address of told) this.#missingMs.delete(address);
+    const kept = known.filter((address) => {
+      if (told.includes(address)) return false;
+      const sinceMs = this.#missingMs.get(address) ?? nowMs;
+      this.#missingMs.set(address, sinceMs);
+      return nowMs - sinceMs < limits.nodeAddressMs;
+    });
+    return [...told, ...kept].slice(0, limits.members).sort();
   }
 
   #replace(mesh: Mesh): void {

@@ -43,3 +43,15 @@ test("an address that nobody tells any more goes after a while, one that moved i
   trust.learn({ nodes: nodesOf(1, 3, 7) });
   assert.deepEqual(trust.joined.nodes, nodesOf(1, 3, 7));
 });
+
+test("an address goes only after others were told for a while: a silence of all, however long, takes none", async (t) => {
+  const clock = new ManualClock();
+  const trust = joined(t, clock);
+  await clock.advance(10 * limits.nodeAddressMs);
+  trust.learn({ nodes: nodesOf(3) });
+  assert.deepEqual(trust.joined.nodes, nodesOf(1, 3, 5));
+  trust.learn({ nodes: nodesOf(1, 3) });
+  await clock.advance(limits.nodeAddressMs);
+  trust.learn({ nodes: nodesOf(3) });
+  assert.deepEqual(trust.joined.nodes, nodesOf(1, 3));
+});
