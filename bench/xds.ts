@@ -17,6 +17,7 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { sumOf } from "../test/support/metrics.ts";
 import { declareMixed, mixedNamespaces } from "./support/mixed_mesh.ts";
 import { type Declared, type OurNode, withOurNode } from "./support/our_node.ts";
 import { buildRivals, type LoadFigures, type LoadOptions, load, startControl } from "./support/rivals.ts";
@@ -122,13 +123,10 @@ async function crowd(): Promise<Rows> {
   return { "100 of each": row };
 }
 
-/** @returns the sum of a metric over its labels. */
+/** @returns the sum of a metric over its labels, all of one reading. */
 async function metricsOf({ api }: OurNode): Promise<(name: string) => number> {
-  const lines = (await (await fetch(`${api}/metrics`)).text()).split("\n");
-  return (name) =>
-    lines
-      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+  const text = await (await fetch(`${api}/metrics`)).text();
+  return (name) => sumOf(text, name);
 }
 
 /** A reading of the metric begins it anew. @returns the longest since. */

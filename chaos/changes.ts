@@ -18,6 +18,7 @@ import { oneOf } from "../test/support/cluster_writers.ts";
 import { endsWithUs } from "../test/support/ends_with_us.ts";
 import { type Envoy, liveNames } from "../test/support/live_config.ts";
 import { Mesh } from "../test/support/mesh.ts";
+import { sumOf } from "../test/support/metrics.ts";
 import { demoLoad, SteadyLoad, stopLoads } from "../test/support/steady_load.ts";
 import { Warming } from "../test/support/warming.ts";
 
@@ -211,11 +212,8 @@ async function distributed(): Promise<void> {
   if (code !== 0) throw new Error(`not distributed: ${stderr}`);
 }
 
-/** The sum over all labels. */
 async function metric(name: string): Promise<number> {
-  const text = await (await mesh.api("/metrics")).text();
-  const lines = text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+  return sumOf(await (await mesh.api("/metrics")).text(), name);
 }
 
 async function differences(): Promise<readonly string[]> {

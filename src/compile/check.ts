@@ -18,6 +18,7 @@ import { type MeshObject, type ObjectRef, objectKey } from "../model/object.ts";
 import type { ValueSet } from "../model/policy.ts";
 import type { Problem } from "../model/problem.ts";
 import type { GatewayWorkload, InboundPort, SidecarWorkload, Workload } from "../model/workload.ts";
+import { keepNewest } from "../platform/keep_newest.ts";
 import { limits } from "../platform/limits.ts";
 import { Compiler } from "./compiler.ts";
 import { covers } from "./hosts.ts";
@@ -67,10 +68,7 @@ export function rememberingGood(validate: Validate): Validate {
     if (problems.length === 0) {
       good.delete(key);
       good.set(key, item);
-      for (const oldest of good.keys()) {
-        if (good.size <= limits.admissionItems) break;
-        good.delete(oldest);
-      }
+      keepNewest(good, limits.admissionItems);
     }
     return problems;
   };

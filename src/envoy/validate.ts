@@ -24,6 +24,7 @@ import {
 import { type Any, AnySchema, anyUnpack, type Duration, DurationSchema, isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { disabled, required, rules as rulesOption } from "#envoy/validate/validate_pb.js";
 import type { Item } from "../compile/ir.ts";
+import { keepNewest } from "../platform/keep_newest.ts";
 import { limits } from "../platform/limits.ts";
 import { encode } from "./encode.ts";
 import { decoded } from "./print.ts";
@@ -97,10 +98,7 @@ function* inAny(any: Any, path: string): Generator<Violation> {
   yield* found;
   if (found.length > 0 || content.length > limits.admissionPackedBytes) return;
   goodInside.add(content);
-  for (const oldest of goodInside) {
-    if (goodInside.size <= limits.admissionItems) break;
-    goodInside.delete(oldest);
-  }
+  keepNewest(goodInside, limits.admissionItems);
 }
 
 function* inField(

@@ -59,7 +59,7 @@ export class Hearing {
   readonly #run: Run;
   readonly #peers = new Map<NodeName, Peer>();
   /** What this node says of itself. */
-  says: "joining" | "alive" | "leaving" = "joining";
+  says: Heartbeat["says"] = "joining";
   #echoAtMs: number | undefined;
   #hearingSinceMs = 0;
   #twinAtMs: number | undefined;

@@ -80,7 +80,6 @@ export class Membership implements View {
   readonly #states = new Map<NodeName, MemberState>();
   #owners: readonly NodeName[];
   #said = "";
-  #says: Heartbeat["says"] = "joining";
   #startedAtMs = 0;
   #beats = 0;
   #stops: (() => void)[] = [];
@@ -118,7 +117,8 @@ export class Membership implements View {
   /** All that is known, gone ones too, by name. */
   known(): readonly KnownMember[] {
     const { card } = this.#options;
-    const state = this.#says === "gone" ? "leaving" : this.#says;
+    const { says } = this.#hearing;
+    const state = says === "gone" ? "leaving" : says;
     const own = {
       node: this.self,
       state,
@@ -162,23 +162,23 @@ export class Membership implements View {
 
   /** From now on it may own actors. */
   ready(): void {
-    if (this.#says === "joining") this.#say("alive");
+    if (this.#hearing.says === "joining") this.#say("alive");
   }
 
   /** From now on the others own what this node did. */
   leave(): void {
-    if (this.#says === "joining" || this.#says === "alive") this.#say("leaving");
+    const { says } = this.#hearing;
+    if (says === "joining" || says === "alive") this.#say("leaving");
   }
 
   stop(): void {
     this.leave();
-    this.#says = "gone";
+    this.#hearing.says = "gone";
     this.#publish();
     for (const stop of this.#stops.splice(0)) stop();
   }
 
   #say(what: "alive" | "leaving"): void {
-    this.#says = what;
     this.#hearing.says = what;
     this.#beat();
   }
@@ -249,7 +249,7 @@ export class Membership implements View {
       node: this.self,
       run: this.#run,
       beat: this.#beats++,
-      says: this.#says,
+      says: this.#hearing.says,
       hears: this.hears,
       wallMs: clock.nowMs(),
       accuses: this.#hearing.accusations(),
