@@ -70,7 +70,7 @@ runtime.start();
 membership.start();
 membership.ready();
 const rawConnection = new Connection({ ...ports, ...access, name: `${settings.name}, raw` });
-const raw = (await rawConnection.session(new AbortController().signal)).nats;
+const raw = (await rawConnection.session(new AbortController())).nats;
 
 /** What every turn changes. */
 const portsOf = (round: number): readonly ServicePort[] => [{ name: "http", port: 80 + round, protocol: "http" }];

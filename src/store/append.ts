@@ -50,6 +50,9 @@ export interface AppendPort {
   readonly incarnation: string;
   /** What the records are written in; asked once for each append. */
   readonly format: RecordFormat;
+  newLogId(): string;
+  /** Whether nobody waits for the outcome any more. */
+  isOver(): boolean;
   attempt(messages: readonly PlannedMessage[]): Promise<Answer>;
   read(key: RecordKey): Promise<StoreRecord | undefined>;
 }
@@ -59,7 +62,7 @@ const retryPauseMs = 10;
 // Reads under way at once while a conflict is being explained.
 const readsAtOnce = 16;
 
-export function planAppend(append: Append, logId: string, format: RecordFormat = newestFormat): Plan {
+export function planAppend(append: Append, newLogId: () => string, format: RecordFormat = newestFormat): Plan {
   invariant(append.writes.length > 0, "an append has at least one write");
   invariant(new Set(append.writes.map(({ key }) => key)).size === append.writes.length, "an append writes a key once");
   const messages: PlannedMessage[] = [];
@@ -73,6 +76,7 @@ export function planAppend(append: Append, logId: string, format: RecordFormat =
     }
     messages.push(message);
   }
+  const logId = append.log ? newLogId() : "";
   for (const [index, entry] of logParts(append.log).entries()) {
     const key = index === 0 ? logRecord(logId) : logRecord(`${logId}-${index}`);
     const message = planned({ key, value: entry, seen: undefined }, append.operation, format);
@@ -112,15 +116,10 @@ function logParts(log: LogEntry | undefined): LogEntry[] {
   return parts.map((changes) => ({ ...log, changes }));
 }
 
-export async function carryOut(
-  port: AppendPort,
-  append: Append,
-  logId: string,
-  signal?: AbortSignal,
-): Promise<Outcome> {
+export async function carryOut(port: AppendPort, append: Append): Promise<Outcome> {
   const stale = append.writes.find(({ seen }) => seen?.incarnation && seen.incarnation !== port.incarnation);
   if (stale) return conflict(stale.key, "it was seen in another incarnation of the stream");
-  const plan = planAppend(append, logId, port.format);
+  const plan = planAppend(append, () => port.newLogId(), port.format);
   if (plan.kind === "refused") return plan;
   const endsAtMs = port.clock.monotonicMs() + limits.storeWriteMs;
   for (;;) {
@@ -130,7 +129,7 @@ export async function carryOut(
     const because = answer.kind === "conflict" ? "another write is under way" : answer.because;
     const explained = answer.kind === "conflict" ? await explainConflict(port, append) : undefined;
     if (explained) return explained;
-    if (signal?.aborted || port.clock.monotonicMs() >= endsAtMs) return { kind: "unknown", because };
+    if (port.isOver() || port.clock.monotonicMs() >= endsAtMs) return { kind: "unknown", because };
     await sleep(port.clock, jittered(port.random, retryPauseMs, 0.5));
   }
 }

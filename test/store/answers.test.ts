@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Msg, TimeoutError } from "@nats-io/transport-node";
+import { type Msg, NoRespondersError } from "@nats-io/transport-node";
 import { answerFrom, answerFromFailure } from "../../src/store/jetstream/answers.ts";
 
 const message = (text: string): Msg => ({ json: () => JSON.parse(text) }) as Msg;
@@ -36,7 +36,7 @@ test("a refusal is told by its code; whatever is not certain is unknown", () => 
 });
 
 test("no answer is unknown", () => {
-  for (const cause of [new TimeoutError(), new Error("wrong last sequence"), "closed"]) {
+  for (const cause of [new NoRespondersError("a.subject"), new Error("wrong last sequence"), "closed"]) {
     assert.equal(answerFromFailure(cause).kind, "unknown");
   }
 });

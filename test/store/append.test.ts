@@ -27,7 +27,7 @@ test("a log too long for one record goes on in others, none over its limit, all 
   const text = "x".repeat(100_000);
   const changes = Array.from({ length: 9 }, (_, n) => ({ key: `object.n${n}` as RecordKey, before: text, after: n }));
   const log: LogEntry = { who: "ana", what: "apply", atMs: 1, changes };
-  const plan = planAppend({ operation, writes: [{ key, value: 1, seen: undefined }], log }, "01abc");
+  const plan = planAppend({ operation, writes: [{ key, value: 1, seen: undefined }], log }, () => "01abc");
   assert.ok(plan.kind === "messages");
   const parts = plan.messages.slice(1);
   assert.deepEqual(

@@ -16,6 +16,9 @@ const toolsFile = new URL("../../node_modules/.weft/tools.json", import.meta.url
 export const weftAccount: Credentials = { user: "weft", pass: "weft-test" };
 export const systemAccount: Credentials = { user: "system", pass: "system-test" };
 
+/** Nobody may publish to it. */
+export const forbiddenSubject = "forbidden";
+
 export interface NatsOptions {
   /** false: JetStream's default, which acknowledges before it syncs. */
   readonly syncAlways?: boolean;
@@ -121,7 +124,8 @@ export class Nats {
       `jetstream { store_dir: "${storeDirectory}"${sync} }`,
       "accounts {",
       `  SYSTEM { users: [{ user: ${systemAccount.user}, password: "${systemAccount.pass}" }] }`,
-      `  WEFT { jetstream: enabled, users: [{ user: ${weftAccount.user}, password: "${weftAccount.pass}" }] }`,
+      `  WEFT { jetstream: enabled, users: [{ user: ${weftAccount.user}, password: "${weftAccount.pass}",`,
+      `    permissions: { publish: { deny: ["${forbiddenSubject}"] } } }] }`,
       "}",
       "system_account: SYSTEM",
       "",

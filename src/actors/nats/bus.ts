@@ -3,10 +3,11 @@
  * store. Subscriptions are made again with every new connection. What is published while there is none is lost, and
  * counted: whoever publishes says it again, or does not need it.
  */
-import { type Msg, type NatsConnection, RequestError } from "@nats-io/transport-node";
+import { type Msg, type NatsConnection, NoRespondersError } from "@nats-io/transport-node";
 import { type Clock, sleep } from "../../platform/clock.ts";
 import { limits } from "../../platform/limits.ts";
-import { type Connection, during, type Session } from "../../store/jetstream/connection.ts";
+import { Deadline } from "../../store/deadline.ts";
+import type { Connection, Session } from "../../store/jetstream/connection.ts";
 
 export type Handler = (data: Uint8Array, reply: (data: Uint8Array) => void) => void;
 
@@ -57,13 +58,15 @@ export class NatsBus {
     const session = this.#live;
     if (!session || session.nats.isClosed()) return { kind: "nobody", because: "this node has no connection to NATS" };
     if (data.length > limits.nodeMessageBytes) return { kind: "nobody", because: "the message is too large" };
+    const until = new Deadline(this.#clock, Math.max(0, timeoutMs), `ask ${subject}`);
     try {
-      const timeout = Math.max(1, Math.ceil(timeoutMs));
-      const answer = await during(session, session.nats.request(subject, data, { timeout }));
+      const answer = await session.questions.ask(subject, data, until);
       return { kind: "answer", data: answer.data };
     } catch (cause) {
-      if (cause instanceof RequestError && cause.isNoResponders()) return { kind: "nobody", because: "nobody listens" };
+      if (cause instanceof NoRespondersError) return { kind: "nobody", because: "nobody listens" };
       return { kind: "silent", because: cause instanceof Error ? cause.message : String(cause) };
+    } finally {
+      until.clear();
     }
   }
 
@@ -88,7 +91,7 @@ export class NatsBus {
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
-      const session = await this.#connection.session(signal).catch(() => undefined);
+      const session = await this.#connection.session(this.#closing).catch(() => undefined);
       if (session && !session.over.aborted) {
         for (const { subject, handler } of this.#subscriptions.values()) listen(session.nats, subject, handler);
         this.#live = session;

@@ -219,15 +219,11 @@ export class Activation<T extends ActorTypes> {
 
   async #append(append: Append): Promise<Outcome> {
     const { store, clock, random } = this.#options.ports;
-    const ending = new AbortController();
-    const timer = clock.after(limits.actorRequestMs, () => ending.abort());
     try {
-      return await resolveAppend(store, "records", append, { clock, random, signal: ending.signal });
+      return await resolveAppend(store, "records", append, { clock, random, withinMs: limits.actorRequestMs });
     } catch (cause) {
       // A store that fails instead of answering has not said that nothing happened.
       return { kind: "unknown", because: WeftError.from(cause, "write a record").because };
-    } finally {
-      timer.cancel();
     }
   }
 

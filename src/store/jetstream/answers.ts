@@ -1,5 +1,5 @@
 /** What the server's answer to a write means. By error code only: its texts change from version to version. */
-import { type Msg, RequestError, TimeoutError } from "@nats-io/transport-node";
+import { type Msg, NoRespondersError } from "@nats-io/transport-node";
 import type { Answer } from "../append.ts";
 
 // JetStream's error codes (nats-server, server/errors.json).
@@ -48,9 +48,6 @@ function refusalFrom(error: NonNullable<PublishAnswer["error"]>): Answer {
 
 /** No answer, whatever the reason: the write may have been applied, or may be still. */
 export function answerFromFailure(cause: unknown): Answer {
-  if (cause instanceof TimeoutError) return { kind: "unknown", because: "no answer in time" };
-  if (cause instanceof RequestError && cause.isNoResponders()) {
-    return { kind: "unknown", because: "nobody serves the stream now" };
-  }
+  if (cause instanceof NoRespondersError) return { kind: "unknown", because: "nobody serves the stream now" };
   return { kind: "unknown", because: cause instanceof Error ? cause.message : String(cause) };
 }

@@ -14,6 +14,7 @@ import {
   createInbox,
   credsAuthenticator,
   type NatsConnection,
+  PermissionViolationError,
 } from "@nats-io/transport-node";
 import { type Clock, sleep } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
@@ -21,6 +22,7 @@ import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import { integerIn, type Random } from "../../platform/random.ts";
 import { inboxPrefix } from "./names.ts";
+import { Questions } from "./questions.ts";
 
 /** PEM, not paths. */
 export interface NatsTls {
@@ -51,6 +53,7 @@ export interface ConnectionOptions extends Credentials {
 export interface Session {
   readonly nats: NatsConnection;
   readonly manager: JetStreamManager;
+  readonly questions: Questions;
   /** A new subject that this account may listen on. */
   inbox(): string;
   /** Aborted when the session is over. */
@@ -83,10 +86,11 @@ export class Connection {
     this.#running = this.#run();
   }
 
-  /** The live session, or the next one; rejects when `signal` is aborted or the servers refuse us. */
-  session(signal: AbortSignal): Promise<Session> {
+  /** The live session, or the next one; rejects at the end of `until` or when the servers refuse us. */
+  session(until: { readonly signal: AbortSignal }): Promise<Session> {
     if (this.#refused) return Promise.reject(this.#refused);
     if (this.#live) return Promise.resolve(this.#live);
+    const { signal } = until;
     return new Promise((resolve, reject) => {
       const either = AbortSignal.any([signal, this.#closing.signal]);
       const stop = (): void => {
@@ -146,9 +150,11 @@ export class Connection {
       return over.signal;
     }
     const manager = await jetstreamManager(nats, { timeout: limits.storeReadMs, checkAPI: false });
-    watch(nats, over, this.#options.clock);
     const inbox = (): string => createInbox(user === undefined ? undefined : inboxPrefix(user));
-    const session: Session = { nats, manager, inbox, over: over.signal };
+    const questions = new Questions(nats, inbox());
+    over.signal.addEventListener("abort", () => questions.end(over.signal.reason), { once: true });
+    watch(nats, over, questions, this.#options.clock);
+    const session: Session = { nats, manager, questions, inbox, over: over.signal };
     this.#live = session;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
@@ -176,7 +182,7 @@ export class Connection {
 }
 
 /** Ends the session when the connection closes, and already when its pings stay unanswered. */
-function watch(nats: NatsConnection, over: AbortController, clock: Clock): void {
+function watch(nats: NatsConnection, over: AbortController, questions: Questions, clock: Clock): void {
   const end = (): void => {
     over.abort(
       new WeftError({ code: "unavailable", retry: "later", attempted: "ask NATS", because: "the connection ended" }),
@@ -185,6 +191,7 @@ function watch(nats: NatsConnection, over: AbortController, clock: Clock): void 
   void nats.closed().then(end);
   void (async () => {
     for await (const status of nats.status()) {
+      if (status.type === "error" && status.error instanceof PermissionViolationError) questions.refused(status.error);
       if (status.type !== "staleConnection" && status.type !== "disconnect") continue;
       end();
       // Not awaited: with a frozen server it may never finish.

@@ -48,7 +48,7 @@ export async function openJetStreamStore(options: OpenJetStreamOptions): Promise
     if (system) await patiently(options, signal, async () => checkSynced(servers, system));
     const both = (session: Session): Promise<Record<"records" | "endpoints", StreamState>> =>
       ensureBoth(session, names, options);
-    const states = await patiently(options, signal, async () => both(await connection.session(signal)));
+    const states = await patiently(options, signal, async () => both(await connection.session({ signal })));
     return new JetStreamStore({ connection, tailing, names, states, clock, random, logger, format });
   } catch (cause) {
     await connection.close();

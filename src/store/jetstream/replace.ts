@@ -26,6 +26,7 @@ import { limits } from "../../platform/limits.ts";
 import { shortId, ulid } from "../../platform/random.ts";
 import type { PlannedMessage } from "../append.ts";
 import type { KeptRecord } from "../backup/contents.ts";
+import { Deadline } from "../deadline.ts";
 import { logRecord } from "../keys.ts";
 import { encodeRecord } from "../record.ts";
 import { newestFormat, type RecordFormat } from "../record_format.ts";
@@ -154,11 +155,12 @@ class Replacing {
 
   async #write(incarnation: string, message: PlannedMessage): Promise<void> {
     const subject = subjectOf(this.#names, incarnation, message.key);
-    const options = { headers: singleHeaders(message), timeout: limits.storeWriteMs };
     await this.#until(async () => {
-      const session = await this.#connection.session(this.#signal);
-      const answered = during(session, session.nats.request(subject, message.payload, options), this.#signal);
+      const session = await this.#connection.session({ signal: this.#signal });
+      const until = new Deadline(this.#options.clock, limits.storeWriteMs, `write ${message.key}`, this.#signal);
+      const answered = session.questions.ask(subject, message.payload, until, singleHeaders(message));
       const answer = await answered.then((reply) => answerFrom(reply, 1), answerFromFailure);
+      until.clear();
       // Nobody else writes under this incarnation: a conflict is our own write, whose answer was lost.
       if (answer.kind === "done" || answer.kind === "conflict") return true;
       if (answer.kind === "too-large") throw failed("too-large", `${message.key}: ${answer.because}`);
@@ -169,14 +171,14 @@ class Replacing {
 
   /** Once. */
   async #update(change: { readonly subjects: string[]; readonly metadata: Record<string, string> }): Promise<void> {
-    const session = await this.#connection.session(this.#signal);
+    const session = await this.#connection.session({ signal: this.#signal });
     await during(session, session.manager.streams.update(this.#names.stream, change), this.#signal);
   }
 
   async #info(): Promise<StreamInfo> {
     let info: StreamInfo | undefined;
     await this.#until(async () => {
-      const session = await this.#connection.session(this.#signal);
+      const session = await this.#connection.session({ signal: this.#signal });
       info = await during(session, session.manager.streams.info(this.#names.stream), this.#signal);
       return true;
     });

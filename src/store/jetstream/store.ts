@@ -10,6 +10,7 @@ import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import { type Random, shortId, ulid } from "../../platform/random.ts";
 import { type Answer, carryOut, type PlannedMessage } from "../append.ts";
+import { Deadline } from "../deadline.ts";
 import { appendEnd } from "../framing.ts";
 import { decodeRecord } from "../record.ts";
 import type { RecordFormat } from "../record_format.ts";
@@ -26,7 +27,6 @@ import type {
 } from "../store.ts";
 import { answerFrom, answerFromFailure } from "./answers.ts";
 import { type Connection, during, type Session } from "./connection.ts";
-import { deadline } from "./deadline.ts";
 import { batchHeaders, placeFrom, singleHeaders } from "./headers.ts";
 import { type StreamNames, subjectOf } from "./names.ts";
 import { readState, type StreamState } from "./streams.ts";
@@ -69,14 +69,14 @@ export class JetStreamStore implements Store {
     const { clock, random } = this.#options;
     const format = this.#options.format();
     const incarnation = this.#incarnations[name];
-    const until = deadline(clock, limits.storeWriteMs, `write ${name}`, signal);
+    const until = new Deadline(clock, limits.storeWriteMs, `write ${name}`, signal);
     const attempt = (messages: readonly PlannedMessage[]): Promise<Answer> =>
-      this.#attempt(name, incarnation, messages, until.signal);
+      this.#attempt(name, incarnation, messages, until);
     const read = (key: RecordKey): Promise<StoreRecord | undefined> => this.read(name, key, until.signal);
-    const logId = ulid(random, clock.nowMs());
     try {
-      const port = { clock, random, incarnation, format, attempt, read };
-      const outcome = await carryOut(port, append, logId, until.signal);
+      const newLogId = (): string => ulid(random, clock.nowMs());
+      const isOver = (): boolean => until.ended;
+      const outcome = await carryOut({ clock, random, incarnation, format, newLogId, isOver, attempt, read }, append);
       if (outcome.kind === "unknown") void this.#notice(name);
       return outcome;
     } finally {
@@ -88,17 +88,15 @@ export class JetStreamStore implements Store {
     name: StreamName,
     incarnation: string,
     messages: readonly PlannedMessage[],
-    until: AbortSignal,
+    until: Deadline,
   ): Promise<Answer> {
     try {
       const session = await this.#options.connection.session(until);
       const subject = (key: RecordKey): string => subjectOf(this.#options.names[name], incarnation, key);
       const [only] = messages;
       if (messages.length === 1 && only) {
-        const { nats } = session;
-        until.throwIfAborted();
-        const options = { headers: singleHeaders(only), timeout: limits.storeWriteMs };
-        return answerFrom(await during(session, nats.request(subject(only.key), only.payload, options), until), 1);
+        const { key, payload } = only;
+        return answerFrom(await session.questions.ask(subject(key), payload, until, singleHeaders(only)), 1);
       }
       return await this.#batches.take(() => this.#sendBatch(session, subject, messages, until));
     } catch (cause) {
@@ -111,9 +109,9 @@ export class JetStreamStore implements Store {
     session: Session,
     subject: (key: RecordKey) => string,
     messages: readonly PlannedMessage[],
-    until: AbortSignal,
+    until: Deadline,
   ): Promise<Answer> {
-    until.throwIfAborted();
+    if (until.ended) throw until.cause;
     const batch = shortId(this.#options.random, 26);
     const count = messages.length;
     for (const [at, message] of messages.entries()) {
@@ -122,9 +120,8 @@ export class JetStreamStore implements Store {
         session.nats.publish(subject(message.key), message.payload, { headers });
         continue;
       }
-      const options = { headers, timeout: limits.storeWriteMs };
-      const answered = session.nats.request(subject(message.key), message.payload, options);
-      return answerFrom(await during(session, answered, until), count);
+      const answered = session.questions.ask(subject(message.key), message.payload, until, headers);
+      return answerFrom(await answered, count);
     }
     return { kind: "unknown", because: "nothing was to be sent" };
   }
@@ -195,9 +192,9 @@ export class JetStreamStore implements Store {
     signal: AbortSignal | undefined,
     question: (session: Session) => Promise<T>,
   ): Promise<T> {
-    const until = deadline(this.#options.clock, limits.storeReadMs, attempted, signal);
+    const until = new Deadline(this.#options.clock, limits.storeReadMs, attempted, signal);
     try {
-      const session = await this.#options.connection.session(until.signal);
+      const session = await this.#options.connection.session(until);
       return await during(session, question(session), until.signal);
     } catch (cause) {
       if (signal?.aborted) throw WeftError.from(cause, attempted, { code: "cancelled" });

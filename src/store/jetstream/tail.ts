@@ -21,11 +21,11 @@ import { WeftError } from "../../platform/error.ts";
 import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import { integerIn, type Random } from "../../platform/random.ts";
+import { Deadline } from "../deadline.ts";
 import { deliver } from "../deliver.ts";
 import { type Frame, Framer } from "../framing.ts";
 import type { Sequence, Tail, TailHandler } from "../store.ts";
 import { type Connection, during, type Session } from "./connection.ts";
-import { deadline } from "./deadline.ts";
 import type { StreamNames } from "./names.ts";
 import { Pull, type PullOptions } from "./pull.ts";
 import { readState, type StreamState } from "./streams.ts";
@@ -91,7 +91,7 @@ export class JetStreamTail implements Tail {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
-        const session = await connection.session(signal);
+        const session = await connection.session(this.#stopping);
         this.#broke(await this.#follow(session));
       } catch (cause) {
         // Ours to crash on; the servers' are worded as unavailable, and pass.
@@ -272,7 +272,7 @@ export class JetStreamTail implements Tail {
 
   async #ask(session: Session): Promise<StreamState | undefined> {
     const { clock, names } = this.#options;
-    const until = deadline(clock, limits.storeReadMs, `ask the leader of ${names.stream}`, this.#stopping.signal);
+    const until = new Deadline(clock, limits.storeReadMs, `ask the leader of ${names.stream}`, this.#stopping.signal);
     try {
       return await during(session, readState(session, names), until.signal);
     } finally {

@@ -39,9 +39,11 @@ export class MemoryStore implements Store {
     const stream = this.#door.stream(name);
     const attempt = (messages: readonly PlannedMessage[]): Promise<Answer> => this.#attempt(stream, messages);
     const read = (key: RecordKey): Promise<StoreRecord | undefined> => this.read(name, key);
-    const logId = ulid(random, clock.nowMs());
-    const port = { clock, random, incarnation: stream.incarnation, format: this.#door.format(), attempt, read };
-    return carryOut(port, append, logId, signal);
+    const newLogId = (): string => ulid(random, clock.nowMs());
+    const isOver = (): boolean => signal?.aborted === true;
+    const { incarnation } = stream;
+    const format = this.#door.format();
+    return carryOut({ clock, random, incarnation, format, newLogId, isOver, attempt, read }, append);
   }
 
   async #attempt(stream: MemoryStream, messages: readonly PlannedMessage[]): Promise<Answer> {
