@@ -106,6 +106,10 @@ export const limits = {
   xdsEndSpreadMs: 2_000,
   /** Large responses kept as bytes, because proxies that connect together are sent the same. Above: the oldest goes. */
   xdsSharedResponses: 4,
+  /** Large requests kept as bytes and as what they say, for the same reason. */
+  xdsSharedRequests: 8,
+  /** Lists of what stacks have in common, kept until the layers change. */
+  xdsSharedLists: 64,
   /** How long a connection that is to end may still carry the status that says why, in ms. */
   xdsLastWordMs: 1_000,
   /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */

@@ -7,7 +7,8 @@ import type { ResourceType } from "../envoy/resource.ts";
 import { limits } from "../platform/limits.ts";
 import { type DeltaResponse, sliceOf } from "./frame.ts";
 import { Generation, phases } from "./generation.ts";
-import type { Item } from "./layers.ts";
+import type { Item } from "./item.ts";
+import { ItemList, type NameList } from "./name_list.ts";
 import type { Step } from "./step.ts";
 import type { StreamState } from "./stream_state.ts";
 import { apart, type Debt, dueFor, isEmpty, older, type Parcel, type Refusal, type TypeState } from "./type_state.ts";
@@ -60,6 +61,14 @@ function begin(stream: StreamState, current: Step): Generation | undefined {
   for (const type of resourceTypes) {
     const state = stream.types[type];
     if (state.dirty.size === 0 || isStuck(stream, type)) continue;
+    const whole = type === "endpoints" ? undefined : owedWhole(stream, state);
+    if (whole?.list.absent.length === 0) {
+      generation ??= newGeneration(stream, current);
+      const { debt, list } = whole;
+      generation.sets[type].fillEach(list, (place) => ({ item: list.items[place], debt }));
+      state.dirty.clear();
+      continue;
+    }
     for (const [name, debt] of state.dirty) {
       if (type === "endpoints" && debt.answer) continue;
       const item = stream.stack.resolve(type, name);
@@ -74,6 +83,31 @@ function begin(stream: StreamState, current: Step): Generation | undefined {
     }
   }
   return generation;
+}
+
+/** All that is owed, where that is a list: of none of its names the proxy holds anything. */
+interface Whole {
+  /** What it is owed under. */
+  readonly names: NameList;
+  /** What there is under these names. */
+  readonly list: ItemList;
+  readonly debt: Debt;
+}
+
+function owedWhole(stream: StreamState, { type, dirty, withheld }: TypeState): Whole | undefined {
+  const names = dirty.whole;
+  if (!names || withheld.size > 0) return undefined;
+  for (const debt of dirty.samples()) {
+    if (debt.held === undefined) return { names, list: stream.stack.those(type, names), debt };
+  }
+  return undefined;
+}
+
+/** undefined: it is too much for one response. */
+function parcelOf({ names, list, debt }: Whole): Parcel | undefined {
+  if (list.bytes > limits.xdsResponseBytes) return undefined;
+  const removed = debt.answer ? list.absent : [];
+  return { items: list.items, removed, step: debt.step, list: { names, asks: list.asks } };
 }
 
 function newGeneration(stream: StreamState, current: Step): Generation {
@@ -112,6 +146,14 @@ function progress(stream: StreamState, generation: Generation, out: DeltaRespons
 function sendSets(stream: StreamState, generation: Generation, state: TypeState, out: DeltaResponse[]): void {
   const pinned = generation.sets[state.type];
   if (pinned.size === 0 || !state.idle) return;
+  const list = pinned.whole;
+  const [first] = list instanceof ItemList ? pinned.samples() : [];
+  const whole = list instanceof ItemList && first ? parcelOf({ names: list, list, debt: first.debt }) : undefined;
+  if (whole) {
+    pinned.clear();
+    send(stream, state, whole, { version: generation.step.version, out });
+    return;
+  }
   const parcel = new Packing();
   for (const [name, { item, debt }] of pinned) {
     if (!parcel.add(name, item, debt.step)) break;
@@ -136,6 +178,13 @@ function sendRemovals(stream: StreamState, generation: Generation, state: TypeSt
 function sendEndpoints(stream: StreamState, current: Step, out: DeltaResponse[]): void {
   const state = stream.types.endpoints;
   if (state.dirty.size === 0 || !state.idle) return;
+  const owed = owedWhole(stream, state);
+  const whole = owed && parcelOf(owed);
+  if (whole) {
+    state.dirty.clear();
+    send(stream, state, whole, { version: current.version, out });
+    return;
+  }
   const parcel = new Packing();
   for (const [name, debt] of state.dirty) {
     const due = dueFor(debt, stream.stack.resolve("endpoints", name), state.withheld.get(name));
@@ -210,16 +259,32 @@ function respond(stream: StreamState, state: TypeState, parcel: Parcel, { versio
   state.inFlight = { ...parcel, nonce, version };
   state.sentVersion = version;
   const follows = stream.generation?.follows[state.type];
-  for (const { resource } of parcel.items) {
-    state.withheld.delete(resource.name);
-    if (follows?.get(resource.name) === "owed") follows.set(resource.name, "sent");
-    for (const asked of resource.asksFor) follow(stream, asked, parcel.step);
+  if (parcel.list) follows?.turn(parcel.list.names, "owed", "sent");
+  if (state.withheld.size > 0 || !followTogether(stream, parcel)) {
+    for (const { resource } of parcel.items) {
+      state.withheld.delete(resource.name);
+      if (follows?.get(resource.name) === "owed") follows.set(resource.name, "sent");
+      for (const asked of resource.asksFor) follow(stream, asked, parcel.step);
+    }
   }
   for (const name of parcel.removed) {
     state.withheld.delete(name);
     if (follows?.get(name) === "owed") follows.set(name, "sent");
   }
   out.push({ typeUrl: typeUrls[state.type], nonce, version, items: parcel.items, removed: parcel.removed });
+}
+
+/** As `follow` for each of a list, where the proxy has not spoken of what they ask for. */
+function followTogether(stream: StreamState, { list, step }: Parcel): boolean {
+  if (!list?.asks) return false;
+  if (list.asks.size === 0) return true;
+  const { named, wildcard, awaited } = stream.types.endpoints;
+  const isExcused = stream.generation?.excused.has("endpoints");
+  const follows = isExcused ? undefined : stream.generation?.follows.endpoints;
+  if (wildcard || named.size > 0 || awaited.size > 0 || (follows && follows.size > 0)) return false;
+  awaited.fill(list.asks, step);
+  follows?.fill(list.asks, "awaited");
+  return true;
 }
 
 /** What was just sent waits for `asked`. */
@@ -243,6 +308,10 @@ export function acknowledge(stream: StreamState, state: TypeState): void {
   state.ackedVersion = parcel.version;
   const follows = stream.generation?.follows[state.type];
   if (!follows || follows.size === 0) return;
+  if (parcel.list) {
+    follows.turn(parcel.list.names, "sent", undefined);
+    return;
+  }
   for (const { resource } of parcel.items) if (follows.get(resource.name) === "sent") follows.delete(resource.name);
   for (const name of parcel.removed) if (follows.get(name) === "sent") follows.delete(name);
 }

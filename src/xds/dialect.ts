@@ -4,7 +4,7 @@
  * one stream.
  */
 import type { DeltaResponse, FrameEncoder } from "./frame.ts";
-import { type DeltaRequest, decodeDeltaRequest } from "./request.ts";
+import { type DeltaRequest, DeltaRequests } from "./request.ts";
 
 export interface Dialect {
   /** Throws on malformed bytes. undefined: it says nothing new. */
@@ -13,8 +13,15 @@ export interface Dialect {
   encode(response: DeltaResponse, encoder: FrameEncoder): Buffer | undefined;
 }
 
-/** It has no state, so one is enough for all streams. */
-export const delta: Dialect = {
-  decode: decodeDeltaRequest,
-  encode: (response, encoder) => encoder.encode(response),
-};
+/** It keeps nothing of a stream: one serves many, and the more they are the more they share. */
+export class Delta implements Dialect {
+  readonly #requests = new DeltaRequests();
+
+  decode(bytes: Uint8Array): DeltaRequest {
+    return this.#requests.decode(bytes);
+  }
+
+  encode(response: DeltaResponse, encoder: FrameEncoder): Buffer {
+    return encoder.encode(response);
+  }
+}

@@ -7,7 +7,7 @@ import type { LayerChange, LayerKey, Position } from "../compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
 import type { Clock } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
-import { type Dialect, delta } from "./dialect.ts";
+import { Delta, type Dialect } from "./dialect.ts";
 import { type Distributed, Distribution } from "./distribution.ts";
 import { FrameEncoder } from "./frame.ts";
 import type { Violation } from "./interest.ts";
@@ -29,6 +29,7 @@ export class Fleet {
   readonly #store = new LayerStore();
   readonly #index = new SubscriptionIndex<ProxyStream>();
   readonly #encoder = new FrameEncoder();
+  readonly #delta = new Delta();
   readonly #streams = new Set<ProxyStream>();
   readonly #distribution = new Distribution(this.#store.step.position);
   /** Streams that owe something and have not had their turn. */
@@ -73,7 +74,7 @@ export class Fleet {
     readonly dialect?: Dialect;
   }): ProxyStream {
     const stream = new ProxyStream({
-      dialect: delta,
+      dialect: this.#delta,
       ...options,
       store: this.#store,
       index: this.#index,

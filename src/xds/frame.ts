@@ -3,7 +3,7 @@
  * when first sent, and copied into every response that carries it.
  */
 import { limits } from "../platform/limits.ts";
-import type { Item } from "./layers.ts";
+import type { Item } from "./item.ts";
 import { typeUrls } from "./type_url.ts";
 
 export interface DeltaResponse {
@@ -26,13 +26,26 @@ function fieldSize(length: number): number {
   return 1 + varintSize(length) + length;
 }
 
+/** gRPC's: a byte that says "not compressed", and the message's length in four. */
+const prefixBytes = 5;
+
+/** A frame's message, without gRPC's prefix. */
+export function messageOf(frame: Buffer): Buffer {
+  return frame.subarray(prefixBytes);
+}
+
 /** Writes length-delimited fields with numbers below 16, whose tag is one byte. */
 class Writer {
   readonly bytes: Buffer;
   #at = 0;
 
-  constructor(size: number) {
-    this.bytes = Buffer.allocUnsafe(size);
+  /** @param size of what is written, in bytes. */
+  constructor(size: number, { framed }: { readonly framed: boolean }) {
+    this.bytes = Buffer.allocUnsafe(framed ? size + prefixBytes : size);
+    if (!framed) return;
+    this.bytes.writeUInt8(0, 0);
+    this.bytes.writeUInt32BE(size, 1);
+    this.#at = prefixBytes;
   }
 
   head(field: number, length: number): void {
@@ -65,7 +78,7 @@ function encodeSlice({ resource }: Item): Buffer {
   const versionLength = Buffer.byteLength(resource.version);
   const anyLength = fieldSize(typeUrl.length) + fieldSize(resource.value.length);
   const length = fieldSize(versionLength) + fieldSize(anyLength) + fieldSize(nameLength);
-  const writer = new Writer(fieldSize(length));
+  const writer = new Writer(fieldSize(length), { framed: false });
   writer.head(2, length);
   writer.text(1, resource.version, versionLength);
   writer.head(2, anyLength);
@@ -76,14 +89,14 @@ function encodeSlice({ resource }: Item): Buffer {
   return writer.bytes;
 }
 
-/** DeltaDiscoveryResponse: 1 system_version_info, 2 resources, 4 type_url, 5 nonce, 6 removed_resources. */
+/** As it goes on the wire. DeltaDiscoveryResponse: 1 system_version_info, 2 resources, 4 type_url, 5 nonce, 6 removed_resources. */
 export function encodeDelta(response: DeltaResponse): Buffer {
   const typeUrlLength = Buffer.byteLength(response.typeUrl);
   const removedLengths = response.removed.map((name) => Buffer.byteLength(name));
   let size = fieldSize(response.version.length) + fieldSize(typeUrlLength) + fieldSize(response.nonce.length);
   for (const item of response.items) size += sliceOf(item).length;
   for (const length of removedLengths) size += fieldSize(length);
-  const writer = new Writer(size);
+  const writer = new Writer(size, { framed: true });
   writer.text(1, response.version, response.version.length);
   for (const item of response.items) writer.raw(sliceOf(item));
   writer.text(4, response.typeUrl, typeUrlLength);
@@ -94,14 +107,14 @@ export function encodeDelta(response: DeltaResponse): Buffer {
   return writer.bytes;
 }
 
-/** DiscoveryResponse: 1 version_info, 2 resources as Any {1 type_url, 2 value}, 4 type_url, 5 nonce. */
+/** As it goes on the wire. DiscoveryResponse: 1 version_info, 2 resources as Any {1 type_url, 2 value}, 4 type_url, 5 nonce. */
 export function encodeState({ typeUrl, nonce, version, items }: DeltaResponse): Buffer {
   // A version is of one response; two of one step may differ.
   const info = `${version}.${nonce}`;
   const anyLengths = items.map(({ resource }) => fieldSize(typeUrl.length) + fieldSize(resource.value.length));
   let size = fieldSize(info.length) + fieldSize(typeUrl.length) + fieldSize(nonce.length);
   for (const length of anyLengths) size += fieldSize(length);
-  const writer = new Writer(size);
+  const writer = new Writer(size, { framed: true });
   writer.text(1, info, info.length);
   items.forEach(({ resource: { value } }, i) => {
     writer.head(2, anyLengths[i] ?? 0);
@@ -142,7 +155,7 @@ function isSame(a: DeltaResponse, b: DeltaResponse): boolean {
     a.typeUrl === b.typeUrl &&
     a.items.length === b.items.length &&
     a.removed.length === b.removed.length &&
-    a.items.every((item, i) => item === b.items[i]) &&
+    (a.items === b.items || a.items.every((item, i) => item === b.items[i])) &&
     a.removed.every((name, i) => name === b.removed[i])
   );
 }

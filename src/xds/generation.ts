@@ -8,7 +8,8 @@
  * something unacknowledged from an abandoned generation is excused: the phases do not wait for it.
  */
 import type { ResourceType } from "../envoy/resource.ts";
-import type { Item } from "./layers.ts";
+import type { Item } from "./item.ts";
+import { NameMap } from "./name_list.ts";
 import type { Step } from "./step.ts";
 import { type Debt, older } from "./type_state.ts";
 
@@ -43,10 +44,10 @@ export class Generation {
   readonly step: Step;
   readonly excused: ReadonlySet<ResourceType>;
   phase = 0;
-  readonly sets: Readonly<Record<ResourceType, Map<string, Pinned>>> = maps();
-  readonly removals: Readonly<Record<ResourceType, Map<string, Debt>>> = maps();
+  readonly sets: Readonly<Record<ResourceType, NameMap<Pinned>>> = maps();
+  readonly removals: Readonly<Record<ResourceType, NameMap<Debt>>> = maps();
   /** Names that the proxy needs before what asked for them stops warming. */
-  readonly follows: Readonly<Record<ResourceType, Map<string, Follow>>> = maps();
+  readonly follows: Readonly<Record<ResourceType, NameMap<Follow>>> = maps();
 
   constructor(number: number, step: Step, excused: ReadonlySet<ResourceType>) {
     this.number = number;
@@ -62,12 +63,12 @@ export class Generation {
   oldest(): Step | undefined {
     let step: Step | undefined;
     for (const names of Object.values(this.sets))
-      for (const pinned of names.values()) step = older(step, pinned.debt.step);
-    for (const names of Object.values(this.removals)) for (const debt of names.values()) step = older(step, debt.step);
+      for (const pinned of names.samples()) step = older(step, pinned.debt.step);
+    for (const names of Object.values(this.removals)) for (const debt of names.samples()) step = older(step, debt.step);
     return step;
   }
 }
 
-function maps<V>(): Record<ResourceType, Map<string, V>> {
-  return { cluster: new Map(), endpoints: new Map(), listener: new Map(), route: new Map() };
+function maps<V>(): Record<ResourceType, NameMap<V>> {
+  return { cluster: new NameMap(), endpoints: new NameMap(), listener: new NameMap(), route: new NameMap() };
 }

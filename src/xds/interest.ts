@@ -8,15 +8,18 @@
  */
 import type { ResourceType } from "../envoy/resource.ts";
 import { limits } from "../platform/limits.ts";
+import type { NameList } from "./name_list.ts";
 import type { DeltaRequest } from "./request.ts";
 import type { Step } from "./step.ts";
 import { joinGeneration, type StreamState } from "./stream_state.ts";
-import type { TypeState } from "./type_state.ts";
+import { older, type TypeState } from "./type_state.ts";
 
 /** Where interest is noted, so that changes find the stream (subscription.ts). */
 export interface InterestPort {
   addName(type: ResourceType, name: string): void;
   removeName(type: ResourceType, name: string): void;
+  /** Stays until the stream ends, whatever of the list is dropped. */
+  addNames(type: ResourceType, names: NameList): void;
   addWildcard(type: ResourceType): void;
   removeWildcard(type: ResourceType): void;
 }
@@ -50,7 +53,9 @@ export function takeInterest(
   const context: Context = { stream, state, port, versions: request.initialVersions, first, step };
   const legacyWildcard = first && request.subscribe.length === 0 && (type === "cluster" || type === "listener");
   if (legacyWildcard || request.subscribe.includes(everything)) wantAll(context);
-  for (const name of request.subscribe) if (name !== everything) want(context, name);
+  if (!wantTogether(context, request.subscribe)) {
+    for (const name of request.subscribe) if (name !== everything) want(context, name);
+  }
   for (const name of request.unsubscribe) {
     if (name === everything) dropAll(context);
     else drop(context, name);
@@ -66,6 +71,10 @@ function wantAll({ stream, state, port, versions, first, step }: Context): void 
   state.unanswered = first && versions.size === 0;
   port.addWildcard(state.type);
   const since = first ? stream.birth : step;
+  if (first && versions.size === 0 && owesNothing(state) && !stream.generation) {
+    state.dirty.fill(stream.stack.everything(state.type), { held: undefined, answer: false, step: since });
+    return;
+  }
   const names = stream.stack.names(state.type);
   if (first) for (const name of versions.keys()) names.add(name);
   for (const name of names) {
@@ -77,14 +86,33 @@ function wantAll({ stream, state, port, versions, first, step }: Context): void 
   }
 }
 
+/** A stream that begins asks for what its clusters named, all at once: it shares that list with others that say the same. */
+function wantTogether({ stream, state, port, versions, first }: Context, asked: readonly string[]): boolean {
+  const begins = first && state.type === "endpoints" && versions.size === 0 && owesNothing(state);
+  if (!begins || asked.length === 0 || asked.includes(everything)) return false;
+  const names = stream.stack.said(asked);
+  const { awaited } = state;
+  const meant = awaited.size === 0 || (awaited.whole && names?.covers(awaited.whole));
+  if (!names || !meant) return false;
+  let step = awaited.size === names.size ? undefined : stream.birth;
+  for (const since of awaited.samples()) step = older(step, since);
+  awaited.clear();
+  state.dirty.fill(names, { held: undefined, answer: true, step: step ?? stream.birth });
+  state.named.share(names);
+  port.addNames(state.type, names);
+  stream.generation?.follows[state.type].turn(names, "awaited", "owed");
+  return true;
+}
+
+function owesNothing({ named, dirty, withheld }: TypeState): boolean {
+  return named.size === 0 && dirty.size === 0 && withheld.size === 0;
+}
+
 function want({ stream, state, port, versions, first, step }: Context, asked: string): void {
   // The store's own string, so that a thousand streams that name a thing share one.
   const item = stream.stack.resolve(state.type, asked);
   const name = item?.resource.name ?? asked;
-  if (!state.named.has(name)) {
-    state.named.add(name);
-    port.addName(state.type, name);
-  }
+  if (!state.named.has(name) && state.named.add(name)) port.addName(state.type, name);
   const awaited = state.awaited.get(name);
   state.awaited.delete(name);
   state.withheld.delete(name);
@@ -99,8 +127,9 @@ function want({ stream, state, port, versions, first, step }: Context, asked: st
 }
 
 function drop({ stream, state, port, step }: Context, name: string): void {
-  if (!state.named.delete(name)) return;
-  port.removeName(state.type, name);
+  const was = state.named.delete(name);
+  if (was === undefined) return;
+  if (was === "own") port.removeName(state.type, name);
   if (state.wildcard) {
     state.owe(name, { held: undefined, answer: true, step });
     return;

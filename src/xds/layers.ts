@@ -7,21 +7,11 @@
  * an empty route table, because Envoy warms a cluster or a listener until it is answered, and ignores for routes the
  * answer that there are none.
  */
-import { create, toBinary } from "@bufbuild/protobuf";
-import { ClusterLoadAssignmentSchema } from "#envoy/envoy/config/endpoint/v3/endpoint_pb.js";
-import { RouteConfigurationSchema } from "#envoy/envoy/config/route/v3/route_pb.js";
 import type { LayerChange, LayerKey, Position } from "../compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
+import type { Item } from "./item.ts";
+import { SharedLists } from "./shared_lists.ts";
 import { firstStep, nextStep, type Step } from "./step.ts";
-
-/** A resource in its layer. */
-export interface Item {
-  readonly resource: EncodedResource;
-  /** When it became what it is. */
-  readonly step: Step;
-  /** Its `Resource` field of a delta response, made when first sent (frame.ts). */
-  slice: Buffer | undefined;
-}
 
 interface Layer {
   readonly items: Readonly<Record<ResourceType, Map<string, Item>>>;
@@ -36,6 +26,8 @@ function perType<V>(): Record<ResourceType, Map<string, V>> {
 }
 
 export class LayerStore {
+  /** Of this step. */
+  readonly lists = new SharedLists();
   readonly #layers = new Map<LayerKey, Layer>();
   #step: Step = firstStep;
 
@@ -60,6 +52,7 @@ export class LayerStore {
   apply(changes: readonly LayerChange<EncodedResource>[], position: Position, before: BeforeChange): Step {
     const step = nextStep(this.#step, position);
     this.#step = step;
+    this.lists.forget();
     for (const change of changes) {
       const layer = this.#layers.get(change.layer) ?? { items: perType<Item>(), asks: perType<number>() };
       this.#layers.set(change.layer, layer);
@@ -115,15 +108,4 @@ function countAsk(layer: Layer, asked: EncodedResource["asksFor"][number], by: 1
   if (begins || count === 0) announce(asked.type, asked.name);
   if (count === 0) counts.delete(asked.name);
   else counts.set(asked.name, count);
-}
-
-/** What stands in for a resource that is asked for and that no layer has. */
-export function emptyItem(type: ResourceType, name: string): Item | undefined {
-  if (type !== "endpoints" && type !== "route") return undefined;
-  const value =
-    type === "endpoints"
-      ? toBinary(ClusterLoadAssignmentSchema, create(ClusterLoadAssignmentSchema, { clusterName: name }))
-      : toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { name }));
-  const resource: EncodedResource = { type, name, version: "empty", value, asksFor: [] };
-  return { resource, step: firstStep, slice: undefined };
 }

@@ -5,6 +5,7 @@
  */
 import { fromBinary } from "@bufbuild/protobuf";
 import { type Node, NodeSchema } from "#envoy/envoy/config/core/v3/base_pb.js";
+import { limits } from "../platform/limits.ts";
 import { FieldReader } from "./field_reader.ts";
 
 export interface DeltaRequest {
@@ -51,6 +52,29 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
     else fields.skip();
   }
   return { node, typeUrl, subscribe, unsubscribe, initialVersions, nonce, error };
+}
+
+/** Below this, to decode costs less than to compare. */
+const sharedFromBytes = 1_024;
+
+/**
+ * Decodes, and remembers large requests: proxies that see the same mesh name the same thousand endpoints when they begin,
+ * and share the list.
+ */
+export class DeltaRequests {
+  readonly #recent: { readonly bytes: Buffer; readonly request: DeltaRequest }[] = [];
+
+  decode(bytes: Uint8Array): DeltaRequest {
+    if (bytes.length < sharedFromBytes) return decodeDeltaRequest(bytes);
+    const known = this.#recent.find((recent) => recent.bytes.equals(bytes));
+    if (known) return known.request;
+    const request = decodeDeltaRequest(bytes);
+    // Who it comes from makes it another one each time.
+    if (request.node) return request;
+    this.#recent.push({ bytes: Buffer.from(bytes), request });
+    if (this.#recent.length > limits.xdsSharedRequests) this.#recent.shift();
+    return request;
+  }
 }
 
 /** A map's entry: 1 key, 2 value. A proxy that moves here sends thousands. */

@@ -16,7 +16,7 @@ import { limits } from "../platform/limits.ts";
 import type { Random } from "../platform/random.ts";
 import { Arrivals } from "./arrivals.ts";
 import { AdsCall, type CallContext, type Identities, type StreamAdmission } from "./call.ts";
-import { type Dialect, delta } from "./dialect.ts";
+import { Delta, type Dialect } from "./dialect.ts";
 import type { Fleet } from "./fleet.ts";
 import {
   type Address,
@@ -135,6 +135,7 @@ export class XdsServer {
     const { deltaAggregatedResources, streamAggregatedResources } = AggregatedDiscoveryService.method;
     const pathOf = (method: { readonly name: string }): string =>
       `/${AggregatedDiscoveryService.typeName}/${method.name}`;
+    const delta = new Delta();
     const dialects = new Map<string, () => Dialect>([
       [pathOf(deltaAggregatedResources), () => delta],
       [pathOf(streamAggregatedResources), () => new StateOfTheWorld()],

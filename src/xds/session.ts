@@ -19,6 +19,7 @@ import { abandon, acknowledge, deliver, isQuiet, refuse } from "./delivery.ts";
 import type { DeltaResponse } from "./frame.ts";
 import type { Generation } from "./generation.ts";
 import { type InterestPort, takeInterest, type Violation } from "./interest.ts";
+import type { Subscribed } from "./name_list.ts";
 import type { DeltaRequest } from "./request.ts";
 import type { Stack } from "./stack.ts";
 import { birthStep, type Step } from "./step.ts";
@@ -196,7 +197,7 @@ export class Session {
   *subscriptions(): Generator<{
     readonly type: ResourceType;
     readonly wildcard: boolean;
-    readonly named: ReadonlySet<string>;
+    readonly named: Subscribed;
   }> {
     for (const type of resourceTypes) {
       const { wildcard, named } = this.#stream.types[type];

@@ -4,7 +4,9 @@
  */
 import type { LayerKey } from "../compile/layer.ts";
 import type { ResourceType } from "../envoy/resource.ts";
-import { emptyItem, type Item, type LayerStore } from "./layers.ts";
+import { emptyItem, type Item } from "./item.ts";
+import type { LayerStore } from "./layers.ts";
+import type { ItemList, NameList } from "./name_list.ts";
 
 export class Stack {
   readonly #store: LayerStore;
@@ -42,6 +44,37 @@ export class Stack {
     const names = new Set<string>();
     for (const key of this.keys) for (const name of this.#store.names(key, type)) names.add(name);
     return names;
+  }
+
+  /** All of a type, as it is now. */
+  everything(type: ResourceType): ItemList {
+    return this.#store.lists.everything(this.#nameOf(type), () => {
+      const items = [...this.names(type)].map((name) => this.resolve(type, name));
+      return items.filter((item) => item !== undefined);
+    });
+  }
+
+  /** What is under the names now. */
+  those(type: ResourceType, names: NameList): ItemList {
+    return this.#store.lists.those(this.#nameOf(type), names, () => {
+      const items: Item[] = [];
+      const absent: string[] = [];
+      for (const name of names.names) {
+        const item = this.resolve(type, name);
+        if (item) items.push(item);
+        else absent.push(name);
+      }
+      return { items, absent };
+    });
+  }
+
+  /** The list of what a request names; undefined: it names something twice. */
+  said(names: readonly string[]): NameList | undefined {
+    return this.#store.lists.said(names);
+  }
+
+  #nameOf(type: ResourceType): string {
+    return `${type} ${this.keys.join(" ")}`;
   }
 
   isEmpty(type: ResourceType): boolean {

@@ -18,7 +18,7 @@ import type { ResourceType } from "../envoy/resource.ts";
 import type { Dialect } from "./dialect.ts";
 import { FieldReader } from "./field_reader.ts";
 import { type DeltaResponse, encodeState } from "./frame.ts";
-import type { Item } from "./layers.ts";
+import type { Item } from "./item.ts";
 import { type DeltaRequest, readStatusMessage } from "./request.ts";
 import { typeOfUrl } from "./type_url.ts";
 

@@ -33,8 +33,8 @@ const unspoken: DeltaRequest = {
 };
 
 export interface Wire {
-  /** Hands on one response; `flushed` is called when the peer's windows have taken it. */
-  write(bytes: Buffer, flushed: () => void): void;
+  /** Hands on one response, framed for gRPC; `flushed` is called when the peer's windows have taken it. */
+  write(frame: Buffer, flushed: () => void): void;
 }
 
 export interface StreamOptions {
@@ -83,6 +83,7 @@ export class ProxyStream implements Holder {
       port: {
         addName: (type, name) => index.addName(type, name, this),
         removeName: (type, name) => index.removeName(type, name, this),
+        addNames: (type, names) => index.addNames(type, names, this),
         addWildcard: (type) => index.addWildcard(type, this.#session.stack.keys, this),
         removeWildcard: (type) => index.removeWildcard(type, this.#session.stack.keys, this),
       },
@@ -165,7 +166,7 @@ export class ProxyStream implements Holder {
     const { index } = this.#options;
     for (const { type, wildcard, named } of this.#session.subscriptions()) {
       if (wildcard) index.removeWildcard(type, this.#session.stack.keys, this);
-      for (const name of named) index.removeName(type, name, this);
+      index.removeSubscribed(type, named, this);
     }
   }
 

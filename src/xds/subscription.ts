@@ -7,6 +7,7 @@
  */
 import type { LayerKey } from "../compile/layer.ts";
 import type { ResourceType } from "../envoy/resource.ts";
+import type { NameList, Subscribed } from "./name_list.ts";
 
 export interface Subscriber {
   /** Whether the layer is in its stack. */
@@ -18,6 +19,12 @@ type Noted<K> = Readonly<Record<ResourceType, Map<K, Slots>>>;
 export class SubscriptionIndex<S extends Subscriber> {
   readonly #named: Noted<string> = perType();
   readonly #wildcard: Noted<LayerKey> = perType();
+  readonly #lists: Readonly<Record<ResourceType, Lists>> = {
+    cluster: new Lists(),
+    endpoints: new Lists(),
+    listener: new Lists(),
+    route: new Lists(),
+  };
   readonly #seats = new Seats<S>();
 
   addName(type: ResourceType, name: string, stream: S): void {
@@ -26,6 +33,18 @@ export class SubscriptionIndex<S extends Subscriber> {
 
   removeName(type: ResourceType, name: string, stream: S): void {
     this.#remove(this.#named[type], name, stream);
+  }
+
+  addNames(type: ResourceType, names: NameList, stream: S): void {
+    const slot = this.#seats.of(stream);
+    if (this.#lists[type].of(names).add(slot)) this.#seats.hold(slot);
+  }
+
+  /** All that a stream subscribed to by name. */
+  removeSubscribed(type: ResourceType, { list, own }: Subscribed, stream: S): void {
+    for (const name of own) this.removeName(type, name, stream);
+    const slot = this.#seats.find(stream);
+    if (list && slot !== undefined && this.#lists[type].remove(list, slot)) this.#seats.release(slot);
   }
 
   addWildcard(type: ResourceType, layers: readonly LayerKey[], stream: S): void {
@@ -39,10 +58,12 @@ export class SubscriptionIndex<S extends Subscriber> {
   /** A stream that both named the resource and takes all of the layer is visited twice. */
   concerned(layer: LayerKey, type: ResourceType, name: string, visit: (stream: S) => void): void {
     this.#wildcard[type].get(layer)?.each((slot) => visit(this.#seats.at(slot)));
-    this.#named[type].get(name)?.each((slot) => {
+    const visitNamed = (slot: number): void => {
       const stream = this.#seats.at(slot);
       if (stream.sees(layer)) visit(stream);
-    });
+    };
+    this.#named[type].get(name)?.each(visitNamed);
+    for (const slots of this.#lists[type].having(name)) slots.each(visitNamed);
   }
 
   #add<K>(index: Map<K, Slots>, key: K, stream: S): void {
@@ -66,6 +87,43 @@ export class SubscriptionIndex<S extends Subscriber> {
 
 function perType<K>(): Noted<K> {
   return { cluster: new Map(), endpoints: new Map(), listener: new Map(), route: new Map() };
+}
+
+/** Who subscribed to a whole list at once: one note for each stream, not one for each name. */
+class Lists {
+  readonly #slots = new Map<NameList, Slots>();
+  readonly #having = new Map<string, Set<Slots>>();
+
+  of(list: NameList): Slots {
+    const known = this.#slots.get(list);
+    if (known) return known;
+    const slots = new Slots();
+    this.#slots.set(list, slots);
+    for (const name of list.names) {
+      const having = this.#having.get(name);
+      if (having) having.add(slots);
+      else this.#having.set(name, new Set([slots]));
+    }
+    return slots;
+  }
+
+  /** false: it was not there. */
+  remove(list: NameList, slot: number): boolean {
+    const slots = this.#slots.get(list);
+    if (!slots?.delete(slot)) return false;
+    if (slots.size > 0) return true;
+    this.#slots.delete(list);
+    for (const name of list.names) {
+      const having = this.#having.get(name);
+      having?.delete(slots);
+      if (having?.size === 0) this.#having.delete(name);
+    }
+    return true;
+  }
+
+  having(name: string): Iterable<Slots> {
+    return this.#having.get(name) ?? [];
+  }
 }
 
 /** A number for each stream that is noted anywhere: small, and used again. */

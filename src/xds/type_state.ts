@@ -6,7 +6,8 @@
  * names it subscribed to.
  */
 import type { ResourceType } from "../envoy/resource.ts";
-import type { Item } from "./layers.ts";
+import type { Item } from "./item.ts";
+import { type NameList, NameMap, Subscribed } from "./name_list.ts";
 import { reaches, type Step } from "./step.ts";
 
 export interface Debt {
@@ -23,6 +24,8 @@ export interface Parcel {
   readonly items: readonly Item[];
   readonly removed: readonly string[];
   readonly step: Step;
+  /** Set where the items are all of a list: what it was owed under, and the endpoints that they ask for, if nothing else. */
+  readonly list?: { readonly names: NameList; readonly asks: NameList | undefined };
 }
 
 export interface InFlight extends Parcel {
@@ -49,14 +52,14 @@ export class TypeState {
   wildcard = false;
   /** It asked for all there is and holds none: it waits for a first answer, even for one that says there is nothing. */
   unanswered = false;
-  readonly named = new Set<string>();
-  readonly dirty = new Map<string, Debt>();
+  readonly named = new Subscribed();
+  readonly dirty = new NameMap<Debt>();
   inFlight: InFlight | undefined;
   /** Parts of a refused response, to be sent again in smaller company. */
   readonly again: Parcel[] = [];
   readonly withheld = new Map<string, Refusal>();
   /** Names that something sent asks for and the proxy has not subscribed to yet: it warms. */
-  readonly awaited = new Map<string, Step>();
+  readonly awaited = new NameMap<Step>();
   /** Last version sent, and last acknowledged or refused. */
   sentVersion = "";
   ackedVersion = "";
@@ -92,8 +95,8 @@ export class TypeState {
     // Word that there is nothing changes nothing that the proxy holds.
     let step = this.inFlight && !isEmpty(this.inFlight) ? this.inFlight.step : undefined;
     for (const parcel of this.again) step = older(step, parcel.step);
-    for (const debt of this.dirty.values()) step = older(step, debt.step);
-    for (const awaited of this.awaited.values()) step = older(step, awaited);
+    for (const debt of this.dirty.samples()) step = older(step, debt.step);
+    for (const awaited of this.awaited.samples()) step = older(step, awaited);
     return step;
   }
 }

@@ -15,6 +15,7 @@ import type { StoredResource } from "../../src/model/object.ts";
 import { silentLogger } from "../../src/platform/log.ts";
 import { seededRandom } from "../../src/platform/random.ts";
 import { objectRecord } from "../../src/store/keys.ts";
+import { messageOf } from "../../src/xds/frame.ts";
 import { typeUrls } from "../../src/xds/type_url.ts";
 import { ns } from "../compile/mesh.ts";
 import { settled } from "../support/manual_clock.ts";
@@ -34,8 +35,8 @@ class PlayedProxy {
       const request = { node: undefined, typeUrl, subscribe, unsubscribe: [], nonce, error };
       node.fleet.receive(stream, { ...request, initialVersions: new Map() });
     };
-    function write(bytes: Buffer, flushed: () => void): void {
-      const { typeUrl, nonce, resources } = fromBinary(DeltaDiscoveryResponseSchema, bytes);
+    function write(frame: Buffer, flushed: () => void): void {
+      const { typeUrl, nonce, resources } = fromBinary(DeltaDiscoveryResponseSchema, messageOf(frame));
       const names = resources.map(({ name }) => name);
       queueMicrotask(() => {
         flushed();

@@ -10,6 +10,7 @@ import { type LayerKey, layerKey } from "../../src/compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../../src/envoy/resource.ts";
 import { limits } from "../../src/platform/limits.ts";
 import { Fleet } from "../../src/xds/fleet.ts";
+import { messageOf } from "../../src/xds/frame.ts";
 import { type RefusedResponse, silentObserver } from "../../src/xds/observer.ts";
 import type { ProxyStream } from "../../src/xds/stream.ts";
 import { resourceTypes, typeUrls } from "../../src/xds/type_url.ts";
@@ -48,8 +49,8 @@ class Client {
 
   constructor(world: World, proxy: string, layers: readonly LayerKey[] = [mesh]) {
     this.#fleet = world.fleet;
-    const write = (bytes: Buffer, flushed: () => void): void => {
-      this.inbox.push(fromBinary(DeltaDiscoveryResponseSchema, bytes));
+    const write = (frame: Buffer, flushed: () => void): void => {
+      this.inbox.push(fromBinary(DeltaDiscoveryResponseSchema, messageOf(frame)));
       this.unflushed.push(flushed);
     };
     this.stream = world.fleet.open({ proxy, layers, wire: { write } });

@@ -15,7 +15,7 @@ const version = fc.constantFrom("1", "2", "3", "bad1", "bad2");
 type Act =
   | { readonly kind: "set"; readonly layer: LayerKey; readonly items: readonly EncodedResource[] }
   | { readonly kind: "remove"; readonly layer: LayerKey; readonly type: ResourceType; readonly name: string }
-  | { readonly kind: "poll" | "answer" | "reconnect" | "move" | "expire" | "ask again" | "drop" }
+  | { readonly kind: "poll" | "answer" | "reconnect" | "move" | "restart" | "expire" | "ask again" | "drop" }
   | { readonly kind: "restack"; readonly layers: readonly LayerKey[] };
 
 const item = fc
@@ -32,7 +32,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom("poll", "answer") }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("expire", "ask again", "drop") }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("reconnect", "move") }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("reconnect", "move", "restart") }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -49,6 +49,7 @@ function perform(nodes: TwoNodes, proxy: ModelProxy, { step }: { readonly step: 
   else if (step.kind === "poll") proxy.poll();
   else if (step.kind === "answer") proxy.answer();
   else if (step.kind === "reconnect") proxy.reconnect();
+  else if (step.kind === "restart") proxy.restart();
   else if (step.kind === "restack") proxy.restack(step.layers);
   else if (step.kind === "ask again") proxy.ask("endpoints", { subscribe: [...proxy.held.cluster.keys()] });
   else if (step.kind === "drop") proxy.ask("cluster", { subscribe: ["a"], unsubscribe: ["a"] });

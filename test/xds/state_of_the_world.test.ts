@@ -14,6 +14,7 @@ import {
 import type { LayerChange } from "../../src/compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../../src/envoy/resource.ts";
 import { Fleet } from "../../src/xds/fleet.ts";
+import { messageOf } from "../../src/xds/frame.ts";
 import { StateOfTheWorld } from "../../src/xds/state_of_the_world.ts";
 import type { ProxyStream } from "../../src/xds/stream.ts";
 import { resourceTypes, typeUrls } from "../../src/xds/type_url.ts";
@@ -75,8 +76,8 @@ class Client {
   #open(): ProxyStream {
     this.inbox = [];
     const { inbox } = this;
-    const write = (bytes: Buffer, flushed: () => void): void => {
-      inbox.push(fromBinary(DiscoveryResponseSchema, bytes));
+    const write = (frame: Buffer, flushed: () => void): void => {
+      inbox.push(fromBinary(DiscoveryResponseSchema, messageOf(frame)));
       flushed();
     };
     return this.#fleet.open({ proxy: "a.default", layers: [mesh], wire: { write }, dialect: this.#dialect });

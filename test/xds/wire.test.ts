@@ -7,7 +7,7 @@ import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
 } from "#envoy/envoy/service/discovery/v3/discovery_pb.js";
-import { encodeDelta } from "../../src/xds/frame.ts";
+import { encodeDelta, messageOf } from "../../src/xds/frame.ts";
 import { decodeDeltaRequest } from "../../src/xds/request.ts";
 import { firstStep } from "../../src/xds/step.ts";
 import { typeUrls } from "../../src/xds/type_url.ts";
@@ -28,7 +28,7 @@ test("a response is what the generated type reads", () => {
           step: firstStep,
           slice: undefined,
         }));
-        const bytes = encodeDelta({ typeUrl: typeUrls.cluster, nonce, version: "7-8", items, removed });
+        const bytes = messageOf(encodeDelta({ typeUrl: typeUrls.cluster, nonce, version: "7-8", items, removed }));
         const read = fromBinary(DeltaDiscoveryResponseSchema, bytes);
         assert.equal(read.nonce, nonce);
         assert.equal(read.systemVersionInfo, "7-8");

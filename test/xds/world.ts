@@ -145,12 +145,20 @@ export class ModelProxy {
   reconnect(to: World = this.#world): void {
     for (const { type, wildcard, named } of this.session.subscriptions()) {
       if (wildcard) this.#world.index.removeWildcard(type, this.layers, this);
-      for (const name of named) this.#world.index.removeName(type, name, this);
+      this.#world.index.removeSubscribed(type, named, this);
     }
     this.#world = to;
     this.inbox = [];
     this.session = this.#newSession();
     this.connect();
+  }
+
+  /** Another process in its place: it holds nothing, and sees what the first saw. */
+  restart(): void {
+    for (const type of resourceTypes) this.held[type].clear();
+    this.warming.clear();
+    this.active.clear();
+    this.reconnect();
   }
 
   ask(type: ResourceType, request: Partial<DeltaRequest>): Received {
@@ -261,6 +269,7 @@ export class ModelProxy {
       port: {
         addName: (type, name) => index.addName(type, name, this),
         removeName: (type, name) => index.removeName(type, name, this),
+        addNames: (type, names) => index.addNames(type, names, this),
         addWildcard: (type) => index.addWildcard(type, this.layers, this),
         removeWildcard: (type) => index.removeWildcard(type, this.layers, this),
       },
