@@ -4,6 +4,7 @@
  *
  *   alike    every proxy sees everything: the full configuration to all, one changed endpoint to the last proxy, the
  *            server's CPU for each, memory a proxy; beside go-control-plane's server, one after the other in one run
+ *   one      1,000 changes, 20 a second, to the one proxy that there is
  *   mixed    the same changes where the proxies are of 200 namespaces, with 100 routes and traffic policies and 100 access policies;
  *            beside `alike` of this project
  *   churn    5 changes a second, then 100 for 30 s: each service seen by a tenth of the proxies, then by all
@@ -11,7 +12,7 @@
  *   crowd    100 proxies each that never read, refuse everything and answer nothing come and go beside 300 others
  *   growth   `alike` of this project with more services, then with more proxies
  *
- *   npm run bench -- xds [--shape alike] [--proxies 500] [--services 1000] [--endpoints 10] [--changes 9] [--json]
+ *   npm run bench -- xds [--shape alike] [--proxies 500] [--services 1000] [--endpoints 10] [--changes 31] [--json]
  *
  * A change is timed from the API call that makes it, the store's write included. Needs Go, for the load and the rival.
  */
@@ -29,7 +30,7 @@ const { values } = parseArgs({
     proxies: { type: "string", default: "500" },
     services: { type: "string", default: "1000" },
     endpoints: { type: "string", default: "10" },
-    changes: { type: "string", default: "9" },
+    changes: { type: "string", default: "31" },
     json: { type: "boolean", default: false },
   },
 });
@@ -39,12 +40,16 @@ const changes = Number(values.changes);
 
 type Rows = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-const shapes: Readonly<Record<string, () => Promise<Rows>>> = { alike, mixed, churn, storm, crowd, growth };
+const shapes: Readonly<Record<string, () => Promise<Rows>>> = { alike, one, mixed, churn, storm, crowd, growth };
 
 async function alike(): Promise<Rows> {
   const rival = await goControlPlane();
   const own = await withOurNode(declared, (node) => load(oneChangeAt(node)));
   return compared({ Weft: own, "go-control-plane": rival });
+}
+
+async function one(): Promise<Rows> {
+  return { "one proxy": churnRow(await churned({ of: 1, shares: 1, plan: "20:50" })) };
 }
 
 async function mixed(): Promise<Rows> {
@@ -62,28 +67,52 @@ async function churn(): Promise<Rows> {
     ["seen by a tenth", 10],
     ["seen by all", 1],
   ] as const) {
-    const figures = await withOurNode(declared, (node) => {
-      const { services } = declared;
-      const url = `${node.api}${churnPath}`;
-      const body = churnEndpoints(declared.endpoints);
-      const plan = { plan: "5:20,100:30", services };
-      return load({ addr: node.xds, pid: node.pid, proxies, changes: 0, url, body, shares, churn: plan });
-    });
-    for (const of of figures.churn ?? []) {
-      rows[`${name}, ${of.changes} changes`] = {
-        "changes a second": of.rate,
-        "median, ms": of.median_ms,
-        "p99, ms": of.p99_ms,
-        "worst, ms": of.worst_ms,
-        lost: of.lost,
-        "server's cores": of.cores,
-        responses: of.responses,
-        "server, MB before": of.server_mb_before,
-        after: of.server_mb_after,
-      };
-    }
+    const figures = await churned({ of: proxies, shares, plan: "5:20,100:30" });
+    for (const of of figures) rows[`${name}, ${of.changes} changes`] = churnRow([of]);
   }
   return rows;
+}
+
+type Churned = NonNullable<LoadFigures["churn"]>;
+
+/** @param shares each service is seen by one of so many proxies. @param plan changes a second : seconds, … */
+async function churned(asked: {
+  readonly of: number;
+  readonly shares: number;
+  readonly plan: string;
+}): Promise<Churned> {
+  const { of, shares, plan } = asked;
+  const figures = await withOurNode(declared, (node) => {
+    const { services } = declared;
+    const url = `${node.api}${churnPath}`;
+    const body = churnEndpoints(declared.endpoints);
+    return load({
+      addr: node.xds,
+      pid: node.pid,
+      proxies: of,
+      changes: 0,
+      url,
+      body,
+      shares,
+      churn: { plan, services },
+    });
+  });
+  return figures.churn ?? [];
+}
+
+function churnRow([of]: Churned): Record<string, number> {
+  if (!of) throw new Error("no figures of the changes");
+  return {
+    "changes a second": of.rate,
+    "median, ms": of.median_ms,
+    "p99, ms": of.p99_ms,
+    "worst, ms": of.worst_ms,
+    lost: of.lost,
+    "server's cores": of.cores,
+    responses: of.responses,
+    "server, MB before": of.server_mb_before,
+    after: of.server_mb_after,
+  };
 }
 
 async function storm(): Promise<Rows> {

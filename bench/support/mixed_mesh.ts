@@ -16,7 +16,6 @@ function route(number: number): object {
     const trafficPolicy = {
       loadBalancer: { simple: "LEAST_REQUEST" },
       connectionPool: { http: { http1MaxPendingRequests: 100 } },
-      outlierDetection: { consecutive5xxErrors: 5, interval: "10s" },
     };
     return { apiVersion: "networking.istio.io/v1", kind: "DestinationRule", metadata, spec: { host, trafficPolicy } };
   }

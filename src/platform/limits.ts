@@ -109,7 +109,9 @@ export const limits = {
   /** Large requests kept as bytes and as what they say, for the same reason. */
   xdsSharedRequests: 8,
   /** Lists of what stacks have in common, kept until the layers change. */
-  xdsSharedLists: 64,
+  xdsSharedLists: 512,
+  /** Of those, lists of the endpoints that something asks for. */
+  xdsSharedAsks: 8,
   /** How long a connection that is to end may still carry the status that says why, in ms. */
   xdsLastWordMs: 1_000,
   /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */

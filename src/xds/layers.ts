@@ -76,6 +76,16 @@ export class LayerStore {
     return this.#layers.get(layer)?.items[type].keys() ?? [];
   }
 
+  items(layer: LayerKey, type: ResourceType): Iterable<Item> {
+    return this.#layers.get(layer)?.items[type].values() ?? [];
+  }
+
+  /** Whether it has resources of the type, or some that ask for them. */
+  concerns(layer: LayerKey, type: ResourceType): boolean {
+    const found = this.#layers.get(layer);
+    return found !== undefined && (found.items[type].size > 0 || found.asks[type].size > 0);
+  }
+
   count(layer: LayerKey, type: ResourceType): number {
     return this.#layers.get(layer)?.items[type].size ?? 0;
   }

@@ -15,10 +15,15 @@ interface Found {
   readonly absent: readonly string[];
 }
 
+interface Layered {
+  readonly wider: ItemList | undefined;
+  readonly own: readonly Item[];
+}
+
 export class SharedLists {
   readonly #lists = new Map<string, ItemList>();
-  /** What the newest list under a key asked for. Clusters change more often than the names that they ask for. */
-  readonly #asks = new Map<string, NameList>();
+  /** What lists asked for, the newest last. Clusters change, and differ between stacks, more often than the names in them. */
+  readonly #asks = new Set<NameList>();
   readonly #said = new WeakMap<readonly string[], NameList>();
   readonly #numbers = new WeakMap<NameList, number>();
   #numbered = 0;
@@ -33,31 +38,47 @@ export class SharedLists {
     return list;
   }
 
-  /** All of a type. @param of the stack and the type. */
-  everything(of: string, find: () => readonly Item[]): ItemList {
-    return this.#found(of, () => ({ items: find(), absent: [] }));
+  /** All of a type. @param find what the last layer has of it, and what all the wider ones have. */
+  everything(of: string, find: () => Layered): ItemList {
+    return this.#known(of, () => this.#joined(find()));
   }
 
   /** What is under the names, in their order. */
   those(of: string, names: NameList, find: () => Found): ItemList {
     const all = this.#lists.get(of);
-    return all === names ? all : this.#found(`${of} ${this.#numberOf(names)}`, find);
+    return all === names ? all : this.#known(`${of} ${this.#numberOf(names)}`, () => this.#listOf(find()));
   }
 
   forget(): void {
     this.#lists.clear();
   }
 
-  #found(key: string, find: () => Found): ItemList {
+  #known(key: string, make: () => ItemList): ItemList {
     const known = this.#lists.get(key);
     if (known) return known;
-    const { items, absent } = find();
-    const sum = items.reduce((bytes, item) => bytes + sliceOf(item).length, 0);
-    const bytes = absent.reduce((all, name) => all + name.length, sum);
-    const list = new ItemList({ items, absent, bytes, asks: this.#asksOf(key, items) });
+    const list = make();
     this.#lists.set(key, list);
     keepNewest(this.#lists, limits.xdsSharedLists);
     return list;
+  }
+
+  /** A name in the last layer hides the same name in a wider one. */
+  #joined({ wider, own }: Layered): ItemList {
+    if (!wider || own.some(({ resource }) => wider.has(resource.name))) {
+      const names = new Set(own.map(({ resource }) => resource.name));
+      const shown = (wider?.items ?? []).filter(({ resource }) => !names.has(resource.name));
+      return this.#listOf({ items: [...shown, ...own], absent: [] });
+    }
+    if (own.some(({ resource }) => resource.asksFor.length > 0)) {
+      return this.#listOf({ items: [...wider.items, ...own], absent: [] });
+    }
+    const bytes = wider.bytes + bytesOf(own);
+    return new ItemList({ items: [...wider.items, ...own], absent: [], bytes, asks: wider.asks });
+  }
+
+  #listOf({ items, absent }: Found): ItemList {
+    const bytes = absent.reduce((all, name) => all + name.length, bytesOf(items));
+    return new ItemList({ items, absent, bytes, asks: this.#asksOf(items) });
   }
 
   #numberOf(names: NameList): number {
@@ -67,7 +88,7 @@ export class SharedLists {
     return this.#numbered;
   }
 
-  #asksOf(key: string, items: readonly Item[]): NameList | undefined {
+  #asksOf(items: readonly Item[]): NameList | undefined {
     const names = new Set<string>();
     for (const { resource } of items) {
       for (const { type, name } of resource.asksFor) {
@@ -76,11 +97,16 @@ export class SharedLists {
       }
     }
     if (names.size === 0) return nothing;
-    const before = this.#asks.get(key);
+    for (const before of this.#asks) {
+      if (before.size === names.size && before.names.every((name) => names.has(name))) return before;
+    }
     const asks = new NameList([...names]);
-    if (before?.size === asks.size && before.covers(asks)) return before;
-    this.#asks.set(key, asks);
-    keepNewest(this.#asks, limits.xdsSharedLists);
+    this.#asks.add(asks);
+    keepNewest(this.#asks, limits.xdsSharedAsks);
     return asks;
   }
+}
+
+function bytesOf(items: readonly Item[]): number {
+  return items.reduce((bytes, item) => bytes + sliceOf(item).length, 0);
 }

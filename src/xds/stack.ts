@@ -48,15 +48,12 @@ export class Stack {
 
   /** All of a type, as it is now. */
   everything(type: ResourceType): ItemList {
-    return this.#store.lists.everything(this.#nameOf(type), () => {
-      const items = [...this.names(type)].map((name) => this.resolve(type, name));
-      return items.filter((item) => item !== undefined);
-    });
+    return this.#everything(type, this.#concerned(type));
   }
 
   /** What is under the names now. */
   those(type: ResourceType, names: NameList): ItemList {
-    return this.#store.lists.those(this.#nameOf(type), names, () => {
+    return this.#store.lists.those(nameOf(type, this.#concerned(type)), names, () => {
       const items: Item[] = [];
       const absent: string[] = [];
       for (const name of names.names) {
@@ -73,11 +70,24 @@ export class Stack {
     return this.#store.lists.said(names);
   }
 
-  #nameOf(type: ResourceType): string {
-    return `${type} ${this.keys.join(" ")}`;
-  }
-
   isEmpty(type: ResourceType): boolean {
     return this.keys.every((key) => this.#store.count(key, type) === 0);
   }
+
+  /** Most stacks differ in layers that say nothing of the type, or only in the last: what is wider, they share. */
+  #everything(type: ResourceType, keys: readonly LayerKey[]): ItemList {
+    const [last, wider] = [keys.at(-1), keys.slice(0, -1)];
+    return this.#store.lists.everything(nameOf(type, keys), () => {
+      if (last === undefined) return { wider: undefined, own: [] };
+      return { wider: this.#everything(type, wider), own: [...this.#store.items(last, type)] };
+    });
+  }
+
+  #concerned(type: ResourceType): LayerKey[] {
+    return this.keys.filter((key) => this.#store.concerns(key, type));
+  }
+}
+
+function nameOf(type: ResourceType, keys: readonly LayerKey[]): string {
+  return `${type} ${keys.join(" ")}`;
 }
