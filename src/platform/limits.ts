@@ -127,7 +127,7 @@ export const limits = {
   xdsSeatMs: 250,
   /** How often it is looked how late the event loop runs, and from where on it is late, in ms. */
   xdsLookMs: 10,
-  xdsLateMs: 20,
+  xdsLateMs: 5,
   /** Longest SVID lifetime, ms: the SPIFFE profile's advice and ours. */
   svidLifetimeMs: 24 * 60 * 60 * 1000,
   /** Lifetime of a node's intermediate, ms. Renewed at half. */
