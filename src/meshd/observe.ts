@@ -15,7 +15,7 @@ export function observeXds({ metrics, refusals, log }: Observing): XdsObserver {
   return {
     streams: () => {},
     pushed: (type, bytes) => metrics().pushed(type, bytes),
-    acknowledged: (_type, ms) => metrics().acknowledged(ms),
+    acknowledged: (_type, ms, sinceMs) => metrics().acknowledged(ms, sinceMs),
     refused(response) {
       const { proxy, type, names, because, withheld } = response;
       refusals().refused(response);

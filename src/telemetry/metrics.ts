@@ -46,12 +46,14 @@ export class Metrics {
   readonly #pushedBytes = this.#counter("weft_xds_pushed_bytes_total", "Bytes of xDS responses sent", ["type"]);
   readonly recomputations = this.#counter("weft_compile_recomputations_total", "Nodes compiled again", ["node"]);
   readonly #pushed = new Map<string, { readonly pushes: Counter.Internal; readonly bytes: Counter.Internal }>();
-  readonly #convergence = new Histogram({
-    name: "weft_xds_acknowledgement_seconds",
-    help: "From a response handed to a proxy's stream to the proxy's acknowledgement of it",
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [this.#registry],
-  });
+  readonly #acknowledgement = this.#seconds(
+    "weft_xds_acknowledgement_seconds",
+    "From a response handed to a proxy's stream to the proxy's acknowledgement of it",
+  );
+  readonly #convergence = this.#seconds(
+    "weft_xds_convergence_seconds",
+    "From a change of this node's configuration to one proxy's acknowledgement of it",
+  );
 
   constructor(readings: Readings) {
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 });
@@ -117,12 +119,19 @@ export class Metrics {
     counters.bytes.inc(bytes);
   }
 
-  acknowledged(milliseconds: number): void {
-    this.#convergence.observe(milliseconds / 1_000);
+  /** @param sinceMs since the change that the response brought; undefined: it brought what a new stream asked for. */
+  acknowledged(ms: number, sinceMs: number | undefined): void {
+    this.#acknowledgement.observe(ms / 1_000);
+    if (sinceMs !== undefined) this.#convergence.observe(sinceMs / 1_000);
   }
 
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  #seconds(name: string, help: string): Histogram {
+    const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+    return new Histogram({ name, help, buckets, registers: [this.#registry] });
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {

@@ -9,7 +9,7 @@ import { type DeltaResponse, sliceOf } from "./frame.ts";
 import { Generation, phases } from "./generation.ts";
 import type { Item } from "./item.ts";
 import { ItemList, type NameList } from "./name_list.ts";
-import type { Step } from "./step.ts";
+import { type Step, withoutTime } from "./step.ts";
 import type { StreamState } from "./stream_state.ts";
 import { apart, type Debt, dueFor, isEmpty, older, type Parcel, type Refusal, type TypeState } from "./type_state.ts";
 import { resourceTypes, typeUrls } from "./type_url.ts";
@@ -44,7 +44,7 @@ export function deliver(stream: StreamState, current: Step): DeltaResponse[] {
 function sendNothing(stream: StreamState, state: TypeState, current: Step, out: DeltaResponse[]): void {
   if (!state.unanswered || !state.idle || state.dirty.size > 0) return;
   if ((stream.generation?.sets[state.type].size ?? 0) > 0) return;
-  respond(stream, state, { items: [], removed: [], step: current }, { version: current.version, out });
+  respond(stream, state, { items: [], removed: [], step: withoutTime(current) }, { version: current.version, out });
 }
 
 /** Nothing warms any more for a name whose asker is gone, though the proxy never subscribed to it. */

@@ -11,7 +11,7 @@ import { Delta, type Dialect } from "./dialect.ts";
 import { type Distributed, Distribution } from "./distribution.ts";
 import { FrameEncoder } from "./frame.ts";
 import type { Violation } from "./interest.ts";
-import { LayerStore } from "./layers.ts";
+import { type BeforeChange, LayerStore } from "./layers.ts";
 import { silentObserver, type XdsObserver } from "./observer.ts";
 import type { DeltaRequest } from "./request.ts";
 import { Stack } from "./stack.ts";
@@ -56,12 +56,13 @@ export class Fleet {
 
   /** All changes up to `position`, in one step. A position may pass without a change. */
   apply(changes: readonly LayerChange<EncodedResource>[], position: Position): void {
-    const step = this.#store.apply(changes, position, (layer, type, name) => {
+    const before: BeforeChange = (layer, type, name) => {
       this.#index.concerned(layer, type, name, (stream) => {
         stream.touch(type, name);
         this.#due.add(stream);
       });
-    });
+    };
+    const step = this.#store.apply(changes, position, { nowMs: this.#clock.monotonicMs(), before });
     this.#distribution.applied(step.position);
     if (!this.#draining) this.#drain();
   }

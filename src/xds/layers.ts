@@ -49,8 +49,12 @@ export class LayerStore {
   }
 
   /** A resource whose bytes are the same is no change: nobody hears of it. */
-  apply(changes: readonly LayerChange<EncodedResource>[], position: Position, before: BeforeChange): Step {
-    const step = nextStep(this.#step, position);
+  apply(
+    changes: readonly LayerChange<EncodedResource>[],
+    position: Position,
+    { nowMs, before }: { readonly nowMs: number; readonly before: BeforeChange },
+  ): Step {
+    const step = nextStep(this.#step, position, nowMs);
     this.#step = step;
     this.lists.forget();
     for (const change of changes) {

@@ -6,8 +6,8 @@ export interface XdsObserver {
   /** A proxy's stream was taken (+1) or ended (-1). */
   streams(change: 1 | -1): void;
   pushed(type: ResourceType | "other", bytes: number): void;
-  /** A response was acknowledged `ms` after it was handed to the stream. */
-  acknowledged(type: ResourceType, ms: number): void;
+  /** A response was acknowledged `ms` after it was handed to the stream. @param sinceMs since the change that it brought. */
+  acknowledged(type: ResourceType, ms: number, sinceMs: number | undefined): void;
   refused(refused: RefusedResponse): void;
   /** A stream was turned away or ended by us. */
   ended(proxy: string, code: EndCode, because: string): void;

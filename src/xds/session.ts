@@ -22,7 +22,7 @@ import { type InterestPort, takeInterest, type Violation } from "./interest.ts";
 import type { Subscribed } from "./name_list.ts";
 import type { DeltaRequest } from "./request.ts";
 import type { Stack } from "./stack.ts";
-import { birthStep, type Step } from "./step.ts";
+import { birthStep, type Step, withoutTime } from "./step.ts";
 import { newStreamState, type StreamState } from "./stream_state.ts";
 import { older, type Refusal } from "./type_state.ts";
 import { resourceTypes, typeOfUrl } from "./type_url.ts";
@@ -30,7 +30,13 @@ import { resourceTypes, typeOfUrl } from "./type_url.ts";
 /** What a request was, besides a change of interest. */
 export type Received =
   | { readonly kind: "interest" }
-  | { readonly kind: "acknowledged"; readonly nonce: string; readonly type: ResourceType }
+  | {
+      readonly kind: "acknowledged";
+      readonly nonce: string;
+      readonly type: ResourceType;
+      /** The oldest that what was taken comes from. */
+      readonly step: Step;
+    }
   | {
       readonly kind: "refused";
       readonly nonce: string;
@@ -82,7 +88,7 @@ export class Session {
     const received = request.nonce === "" ? interest : this.#receiveAnswer(type, request);
     const says = request.subscribe.length > 0 || request.unsubscribe.length > 0 || !this.#stream.types[type].asked;
     if (!says) return received;
-    const step = this.#currentStep();
+    const step = withoutTime(this.#currentStep());
     const violation = takeInterest(this.#stream, type, request, { port: this.#port, step });
     return violation ? { kind: "violation", violation } : received;
   }
@@ -92,8 +98,9 @@ export class Session {
     // An answer to a response of another stream, or to one that was answered already, says nothing.
     if (state.inFlight?.nonce !== nonce) return interest;
     if (error === undefined) {
+      const { step } = state.inFlight;
       acknowledge(this.#stream, state);
-      return { kind: "acknowledged", nonce, type };
+      return { kind: "acknowledged", nonce, type, step };
     }
     const names = state.inFlight.items.map((item) => item.resource.name);
     // Envoy ends its words with a newline.
@@ -123,7 +130,7 @@ export class Session {
 
   /** The proxy's layers are others now. The caller moves the wildcard subscriptions in the index. */
   restack(stack: Stack): void {
-    const step = this.#currentStep();
+    const step = withoutTime(this.#currentStep());
     for (const type of resourceTypes) {
       const state = this.#stream.types[type];
       const names = state.wildcard

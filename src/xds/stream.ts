@@ -211,7 +211,10 @@ export class ProxyStream implements Holder {
     const sentAtMs = this.#sentAtMs.get(received.nonce);
     this.#sentAtMs.delete(received.nonce);
     if (received.kind === "acknowledged") {
-      if (sentAtMs !== undefined) observer.acknowledged(received.type, clock.monotonicMs() - sentAtMs);
+      if (sentAtMs === undefined) return;
+      const nowMs = clock.monotonicMs();
+      const { type, step } = received;
+      observer.acknowledged(type, nowMs - sentAtMs, step.atMs === undefined ? undefined : nowMs - step.atMs);
       return;
     }
     const { type, names, because, withheld, accepting } = received;

@@ -23,12 +23,17 @@ class World {
   readonly clock = new ManualClock();
   readonly refused: RefusedResponse[] = [];
   readonly latenciesMs: number[] = [];
+  /** Since the change; undefined of what a new stream was owed. */
+  readonly convergedMs: (number | undefined)[] = [];
   readonly fleet = new Fleet({
     clock: this.clock,
     observer: {
       ...silentObserver,
       refused: (refused) => this.refused.push(refused),
-      acknowledged: (_type, ms) => this.latenciesMs.push(ms),
+      acknowledged: (_type, ms, sinceMs) => {
+        this.latenciesMs.push(ms);
+        this.convergedMs.push(sinceMs);
+      },
     },
   });
   #records = 0;
@@ -167,6 +172,18 @@ describe("a change", () => {
     await world.clock.advance(limits.xdsGenerationMs);
     assert.deepEqual(client.names(), ["cart@c1", "cart@e1", "out@l1"]);
   });
+});
+
+test("how long a change took to be taken is told; what a new stream was owed is no change", async () => {
+  const world = new World();
+  world.apply(mesh, cart);
+  await world.clock.advance(100);
+  const client = new Client(world, "a.default").connect().acknowledge();
+  assert.deepEqual(world.convergedMs, [undefined, undefined, undefined]);
+  world.apply(mesh, [resource("endpoints", "cart", "e2")]);
+  await world.clock.advance(30);
+  client.acknowledge();
+  assert.deepEqual(world.convergedMs.slice(3), [30]);
 });
 
 describe("distributed", () => {

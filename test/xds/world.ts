@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { type LayerChange, type LayerKey, layerKey, type Position } from "../../src/compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../../src/envoy/resource.ts";
 import type { DeltaResponse } from "../../src/xds/frame.ts";
-import { LayerStore } from "../../src/xds/layers.ts";
+import { type BeforeChange, LayerStore } from "../../src/xds/layers.ts";
 import type { DeltaRequest } from "../../src/xds/request.ts";
 import { type Received, Session } from "../../src/xds/session.ts";
 import { Stack } from "../../src/xds/stack.ts";
@@ -55,9 +55,10 @@ export class World {
 
   changes(changes: readonly LayerChange<EncodedResource>[]): Position {
     const position = { records: ++this.#records, endpoints: 0 };
-    this.store.apply(changes, position, (layer, type, name) => {
+    const before: BeforeChange = (layer, type, name) => {
       this.index.concerned(layer, type, name, (proxy) => proxy.session.touch(type, name));
-    });
+    };
+    this.store.apply(changes, position, { nowMs: 0, before });
     return position;
   }
 }
