@@ -24,18 +24,20 @@ export class SharedLists {
   readonly #lists = new Map<string, ItemList>();
   /** What lists asked for, the newest last. Clusters change, and differ between stacks, more often than the names in them. */
   readonly #asks = new Set<NameList>();
-  readonly #said = new WeakMap<readonly string[], NameList>();
+  /** undefined: said once. */
+  readonly #said = new WeakMap<readonly string[], NameList | undefined>();
   readonly #numbers = new WeakMap<NameList, number>();
   #numbered = 0;
 
-  /** The list of what a request names, one for one array; undefined: it names something twice. */
+  /**
+   * The list of what a request names, one for one array. undefined: nobody said the same before, so there is nothing to
+   * share; or it names something twice.
+   */
   said(names: readonly string[]): NameList | undefined {
-    const known = this.#said.get(names);
-    if (known) return known;
-    if (new Set(names).size < names.length) return undefined;
-    const list = new NameList(names);
-    this.#said.set(names, list);
-    return list;
+    const list = this.#said.get(names);
+    if (list || new Set(names).size < names.length) return list;
+    this.#said.set(names, this.#said.has(names) ? new NameList(names) : undefined);
+    return this.#said.get(names);
   }
 
   /** All of a type. @param find what the last layer has of it, and what all the wider ones have. */

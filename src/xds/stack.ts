@@ -65,7 +65,7 @@ export class Stack {
     });
   }
 
-  /** The list of what a request names; undefined: it names something twice. */
+  /** The list of what a request names; undefined: it is to be taken name by name. */
   said(names: readonly string[]): NameList | undefined {
     return this.#store.lists.said(names);
   }

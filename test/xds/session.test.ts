@@ -37,6 +37,42 @@ describe("a new stream", () => {
     assert.equal(proxy.session.owed(), undefined);
   });
 
+  test("shares the list of what it names with those that said the same before", () => {
+    const world = shop();
+    world.change(mesh, [resource("cluster", "pay", "p1"), resource("endpoints", "pay", "f1")]);
+    const [first, second, third] = [settledProxy(world), settledProxy(world), settledProxy(world)];
+    const listOf = (proxy: ModelProxy) => [...proxy.session.subscriptions()].find(({ type }) => type === "endpoints");
+    assert.equal(listOf(first)?.named.list, undefined);
+    assert.ok(listOf(second)?.named.list);
+    assert.equal(listOf(second)?.named.list, listOf(third)?.named.list);
+    for (const proxy of [first, second, third]) {
+      assert.deepEqual([...(listOf(proxy)?.named ?? [])].sort(), ["cart", "pay"]);
+      assert.deepEqual(proxy.holdings("endpoints"), ["endpoints/cart@e1", "endpoints/pay@f1"]);
+    }
+
+    second.ask("endpoints", { unsubscribe: ["cart"] });
+    world.change(mesh, [resource("endpoints", "cart", "e2"), resource("endpoints", "pay", "f2")]);
+    for (const proxy of [first, second, third]) proxy.poll();
+    assert.deepEqual(first.inbox.map(words), ["endpoints +cart@e2 +pay@f2"]);
+    assert.deepEqual(second.inbox.map(words), ["endpoints +pay@f2"]);
+    assert.deepEqual(third.inbox.map(words), ["endpoints +cart@e2 +pay@f2"]);
+  });
+
+  test("that shares a list is told what of it is not there, and is found when it comes", () => {
+    const world = shop();
+    for (const _ of ["first", "second"]) {
+      const proxy = new ModelProxy(world);
+      proxy.ask("cluster", {});
+      proxy.ask("endpoints", { subscribe: ["cart", "ghost"] });
+      assert.deepEqual(proxy.inbox.map(words), ["cluster +cart@c1", "endpoints +cart@e1 -ghost"]);
+      proxy.ask("endpoints", { nonce: proxy.inbox.pop()?.nonce ?? "" });
+      world.change(mesh, [resource("endpoints", "ghost", "g1")]);
+      proxy.poll();
+      assert.deepEqual(proxy.inbox.map(words).slice(1), ["endpoints +ghost@g1"]);
+      world.change(mesh, [], [{ type: "endpoints", name: "ghost" }]);
+    }
+  });
+
   test("takes everything with an explicit * too", () => {
     const proxy = new ModelProxy(shop());
     proxy.ask("cluster", { subscribe: ["*"] });

@@ -32,7 +32,8 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom("poll", "answer") }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("expire", "ask again", "drop") }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("reconnect", "move", "restart") }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("reconnect", "move") }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
   {
     weight: 1,
     arbitrary: fc.record({

@@ -42,8 +42,17 @@ export function namesIn(item: EncodedResource): string[] {
 
 export class World {
   readonly store = new LayerStore();
+  /** Requests of the same bytes are decoded once. */
+  readonly #said = new Map<string, readonly string[]>();
   readonly index = new SubscriptionIndex<ModelProxy>();
   #records = 0;
+
+  decoded(names: readonly string[]): readonly string[] {
+    const key = names.join(" ");
+    const known = this.#said.get(key);
+    this.#said.set(key, known ?? names);
+    return known ?? names;
+  }
 
   change(
     layer: LayerKey,
@@ -172,6 +181,7 @@ export class ModelProxy {
       nonce: "",
       error: undefined,
       ...request,
+      ...(request.subscribe && { subscribe: this.#world.decoded(request.subscribe) }),
     });
     this.poll();
     return received;
@@ -182,6 +192,8 @@ export class ModelProxy {
     for (const response of this.session.advance()) {
       const same = this.inbox.filter(({ typeUrl }) => typeUrl === response.typeUrl);
       assert.deepEqual(same, [], "one response in flight per type");
+      const names = [...response.items.map(({ resource: { name } }) => name), ...response.removed];
+      assert.equal(new Set(names).size, names.length, "a response says one thing of a name");
       this.inbox.push(response);
       this.log.push(response);
     }
