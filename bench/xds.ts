@@ -10,16 +10,19 @@
  *   churn    5 changes a second, then 100 for 30 s: each service seen by a tenth of the proxies, then by all
  *   storm    1,000 more proxies lose their connections and come back at once, without anything they held
  *   crowd    100 proxies each that never read, refuse everything and answer nothing come and go beside 300 others
+ *   memory   what a proxy costs the node: a connection, its stream, and what it is told
  *   growth   `alike` of this project with more services, then with more proxies
  *
- *   npm run bench -- xds [--shape alike] [--proxies 500] [--services 1000] [--endpoints 10] [--changes 31] [--json]
+ *   npm run bench -- xds [--shape alike] [--proxies 500] [--services 1000] [--endpoints 10] [--changes 101] [--json]
  *
- * A change is timed from the API call that makes it, the store's write included. Needs Go, for the load and the rival.
+ * A change is timed from the API call that makes it, the store's write included. Medians are of a warm process: in
+ * the first twenty changes a quarter of the CPU goes to V8's own threads. Needs Go, for the load and the rival.
  */
 import { loadavg } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { sumOf } from "../test/support/metrics.ts";
+import { bareProxies, residentKb } from "./support/bare_proxies.ts";
 import { declareMixed, mixedNamespaces } from "./support/mixed_mesh.ts";
 import { type Declared, type OurNode, withOurNode } from "./support/our_node.ts";
 import { buildRivals, type LoadFigures, type LoadOptions, load, startControl } from "./support/rivals.ts";
@@ -31,7 +34,7 @@ const { values } = parseArgs({
     proxies: { type: "string", default: "500" },
     services: { type: "string", default: "1000" },
     endpoints: { type: "string", default: "10" },
-    changes: { type: "string", default: "31" },
+    changes: { type: "string", default: "101" },
     json: { type: "boolean", default: false },
   },
 });
@@ -41,7 +44,16 @@ const changes = Number(values.changes);
 
 type Rows = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-const shapes: Readonly<Record<string, () => Promise<Rows>>> = { alike, one, mixed, churn, storm, crowd, growth };
+const shapes: Readonly<Record<string, () => Promise<Rows>>> = {
+  alike,
+  one,
+  mixed,
+  churn,
+  storm,
+  crowd,
+  memory,
+  growth,
+};
 
 async function alike(): Promise<Rows> {
   const rival = await goControlPlane();
@@ -161,6 +173,8 @@ async function metricsOf({ api }: OurNode): Promise<(name: string) => number> {
 }
 
 const lookMs = 100;
+// For the node to take in what came, before its memory is read.
+const settleMs = 1_500;
 
 /**
  * The longest turn of the node's event loop; each reading of its metric begins anew. What is read after `stop` does not
@@ -185,6 +199,28 @@ function watchLag(node: OurNode): { stop(): number } {
       return longestMs;
     },
   };
+}
+
+/** Each row is added to the one before; memory is the process's, so that what the collector leaves is in it. */
+async function memory(): Promise<Rows> {
+  return withOurNode(declared, async (node) => {
+    const rows: Record<string, Record<string, number>> = {};
+    const emptyKb = residentKb(node.pid);
+    const bare = bareProxies(node.xds, proxies);
+    let before = emptyKb;
+    for (const [name, open] of Object.entries(bare.layers)) {
+      await open();
+      await wait(settleMs);
+      const nowKb = residentKb(node.pid);
+      rows[name] = { "kB a proxy": (nowKb - before) / proxies };
+      before = nowKb;
+    }
+    bare.close();
+    await wait(settleMs);
+    const figures = await load({ ...oneChangeAt(node), changes: 0 });
+    rows["a proxy that holds everything, all of it"] = { "kB a proxy": figures.memory_kb_per_proxy };
+    return rows;
+  });
 }
 
 async function growth(): Promise<Rows> {

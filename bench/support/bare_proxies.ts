@@ -1,0 +1,56 @@
+/** Connections that say nothing, in layers, to tell apart what each layer costs the node. */
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { connect, type Socket } from "node:net";
+import { AggregatedDiscoveryService } from "#envoy/envoy/service/discovery/v3/ads_pb.js";
+
+const path = `/${AggregatedDiscoveryService.typeName}/${AggregatedDiscoveryService.method.deltaAggregatedResources.name}`;
+
+export interface BareProxies {
+  /** In their order. */
+  readonly layers: Readonly<Record<string, () => Promise<void>>>;
+  close(): void;
+}
+
+export function bareProxies(address: string, count: number): BareProxies {
+  const [host = "", port = ""] = address.split(":");
+  const sockets: Socket[] = [];
+  let sessions: readonly ClientHttp2Session[] = [];
+  return {
+    layers: {
+      "a connection, with the session that waits on it": async () => {
+        for (let n = 0; n < count; n++) {
+          const socket = connect(Number(port), host);
+          sockets.push(socket);
+          await once(socket, "connect");
+        }
+      },
+      "its HTTP/2 settings": async () => {
+        sessions = sockets.map((socket) => connectHttp2(`http://${address}`, { createConnection: () => socket }));
+        await Promise.all(sessions.map((session) => once(session, "remoteSettings")));
+      },
+      "its stream, before its first request": async () => {
+        for (const session of sessions) {
+          const stream = session.request({
+            ":method": "POST",
+            ":path": path,
+            "content-type": "application/grpc",
+            te: "trailers",
+          });
+          // The node ends it when it has said nothing for too long.
+          stream.on("error", () => {});
+        }
+      },
+    },
+    close() {
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+export function residentKb(pid: number): number {
+  const [, kb] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Number(kb);
+}
