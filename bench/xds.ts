@@ -67,11 +67,19 @@ async function one(): Promise<Rows> {
 
 async function mixed(): Promise<Rows> {
   const plain = await withOurNode(declared, (node) => load(oneChangeAt(node)));
+  let held = { "layers held": Number.NaN, "bytes of all layers": Number.NaN };
   const own = await withOurNode(declared, async (node) => {
     await declareMixed(node);
-    return load({ ...oneChangeAt(node), namespaces: mixedNamespaces });
+    const figures = await load({ ...oneChangeAt(node), namespaces: mixedNamespaces });
+    const metrics = await metricsOf(node);
+    held = {
+      "layers held": metrics("weft_compile_layers"),
+      "bytes of all layers": metrics("weft_compile_layer_bytes"),
+    };
+    return figures;
   });
-  return compared({ mixed: own, alike: plain });
+  const rows = compared({ mixed: own, alike: plain });
+  return { ...rows, ...Object.fromEntries(Object.entries(held).map(([name, mixed]) => [name, { mixed }])) };
 }
 
 async function churn(): Promise<Rows> {
@@ -203,24 +211,28 @@ function watchLag(node: OurNode): { stop(): number } {
 
 /** Each row is added to the one before; memory is the process's, so that what the collector leaves is in it. */
 async function memory(): Promise<Rows> {
-  return withOurNode(declared, async (node) => {
-    const rows: Record<string, Record<string, number>> = {};
-    const emptyKb = residentKb(node.pid);
-    const bare = bareProxies(node.xds, proxies);
-    let before = emptyKb;
-    for (const [name, open] of Object.entries(bare.layers)) {
-      await open();
-      await wait(settleMs);
-      const nowKb = residentKb(node.pid);
-      rows[name] = { "kB a proxy": (nowKb - before) / proxies };
-      before = nowKb;
-    }
-    bare.close();
-    await wait(settleMs);
-    const figures = await load({ ...oneChangeAt(node), changes: 0 });
-    rows["a proxy that holds everything, all of it"] = { "kB a proxy": figures.memory_kb_per_proxy };
-    return rows;
-  });
+  const rows: Record<string, Record<string, number>> = {};
+  const note = (name: string, kb: number, way: "plaintext" | "mTLS"): void => {
+    rows[name] = { ...rows[name], [`${way}, kB a proxy`]: kb };
+  };
+  for (const way of ["mTLS", "plaintext"] as const) {
+    await withOurNode(declared, async (node) => {
+      const [address, identity] = way === "mTLS" ? [node.xdsMtls, await node.identity()] : [node.xds, undefined];
+      const bare = bareProxies(address, proxies, identity);
+      let beforeKb = residentKb(node.pid);
+      for (const [name, open] of Object.entries(bare.layers)) {
+        await open();
+        await wait(settleMs);
+        const nowKb = residentKb(node.pid);
+        note(name, (nowKb - beforeKb) / proxies, way);
+        beforeKb = nowKb;
+      }
+      bare.close();
+    });
+  }
+  const full = await withOurNode(declared, (node) => load({ ...oneChangeAt(node), changes: 0 }));
+  note("a proxy that holds everything, all of it", full.memory_kb_per_proxy, "plaintext");
+  return rows;
 }
 
 async function growth(): Promise<Rows> {

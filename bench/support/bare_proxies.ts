@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { AggregatedDiscoveryService } from "#envoy/envoy/service/discovery/v3/ads_pb.js";
+import type { TlsIdentity } from "../../test/support/raw_http.ts";
 
 const path = `/${AggregatedDiscoveryService.typeName}/${AggregatedDiscoveryService.method.deltaAggregatedResources.name}`;
 
@@ -13,7 +15,8 @@ export interface BareProxies {
   close(): void;
 }
 
-export function bareProxies(address: string, count: number): BareProxies {
+/** @param identity absent: in plaintext. */
+export function bareProxies(address: string, count: number, identity?: TlsIdentity): BareProxies {
   const [host = "", port = ""] = address.split(":");
   const sockets: Socket[] = [];
   let sessions: readonly ClientHttp2Session[] = [];
@@ -21,9 +24,9 @@ export function bareProxies(address: string, count: number): BareProxies {
     layers: {
       "a connection, with the session that waits on it": async () => {
         for (let n = 0; n < count; n++) {
-          const socket = connect(Number(port), host);
+          const socket = open(host, Number(port), identity);
           sockets.push(socket);
-          await once(socket, "connect");
+          await once(socket, identity ? "secureConnect" : "connect");
         }
       },
       "its HTTP/2 settings": async () => {
@@ -48,6 +51,13 @@ export function bareProxies(address: string, count: number): BareProxies {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** Who the node is does not matter to what it needs. */
+function open(host: string, port: number, identity: TlsIdentity | undefined): Socket {
+  if (!identity) return connect(port, host);
+  const { keyPem: key, chainPem: cert } = identity;
+  return connectTls({ host, port, key, cert, rejectUnauthorized: false, ALPNProtocols: ["h2"] });
 }
 
 export function residentKb(pid: number): number {

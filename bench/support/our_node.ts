@@ -1,11 +1,17 @@
 /** A node of this project as a load program meets it: in plaintext, with services that nobody listens on. */
 import { endsWithUs } from "../../test/support/ends_with_us.ts";
+import { joinHost } from "../../test/support/joined_host.ts";
 import { Mesh } from "../../test/support/mesh.ts";
+import type { TlsIdentity } from "../../test/support/raw_http.ts";
 import { Api } from "./api.ts";
 import { declareServices } from "./services.ts";
 
 export interface OurNode {
+  /** In plaintext. */
   readonly xds: string;
+  readonly xdsMtls: string;
+  /** An SVID of this mesh and its key. */
+  identity(): Promise<TlsIdentity>;
   readonly api: string;
   readonly pid: number;
   readonly calls: Api;
@@ -25,7 +31,11 @@ export async function withOurNode<T>(declared: Declared, measure: (node: OurNode
     if (!node?.xdsPlaintext) throw new Error("the node does not listen in plaintext");
     await declareServices(calls, node.api, declared);
     const pid = mesh.pidOf(node.name) ?? node.pid;
-    return await measure({ xds: node.xdsPlaintext, api: node.api, pid, calls });
+    const identity = async (): Promise<TlsIdentity> => {
+      const host = await joinHost(mesh);
+      return host.identity("bench").finally(() => host.close());
+    };
+    return await measure({ xds: node.xdsPlaintext, xdsMtls: node.xds, identity, api: node.api, pid, calls });
   } finally {
     calls.close();
     await mesh.remove();

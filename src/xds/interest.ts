@@ -8,7 +8,7 @@
  */
 import type { ResourceType } from "../envoy/resource.ts";
 import { limits } from "../platform/limits.ts";
-import type { NameList } from "./name_list.ts";
+import type { NameList, NameMap } from "./name_list.ts";
 import type { DeltaRequest } from "./request.ts";
 import type { Step } from "./step.ts";
 import { joinGeneration, type StreamState } from "./stream_state.ts";
@@ -75,33 +75,47 @@ function wantAll({ stream, state, port, versions, first, step }: Context): void 
     state.dirty.fill(stream.stack.everything(state.type), { held: undefined, answer: false, step: since });
     return;
   }
-  const names = stream.stack.names(state.type);
-  if (first) for (const name of versions.keys()) names.add(name);
-  for (const name of names) {
+  const all = stream.stack.everything(state.type);
+  const owed = first ? stream.stack.stale(state.type, all, versions) : all.names;
+  const gone = first ? [...versions.keys()].filter((name) => !all.has(name)) : [];
+  for (const name of [...owed, ...gone]) {
     if (state.named.has(name)) continue;
-    const held = first ? versions.get(name) : undefined;
-    if (held !== undefined && held === stream.stack.resolve(state.type, name)?.resource.version) continue;
-    state.owe(name, { held, answer: false, step: since });
+    state.owe(name, { held: first ? versions.get(name) : undefined, answer: false, step: since });
     joinGeneration(stream, state, name);
   }
 }
 
-/** A stream that begins asks for what its clusters named, all at once: it shares that list with others that say the same. */
-function wantTogether({ stream, state, port, versions, first }: Context, asked: readonly string[]): boolean {
-  const begins = first && state.type === "endpoints" && versions.size === 0 && owesNothing(state);
+/**
+ * A stream that begins asks for what its clusters named, all at once: it shares that list with others that say the same.
+ * So does one that moves here with what it holds; it is owed what of that is not so any more.
+ */
+function wantTogether(context: Context, asked: readonly string[]): boolean {
+  const { stream, state, port, versions, first } = context;
+  const begins = first && state.type === "endpoints" && !state.wildcard && owesNothing(state);
   if (!begins || asked.length === 0 || asked.includes(everything)) return false;
   const names = stream.stack.said(asked);
-  const { awaited } = state;
-  const meant = awaited.size === 0 || (awaited.whole && names?.covers(awaited.whole));
-  if (!names || !meant) return false;
-  let step = awaited.size === names.size ? undefined : stream.birth;
-  for (const since of awaited.samples()) step = older(step, since);
-  awaited.clear();
-  state.dirty.fill(names, { held: undefined, answer: true, step: step ?? stream.birth });
+  if (!names || !meansTheSame(names, state.awaited, versions)) return false;
   state.named.share(names);
   port.addNames(state.type, names);
+  if (versions.size > 0) {
+    for (const name of stream.stack.stale(state.type, names, versions)) {
+      const held = versions.get(name);
+      state.owe(name, { held, answer: held === undefined, step: stream.birth });
+    }
+    return true;
+  }
+  let step = state.awaited.size === names.size ? undefined : stream.birth;
+  for (const since of state.awaited.samples()) step = older(step, since);
+  state.awaited.clear();
+  state.dirty.fill(names, { held: undefined, answer: true, step: step ?? stream.birth });
   stream.generation?.follows[state.type].turn(names, "awaited", "owed");
   return true;
+}
+
+/** What is awaited is sent even to a proxy that has it: where that is some of the names, not all, each is for itself. */
+function meansTheSame(names: NameList, awaited: NameMap<Step>, versions: ReadonlyMap<string, string>): boolean {
+  if (versions.size > 0) return [...awaited.keys()].every((name) => !names.has(name));
+  return awaited.size === 0 || (awaited.whole !== undefined && names.covers(awaited.whole));
 }
 
 function owesNothing({ named, dirty, withheld }: TypeState): boolean {

@@ -10,6 +10,9 @@ import { ItemList, NameList } from "./name_list.ts";
 
 const nothing = new NameList([]);
 
+/** name → version */
+export type Versions = ReadonlyMap<string, string>;
+
 interface Found {
   readonly items: readonly Item[];
   readonly absent: readonly string[];
@@ -26,7 +29,8 @@ export class SharedLists {
   readonly #asks = new Set<NameList>();
   /** undefined: said once. */
   readonly #said = new WeakMap<readonly string[], NameList | undefined>();
-  readonly #numbers = new WeakMap<NameList, number>();
+  readonly #stale = new Map<string, readonly string[]>();
+  readonly #numbers = new WeakMap<object, number>();
   #numbered = 0;
 
   /**
@@ -51,8 +55,20 @@ export class SharedLists {
     return all === names ? all : this.#known(`${of} ${this.#numberOf(names)}`, () => this.#listOf(find()));
   }
 
+  /** Names under which a proxy that says what it holds does not hold what is there; once for all that say the same. */
+  stale(of: string, names: NameList, versions: Versions, find: () => readonly string[]): readonly string[] {
+    const key = `${of} ${this.#numberOf(names)} ${this.#numberOf(versions)}`;
+    const known = this.#stale.get(key);
+    if (known) return known;
+    const stale = find();
+    this.#stale.set(key, stale);
+    keepNewest(this.#stale, limits.xdsSharedLists);
+    return stale;
+  }
+
   forget(): void {
     this.#lists.clear();
+    this.#stale.clear();
   }
 
   #known(key: string, make: () => ItemList): ItemList {
@@ -83,10 +99,10 @@ export class SharedLists {
     return new ItemList({ items, absent, bytes, asks: this.#asksOf(items) });
   }
 
-  #numberOf(names: NameList): number {
-    const known = this.#numbers.get(names);
+  #numberOf(shared: object): number {
+    const known = this.#numbers.get(shared);
     if (known !== undefined) return known;
-    this.#numbers.set(names, ++this.#numbered);
+    this.#numbers.set(shared, ++this.#numbered);
     return this.#numbered;
   }
 

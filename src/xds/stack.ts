@@ -7,6 +7,7 @@ import type { ResourceType } from "../envoy/resource.ts";
 import { emptyItem, type Item } from "./item.ts";
 import type { LayerStore } from "./layers.ts";
 import type { ItemList, NameList } from "./name_list.ts";
+import type { Versions } from "./shared_lists.ts";
 
 export class Stack {
   readonly #store: LayerStore;
@@ -63,6 +64,16 @@ export class Stack {
       }
       return { items, absent };
     });
+  }
+
+  /** Those of the names that `versions` does not have, or not as they are now. */
+  stale(type: ResourceType, names: NameList, versions: Versions): readonly string[] {
+    return this.#store.lists.stale(nameOf(type, this.#concerned(type)), names, versions, () =>
+      names.names.filter((name) => {
+        const held = versions.get(name);
+        return held === undefined || held !== this.resolve(type, name)?.resource.version;
+      }),
+    );
   }
 
   /** The list of what a request names; undefined: it is to be taken name by name. */

@@ -58,6 +58,46 @@ describe("a new stream", () => {
     assert.deepEqual(third.inbox.map(words), ["endpoints +cart@e2 +pay@f2"]);
   });
 
+  test("that moves here with what it holds shares the list too, and is sent what is no longer so", () => {
+    const [here, there] = [shop(), shop()];
+    const proxies = [settledProxy(here), settledProxy(here), settledProxy(here)];
+    for (const proxy of proxies) {
+      proxy.reconnect(there);
+      assert.deepEqual(proxy.inbox, []);
+      proxy.reconnect(here);
+    }
+    there.change(mesh, [resource("endpoints", "cart", "e2"), resource("cluster", "pay", "p1")]);
+    for (const proxy of proxies) {
+      proxy.reconnect(there);
+      proxy.answerAll();
+      assert.deepEqual(proxy.holdings("endpoints"), ["endpoints/cart@e2", "endpoints/pay@empty"]);
+      assert.equal(proxy.session.owed(), undefined);
+    }
+    const [, , last] = proxies;
+    assert.ok([...(last?.session.subscriptions() ?? [])].some(({ named }) => named.list));
+  });
+
+  test("that moves here is sent the endpoints of a changed cluster, which it has, whoever said the same before", () => {
+    const [here, there] = [shop(), shop()];
+    const proxies = [settledProxy(here), settledProxy(here), settledProxy(here)];
+    there.change(mesh, [resource("cluster", "cart", "c2")]);
+    for (const proxy of proxies) {
+      proxy.reconnect(there);
+      proxy.answerAll();
+      assert.deepEqual(proxy.log.map(words), ["cluster +cart@c2", "endpoints +cart@e1"]);
+      assert.deepEqual([...proxy.warming], []);
+    }
+  });
+
+  test("that moves here is told of a name that it does not hold and nobody has, whoever said the same before", () => {
+    const world = shop();
+    for (const _ of ["first", "second", "third"]) {
+      const proxy = new ModelProxy(world);
+      proxy.ask("endpoints", { subscribe: ["cart", "ghost"], initialVersions: new Map([["cart", "e1"]]) });
+      assert.deepEqual(proxy.inbox.map(words), ["endpoints -ghost"]);
+    }
+  });
+
   test("that shares a list is told what of it is not there, and is found when it comes", () => {
     const world = shop();
     for (const _ of ["first", "second"]) {

@@ -42,16 +42,16 @@ export function namesIn(item: EncodedResource): string[] {
 
 export class World {
   readonly store = new LayerStore();
-  /** Requests of the same bytes are decoded once. */
-  readonly #said = new Map<string, readonly string[]>();
+  readonly #said = new Map<string, DeltaRequest>();
   readonly index = new SubscriptionIndex<ModelProxy>();
   #records = 0;
 
-  decoded(names: readonly string[]): readonly string[] {
-    const key = names.join(" ");
+  /** Requests of the same bytes are decoded once. */
+  decoded(request: DeltaRequest): DeltaRequest {
+    const key = JSON.stringify({ ...request, initialVersions: [...request.initialVersions] });
     const known = this.#said.get(key);
-    this.#said.set(key, known ?? names);
-    return known ?? names;
+    this.#said.set(key, known ?? request);
+    return known ?? request;
   }
 
   change(
@@ -172,7 +172,7 @@ export class ModelProxy {
   }
 
   ask(type: ResourceType, request: Partial<DeltaRequest>): Received {
-    const received = this.session.receive({
+    const asked: DeltaRequest = {
       node: undefined,
       typeUrl: typeUrls[type],
       subscribe: [],
@@ -181,8 +181,8 @@ export class ModelProxy {
       nonce: "",
       error: undefined,
       ...request,
-      ...(request.subscribe && { subscribe: this.#world.decoded(request.subscribe) }),
-    });
+    };
+    const received = this.session.receive(this.#world.decoded(asked));
     this.poll();
     return received;
   }
