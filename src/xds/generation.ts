@@ -9,7 +9,7 @@
  */
 import type { ResourceType } from "../envoy/resource.ts";
 import type { Item } from "./item.ts";
-import { NameMap } from "./name_list.ts";
+import { NameMap } from "./name_map.ts";
 import type { Step } from "./step.ts";
 import { type Debt, older } from "./type_state.ts";
 

@@ -8,7 +8,8 @@
  */
 import type { ResourceType } from "../envoy/resource.ts";
 import { limits } from "../platform/limits.ts";
-import type { NameList, NameMap } from "./name_list.ts";
+import type { NameList } from "./name_list.ts";
+import type { NameMap } from "./name_map.ts";
 import type { DeltaRequest } from "./request.ts";
 import type { Step } from "./step.ts";
 import { joinGeneration, type StreamState } from "./stream_state.ts";

@@ -19,11 +19,11 @@ import { abandon, acknowledge, deliver, isQuiet, refuse } from "./delivery.ts";
 import type { DeltaResponse } from "./frame.ts";
 import type { Generation } from "./generation.ts";
 import { type InterestPort, takeInterest, type Violation } from "./interest.ts";
-import type { Subscribed } from "./name_list.ts";
 import type { DeltaRequest } from "./request.ts";
 import type { Stack } from "./stack.ts";
 import { birthStep, type Step, withoutTime } from "./step.ts";
 import { newStreamState, type StreamState } from "./stream_state.ts";
+import type { Subscribed } from "./subscribed.ts";
 import { older, type Refusal } from "./type_state.ts";
 import { resourceTypes, typeOfUrl } from "./type_url.ts";
 

@@ -7,7 +7,8 @@
  */
 import type { LayerKey } from "../compile/layer.ts";
 import type { ResourceType } from "../envoy/resource.ts";
-import type { NameList, Subscribed } from "./name_list.ts";
+import type { NameList } from "./name_list.ts";
+import type { Subscribed } from "./subscribed.ts";
 
 export interface Subscriber {
   /** Whether the layer is in its stack. */

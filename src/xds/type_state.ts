@@ -7,8 +7,10 @@
  */
 import type { ResourceType } from "../envoy/resource.ts";
 import type { Item } from "./item.ts";
-import { type NameList, NameMap, Subscribed } from "./name_list.ts";
+import type { NameList } from "./name_list.ts";
+import { NameMap } from "./name_map.ts";
 import { reaches, type Step } from "./step.ts";
+import { Subscribed } from "./subscribed.ts";
 
 export interface Debt {
   /** The version that the proxy holds; undefined: nothing, or we cannot know. */

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { NameList, NameMap, Subscribed } from "../../src/xds/name_list.ts";
+import { NameList } from "../../src/xds/name_list.ts";
+import { NameMap } from "../../src/xds/name_map.ts";
+import { Subscribed } from "../../src/xds/subscribed.ts";
 
 const letters = ["a", "b", "c", "d"];
 const name = fc.constantFrom(...letters);
