@@ -4,11 +4,10 @@
  */
 
 import type { ResourceType } from "../envoy/resource.ts";
-import { limits } from "../platform/limits.ts";
-import { type DeltaResponse, sliceOf } from "./frame.ts";
+import type { DeltaResponse } from "./frame.ts";
 import { Generation, phases } from "./generation.ts";
-import type { Item } from "./item.ts";
-import { ItemList, type NameList } from "./name_list.ts";
+import { ItemList } from "./name_list.ts";
+import { owedWhole, Packing, parcelOf } from "./packing.ts";
 import { type Step, withoutTime } from "./step.ts";
 import type { StreamState } from "./stream_state.ts";
 import { apart, type Debt, dueFor, isEmpty, older, type Parcel, type Refusal, type TypeState } from "./type_state.ts";
@@ -83,31 +82,6 @@ function begin(stream: StreamState, current: Step): Generation | undefined {
     }
   }
   return generation;
-}
-
-/** All that is owed, where that is a list: of none of its names the proxy holds anything. */
-interface Whole {
-  /** What it is owed under. */
-  readonly names: NameList;
-  /** What there is under these names. */
-  readonly list: ItemList;
-  readonly debt: Debt;
-}
-
-function owedWhole(stream: StreamState, { type, dirty, withheld }: TypeState): Whole | undefined {
-  const names = dirty.whole;
-  if (!names || withheld.size > 0) return undefined;
-  for (const debt of dirty.samples()) {
-    if (debt.held === undefined) return { names, list: stream.stack.those(type, names), debt };
-  }
-  return undefined;
-}
-
-/** undefined: it is too much for one response. */
-function parcelOf({ names, list, debt }: Whole): Parcel | undefined {
-  if (list.bytes > limits.xdsResponseBytes) return undefined;
-  const removed = debt.answer ? list.absent : [];
-  return { items: list.items, removed, step: debt.step, list: { names, asks: list.asks } };
 }
 
 function newGeneration(stream: StreamState, current: Step): Generation {
@@ -219,29 +193,6 @@ function overtaken(stream: StreamState, state: TypeState, name: string): false {
   if (later && state.type === "endpoints" && follows?.has(name)) follows.set(name, "owed");
   else follows?.delete(name);
   return false;
-}
-
-/** Fills one response up to its limit. */
-class Packing {
-  readonly #items: Item[] = [];
-  readonly #removed: string[] = [];
-  #step: Step | undefined;
-  #bytes = 0;
-
-  /** false: full, the name is for the next response. */
-  add(name: string, item: Item | undefined, step: Step): boolean {
-    const bytes = item ? sliceOf(item).length : name.length;
-    if (this.#bytes > 0 && this.#bytes + bytes > limits.xdsResponseBytes) return false;
-    this.#bytes += bytes;
-    if (item) this.#items.push(item);
-    else this.#removed.push(name);
-    this.#step = older(this.#step, step);
-    return true;
-  }
-
-  packed(otherwise: Step): Parcel {
-    return { items: this.#items, removed: this.#removed, step: this.#step ?? otherwise };
-  }
 }
 
 interface Sending {
