@@ -110,8 +110,12 @@ export class ProxyStream implements Holder {
 
   /** Sends what can be sent, unless the peer has not taken what was sent before. */
   advance(): void {
-    if (this.#closed || this.#unflushedBytes > limits.xdsUnflushedBytes || this.#isPausing()) return;
+    if (this.#closed || this.#isFull || this.#isPausing()) return;
     this.#send();
+  }
+
+  get #isFull(): boolean {
+    return this.#unflushedBytes > limits.xdsUnflushedBytes;
   }
 
   #send(): void {
@@ -124,7 +128,7 @@ export class ProxyStream implements Holder {
     if (this.#refusals <= limits.xdsRefusalsAtOnce) return false;
     this.#pausing ??= this.#options.clock.after(limits.xdsRefusedPauseMs, () => {
       this.#pausing = undefined;
-      this.#send();
+      if (!this.#isFull) this.#send();
     });
     return true;
   }
@@ -200,9 +204,9 @@ export class ProxyStream implements Holder {
   }
 
   #flushed(bytes: number): void {
-    const held = this.#unflushedBytes > limits.xdsUnflushedBytes;
+    const wasFull = this.#isFull;
     this.#unflushedBytes -= bytes;
-    if (held) this.advance();
+    if (wasFull) this.advance();
   }
 
   #report(received: Received): void {
