@@ -5,7 +5,7 @@
  *     ├────▶ identities ─────┘   ▲                  ├▶ service (output, one for each)
  *     └────▶ assignment ─────────│──────────────────┘
  *   rules ─▶ rule ───────────────┘
- *   candidates, ports ─▶ hosts ─▶ outbound (output, one for each namespace with callers)
+ *   candidates, ports ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one for each namespace with callers)
  *   own (output, one for each workload)
  */
 import type { ServicePort } from "../model/endpoint.ts";
@@ -29,7 +29,7 @@ import { clustersOf } from "./clusters.ts";
 import { type EffectiveRule, ruleFor, type View } from "./destination_rules.ts";
 import { gatewayItems } from "./gateway.ts";
 import { type CellFamily, type Graph, NodeFamily, type Read } from "./graph.ts";
-import { byAge, bySpecificity, compare, covers, isWildcard } from "./hosts.ts";
+import { byAge, bySpecificity, compare, covers, isPublic, isWildcard } from "./hosts.ts";
 import type { MeshInput } from "./input.ts";
 import type { ClusterItem, EndpointsItem, Item, RouteTableItem, VirtualHost } from "./ir.ts";
 import { type MergedService, mergeShards } from "./merge.ts";
@@ -45,6 +45,21 @@ export interface SubsetKey {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** A name that requests can be routed by: a service's, or one that a VirtualService made. */
+interface ShownName {
+  readonly host: string;
+  readonly service: ServiceRef | undefined;
+  /** Whose callers may write it short. */
+  readonly namespace: string | undefined;
+}
+
+/** As a namespace sees it that has nothing of its own. */
+interface Shown extends ShownName {
+  /** Namespaces that a VirtualService for it is shown to, not to all. */
+  readonly shownTo: readonly string[];
+  readonly hosts: readonly VirtualHost[];
+}
+
 export class Derivations {
   readonly #input: MeshInput;
   readonly #merged: NodeFamily<[string], MergedService | undefined>;
@@ -58,6 +73,9 @@ export class Derivations {
   readonly #candidates: NodeFamily<[string], readonly Candidate[]>;
   readonly #serviceHosts: NodeFamily<[string, string, string], readonly VirtualHost[]>;
   readonly #nameHosts: NodeFamily<[string, string, string], readonly VirtualHost[]>;
+  readonly #shown: NodeFamily<[], readonly Shown[]>;
+  /** The table of a namespace that has nothing of its own. */
+  readonly #strangers: NodeFamily<[], RouteTableItem>;
 
   constructor(graph: Graph, input: MeshInput) {
     this.#input = input;
@@ -125,6 +143,13 @@ export class Derivations {
         portsOf: this.#portsOf(read),
       });
     });
+    this.#shown = new NodeFamily(graph, "shown", (read) => this.#show(read));
+    this.#strangers = new NodeFamily(graph, "strangers", (read) =>
+      this.#table(
+        read,
+        read(this.#shown.at()).flatMap(({ hosts }) => hosts),
+      ),
+    );
   }
 
   rules(read: Read, service: string): readonly DestinationRule[] {
@@ -148,21 +173,39 @@ export class Derivations {
   }
 
   outbound(read: Read, namespace: Namespace): RouteTableItem {
-    const input = this.#input;
-    const services = read(input.services);
-    const ofServices = services.flatMap((service) => {
-      const candidate = candidateFor(read(this.#candidates.at(serviceHost(service))), namespace);
-      const short = service.namespace === namespace ? "short" : "";
-      return read(this.#serviceHosts.at(serviceKey(service), candidate?.key ?? "", short));
+    const shown = read(this.#shown.at());
+    const isParticular = (one: Shown): boolean => one.namespace === namespace || one.shownTo.includes(namespace);
+    if (!shown.some(isParticular)) return read(this.#strangers.at());
+    const hosts = shown.flatMap((one) => (isParticular(one) ? this.#hostsFor(read, one, namespace) : one.hosts));
+    return this.#table(read, hosts);
+  }
+
+  /** Services first: a domain that is said twice stays with who said it first. */
+  #show(read: Read): readonly Shown[] {
+    const services = read(this.#input.services).map((service) => ({ host: serviceHost(service), service }));
+    const known = new Set<string>(services.map(({ host }) => host));
+    const others = read(this.#input.meshHosts).filter((host) => !known.has(host));
+    const names: ShownName[] = [
+      ...services.map((one) => ({ ...one, namespace: one.service.namespace })),
+      ...others.map((host) => ({ host, service: undefined, namespace: serviceOfHost(host as Host)?.namespace })),
+    ];
+    return names.map((name) => {
+      const candidates = read(this.#candidates.at(name.host));
+      const shownTo = candidates.flatMap(({ exportTo }) => (isPublic(exportTo) ? [] : exportTo));
+      return { ...name, shownTo, hosts: this.#hostsFor(read, name) };
     });
-    const known = new Set<string>(services.map(serviceHost));
-    const ofNames = read(input.meshHosts).flatMap((host) => {
-      if (known.has(host)) return [];
-      const candidate = candidateFor(read(this.#candidates.at(host)), namespace);
-      const short = serviceOfHost(host as Host)?.namespace === namespace ? "short" : "";
-      return candidate ? read(this.#nameHosts.at(host, candidate.key, short)) : [];
-    });
-    return outboundTable([...ofServices, ...ofNames, otherHosts(read(input.settings).outboundTrafficPolicy)]);
+  }
+
+  /** @param namespace of the callers; undefined: one that has nothing of its own. */
+  #hostsFor(read: Read, { host, service, namespace: own }: ShownName, namespace?: Namespace): readonly VirtualHost[] {
+    const candidate = candidateFor(read(this.#candidates.at(host)), namespace);
+    const short = namespace !== undefined && own === namespace ? "short" : "";
+    if (service) return read(this.#serviceHosts.at(serviceKey(service), candidate?.key ?? "", short));
+    return candidate ? read(this.#nameHosts.at(host, candidate.key, short)) : [];
+  }
+
+  #table(read: Read, hosts: readonly VirtualHost[]): RouteTableItem {
+    return outboundTable([...hosts, otherHosts(read(this.#input.settings).outboundTrafficPolicy)]);
   }
 
   own(read: Read, workload: Workload): readonly Item[] {

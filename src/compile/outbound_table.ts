@@ -3,7 +3,7 @@
  * Pure; the virtual hosts come ready-made, shared with other namespaces' tables.
  */
 import type { Namespace } from "../model/names.ts";
-import { isVisible } from "./hosts.ts";
+import { isPublic, isVisible } from "./hosts.ts";
 import type { RouteTableItem, VirtualHost } from "./ir.ts";
 import { outboundName } from "./naming.ts";
 
@@ -16,9 +16,14 @@ export interface Candidate {
   readonly exportTo: readonly string[];
 }
 
-/** The first that the namespace sees. @param candidates the most specific host first, then the older */
-export function candidateFor(candidates: readonly Candidate[], namespace: Namespace): Candidate | undefined {
-  return candidates.find(({ exportTo }) => isVisible(exportTo, namespace));
+/**
+ * The first that the namespace sees. @param candidates the most specific host first, then the older. @param namespace
+ * undefined: any that nothing is shown to in particular.
+ */
+export function candidateFor(candidates: readonly Candidate[], namespace?: Namespace): Candidate | undefined {
+  return candidates.find(({ exportTo }) =>
+    namespace === undefined ? isPublic(exportTo) : isVisible(exportTo, namespace),
+  );
 }
 
 /** @param virtualHosts services' first: a domain that is said twice stays with who said it first, since Envoy refuses both */

@@ -14,7 +14,18 @@ import { listenerMessage } from "./listener.ts";
 import type { EncodedResource } from "./resource.ts";
 import { routeTableBytes } from "./route.ts";
 
+/** Namespaces that have nothing of their own share one table, which may be as large as all the rest. */
+const encodedTables = new WeakMap<Item, EncodedResource>();
+
 export function encode(item: Item): EncodedResource {
+  const known = encodedTables.get(item);
+  if (known) return known;
+  const made = encodeAnew(item);
+  if (item.type === "route") encodedTables.set(item, made);
+  return made;
+}
+
+function encodeAnew(item: Item): EncodedResource {
   const value = bytesOf(item);
   const version = createHash("sha256").update(value).digest("hex").slice(0, 32);
   return { type: item.type, name: item.name, version, value, asksFor: asksFor(item) };

@@ -2,6 +2,7 @@
  * Responses as bytes. Everything in a response but its nonce is shared: each resource's `Resource` field is encoded once,
  * when first sent, and copied into every response that carries it.
  */
+import type { EncodedResource } from "../envoy/resource.ts";
 import { limits } from "../platform/limits.ts";
 import type { Item } from "./item.ts";
 import { typeUrls } from "./type_url.ts";
@@ -68,11 +69,20 @@ class Writer {
 
 /** Field 2 of DeltaDiscoveryResponse, whole: Resource {1 version, 2 Any {1 type_url, 2 value}, 3 name}. */
 export function sliceOf(item: Item): Buffer {
-  item.slice ??= encodeSlice(item);
+  item.slice ??= sharedSlice(item.resource);
   return item.slice;
 }
 
-function encodeSlice({ resource }: Item): Buffer {
+/** One resource may stand in many layers. */
+const slices = new WeakMap<EncodedResource, Buffer>();
+
+function sharedSlice(resource: EncodedResource): Buffer {
+  const slice = slices.get(resource) ?? encodeSlice(resource);
+  slices.set(resource, slice);
+  return slice;
+}
+
+function encodeSlice(resource: EncodedResource): Buffer {
   const typeUrl = typeUrls[resource.type];
   const nameLength = Buffer.byteLength(resource.name);
   const versionLength = Buffer.byteLength(resource.version);

@@ -82,6 +82,38 @@ test("a VirtualService changes only the route tables of those who see it", () =>
   assert.equal(recomputed.hosts, 1);
 });
 
+test("a namespace's table has its own short names and what it alone is shown; those that have neither share one", () => {
+  const compiler = new Compiler();
+  const callers = ["default", "shop", "seer", "other", "third"].map((name) => ns(name));
+  compiler.update([
+    setShard(shard("reviews", [endpoint("1")])),
+    setShard(shard("cart", [endpoint("2")], { namespace: "shop" })),
+    setObject(virtualService("reviews", { subset: "v1" }, { exportTo: ["seer"] })),
+    ...callers.map((namespace): InputChange => ({ kind: "caller", namespace, present: true })),
+  ]);
+  const tables = callers.map((namespace) => {
+    const [table] = compiler.items(layersOfCaller(namespace).at(-1) ?? assert.fail());
+    assert.ok(table?.type === "route");
+    return table;
+  });
+  const shorts = tables.map(({ virtualHosts }) =>
+    virtualHosts.flatMap(({ domains }) => domains.filter((domain) => domain === "reviews" || domain === "cart")),
+  );
+  assert.deepEqual(shorts, [["reviews"], ["cart"], [], [], []]);
+  const clusters = tables.map(({ virtualHosts }) => {
+    const reviews = virtualHosts.find(({ name }) => name === `${hostOf("reviews")}:80`);
+    const { action } = reviews?.routes.at(-1) ?? assert.fail();
+    return action.kind === "forward" ? action.clusters.map(({ name }) => name).join() : action.kind;
+  });
+  const [all, v1] = [`outbound|80||${hostOf("reviews")}`, `outbound|80|v1|${hostOf("reviews")}`];
+  assert.deepEqual(clusters, [all, all, v1, all, all]);
+  assert.equal(tables[3], tables[4]);
+
+  compiler.update([setObject(virtualService("reviews", { subset: "v1" }))]);
+  const [shown] = compiler.items(layersOfCaller(ns("other")).at(-1) ?? assert.fail());
+  assert.ok(JSON.stringify(shown).includes(v1));
+});
+
 test("what is said again changes nothing", () => {
   const compiler = new Compiler();
   const mesh = [...meshOf(5), setObject(destinationRule("s1", ["v1"]))];
