@@ -54,8 +54,9 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
   return { node, typeUrl, subscribe, unsubscribe, initialVersions, nonce, error };
 }
 
-/** Below this, to decode costs less than to compare. */
+/** Below this, to decode costs less than to compare; above, what one proxy says should not stay here. */
 const sharedFromBytes = 1_024;
+const sharedToBytes = 512 * 1_024;
 
 /**
  * Decodes, and remembers large requests: proxies that see the same mesh name the same thousand endpoints when they begin,
@@ -65,7 +66,7 @@ export class DeltaRequests {
   readonly #recent: { readonly bytes: Buffer; readonly request: DeltaRequest }[] = [];
 
   decode(bytes: Uint8Array): DeltaRequest {
-    if (bytes.length < sharedFromBytes) return decodeDeltaRequest(bytes);
+    if (bytes.length < sharedFromBytes || bytes.length > sharedToBytes) return decodeDeltaRequest(bytes);
     const known = this.#recent.find((recent) => recent.bytes.equals(bytes));
     if (known) return known.request;
     const request = decodeDeltaRequest(bytes);

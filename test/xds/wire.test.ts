@@ -1,14 +1,14 @@
 /** Our hand-written bytes against the generated types. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
 } from "#envoy/envoy/service/discovery/v3/discovery_pb.js";
 import { encodeDelta, messageOf } from "../../src/xds/frame.ts";
-import { decodeDeltaRequest } from "../../src/xds/request.ts";
+import { DeltaRequests, decodeDeltaRequest } from "../../src/xds/request.ts";
 import { firstStep } from "../../src/xds/step.ts";
 import { typeUrls } from "../../src/xds/type_url.ts";
 
@@ -112,4 +112,19 @@ test("a request that was cut off is refused exactly where the generated type ref
       `${length} of ${whole.length} bytes`,
     );
   }
+});
+
+test("requests of the same bytes are one request, but for those that carry a node", () => {
+  const requests = new DeltaRequests();
+  const names = Array.from({ length: 200 }, (_, n) => `outbound|80||svc-${n}.default.svc.cluster.local`);
+  const bytesOf = (init: MessageInitShape<typeof DeltaDiscoveryRequestSchema>): Buffer =>
+    Buffer.from(toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, init)));
+  const said = { typeUrl: typeUrls.endpoints, resourceNamesSubscribe: names };
+  const first = requests.decode(bytesOf(said));
+  assert.deepEqual(first.subscribe, names);
+  assert.equal(requests.decode(bytesOf(said)), first);
+  const other = requests.decode(bytesOf({ ...said, resourceNamesSubscribe: [...names, "more"] }));
+  assert.equal(other.subscribe.length, 201);
+  const withNode = bytesOf({ ...said, node: { id: "a.default" } });
+  assert.notEqual(requests.decode(withNode), requests.decode(withNode));
 });
