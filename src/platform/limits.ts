@@ -116,6 +116,8 @@ export const limits = {
   xdsLastWordMs: 1_000,
   /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */
   xdsSliceMs: 10,
+  /** The same of what new streams say: what it makes the node write takes as long again. */
+  xdsArrivalSliceMs: 5,
   /** After so many refusals on end a proxy is sent to only this often, in ms. */
   xdsRefusalsAtOnce: 64,
   xdsRefusedPauseMs: 250,

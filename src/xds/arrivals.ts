@@ -4,7 +4,7 @@
  * were here before. So they stand in line for a seat. How many seats there are follows how late the event loop runs: one
  * more while it is in time and somebody waits, half of them when it is late. A seat is given back when the proxy has taken
  * what it asked for, and after limits.xdsSeatMs from a proxy that is far away, or does not read. What those with a seat say
- * (a thousand names at a time) is taken up in slices of limits.xdsSliceMs, between which everybody else has a turn.
+ * (a thousand names at a time) is taken up in slices of limits.xdsArrivalSliceMs, between which everybody else has a turn.
  */
 import type { Clock, Timer } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
@@ -59,7 +59,7 @@ export class Arrivals {
   }
 
   #take(): void {
-    const untilMs = this.#clock.monotonicMs() + limits.xdsSliceMs;
+    const untilMs = this.#clock.monotonicMs() + limits.xdsArrivalSliceMs;
     let taken = 0;
     do this.#said[taken++]?.();
     while (taken < this.#said.length && this.#clock.monotonicMs() < untilMs);

@@ -87,7 +87,7 @@ test("what those with a seat say is taken up in its order, in slices between whi
   for (let i = 0; i < 7; i++) {
     arrivals.inTurn(() => {
       taken.push(i);
-      late(limits.xdsSliceMs / 2);
+      late(limits.xdsArrivalSliceMs / 2);
     });
   }
   assert.equal(taken.length, 0);
