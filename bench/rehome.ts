@@ -3,7 +3,10 @@
  * after it, and what that cost in bytes beside the full configuration. Three real nodes on three nats-servers; plaintext
  * delta xDS; the other half of the proxies is on the two that live. The changes go to a live node, every 200 ms.
  *
- *   npm run bench -- rehome [--proxies 500] [--services 1000] [--endpoints 10] [--kills 3] [--json] [--xdsload PATH]
+ *   npm run bench -- rehome [--proxies 500] [--services 1000] [--endpoints 10] [--kills 3] [--stays-dead] [--json] [--xdsload PATH]
+ *
+ * The node is started again at once, and its start takes a core of the machine that all of this runs on; with --stays-dead it
+ * is not before the proxies are through, as when its machine is gone.
  *
  * With --xdsload, or WEFT_XDSLOAD, an independent load program in Go takes the place of our own proxies (one process with
  * all of them, so their own cost is in the figure too). It takes -addr, -n, -rounds, -meta, -trigger-url, -trigger-body,
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     endpoints: { type: "string", default: "10" },
     kills: { type: "string", default: "3" },
     xdsload: { type: "string", default: process.env.WEFT_XDSLOAD ?? "" },
+    "stays-dead": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
 });
@@ -135,7 +139,12 @@ async function round(mesh: Mesh, index: number): Promise<Rehoming> {
   // Awaited below; what goes wrong before that is told instead.
   restarted.catch(() => {});
   const scene: Scene = { addresses, api: first.api, pid };
-  const figures = await (values.xdsload ? byLoadProgram(scene) : ours(scene));
+  // What starts the dead again does nothing else.
+  const supervisor = values["stays-dead"] ? mesh.ready.pid : undefined;
+  if (supervisor !== undefined) process.kill(supervisor, "SIGSTOP");
+  const figures = await (values.xdsload ? byLoadProgram(scene) : ours(scene)).finally(() => {
+    if (supervisor !== undefined) process.kill(supervisor, "SIGCONT");
+  });
   await restarted;
   await isReady(dying);
   return figures;

@@ -35,16 +35,20 @@ export class LayerStore {
     return this.#step;
   }
 
-  /** Layers and bytes held, for the metrics. */
+  /** Layers and bytes held, for the metrics; what stands in many layers is held once. */
   size(): { readonly layers: number; readonly resources: number; readonly bytes: number } {
     let resources = 0;
-    let bytes = 0;
+    const held = new Set<Uint8Array>();
     for (const layer of this.#layers.values()) {
       for (const items of Object.values(layer.items)) {
         resources += items.size;
-        for (const item of items.values()) bytes += item.resource.value.length + (item.slice?.length ?? 0);
+        for (const { resource, slice } of items.values()) {
+          held.add(resource.value);
+          if (slice) held.add(slice);
+        }
       }
     }
+    const bytes = [...held].reduce((sum, { length }) => sum + length, 0);
     return { layers: this.#layers.size, resources, bytes };
   }
 
