@@ -8,12 +8,14 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:h
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { ClusterSchema } from "#envoy/envoy/config/cluster/v3/cluster_pb.js";
+import { AggregatedDiscoveryService } from "#envoy/envoy/service/discovery/v3/ads_pb.js";
 import { DeltaDiscoveryRequestSchema } from "#envoy/envoy/service/discovery/v3/discovery_pb.js";
 
 const typeUrl = (message: string): string => `type.googleapis.com/envoy.config.${message}`;
 const clusters = typeUrl("cluster.v3.Cluster");
 const endpoints = typeUrl("endpoint.v3.ClusterLoadAssignment");
-const method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
+const { typeName, method } = AggregatedDiscoveryService;
+const path = `/${typeName}/${method.deltaAggregatedResources.name}`;
 
 interface Resource {
   readonly name: string;
@@ -104,12 +106,7 @@ export class AdsProxy {
       session.ping(() => {});
     });
     session.on("close", () => setTimeout(() => this.#connect(), randomInt(50, 200)));
-    const stream = session.request({
-      ":method": "POST",
-      ":path": method,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
+    const stream = requestAds(session);
     // Whatever ends the stream: the connection goes, and the next one follows.
     stream.on("error", () => {});
     stream.on("close", () => session.destroy());
@@ -161,6 +158,11 @@ export class AdsProxy {
     for (const { name, version } of response.resources) held?.set(words.once(name), words.once(version));
     return response.typeUrl === clusters ? response.resources.map((one) => words.endpointsOf(one)) : [];
   }
+}
+
+/** A delta ADS stream, on which nothing is said yet. */
+export function requestAds(session: ClientHttp2Session): ClientHttp2Stream {
+  return session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" });
 }
 
 /** gRPC's frames: a flag, four bytes of length, the message. */

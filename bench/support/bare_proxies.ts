@@ -4,10 +4,8 @@ import { readFileSync } from "node:fs";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { AggregatedDiscoveryService } from "#envoy/envoy/service/discovery/v3/ads_pb.js";
 import type { TlsIdentity } from "../../test/support/raw_http.ts";
-
-const path = `/${AggregatedDiscoveryService.typeName}/${AggregatedDiscoveryService.method.deltaAggregatedResources.name}`;
+import { requestAds } from "./ads_proxy.ts";
 
 export interface BareProxies {
   /** In their order. */
@@ -35,12 +33,7 @@ export function bareProxies(address: string, count: number, identity?: TlsIdenti
       },
       "its stream, before its first request": async () => {
         for (const session of sessions) {
-          const stream = session.request({
-            ":method": "POST",
-            ":path": path,
-            "content-type": "application/grpc",
-            te: "trailers",
-          });
+          const stream = requestAds(session);
           // The node ends it when it has said nothing for too long.
           stream.on("error", () => {});
         }

@@ -121,8 +121,8 @@ function sendSets(stream: StreamState, generation: Generation, state: TypeState,
   const pinned = generation.sets[state.type];
   if (pinned.size === 0 || !state.idle) return;
   const list = pinned.whole;
-  const [first] = list instanceof ItemList ? pinned.samples() : [];
-  const whole = list instanceof ItemList && first ? parcelOf({ names: list, list, debt: first.debt }) : undefined;
+  const [first] = pinned.samples();
+  const whole = first && list instanceof ItemList ? parcelOf({ names: list, list, debt: first.debt }) : undefined;
   if (whole) {
     pinned.clear();
     send(stream, state, whole, { version: generation.step.version, out });

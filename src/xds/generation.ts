@@ -12,6 +12,7 @@ import type { Item } from "./item.ts";
 import { NameMap } from "./name_map.ts";
 import type { Step } from "./step.ts";
 import { type Debt, older } from "./type_state.ts";
+import { perType } from "./type_url.ts";
 
 export interface Phase {
   readonly kind: "set" | "remove";
@@ -44,10 +45,10 @@ export class Generation {
   readonly step: Step;
   readonly excused: ReadonlySet<ResourceType>;
   phase = 0;
-  readonly sets: Readonly<Record<ResourceType, NameMap<Pinned>>> = maps();
-  readonly removals: Readonly<Record<ResourceType, NameMap<Debt>>> = maps();
+  readonly sets: Readonly<Record<ResourceType, NameMap<Pinned>>> = perType(() => new NameMap());
+  readonly removals: Readonly<Record<ResourceType, NameMap<Debt>>> = perType(() => new NameMap());
   /** Names that the proxy needs before what asked for them stops warming. */
-  readonly follows: Readonly<Record<ResourceType, NameMap<Follow>>> = maps();
+  readonly follows: Readonly<Record<ResourceType, NameMap<Follow>>> = perType(() => new NameMap());
 
   constructor(number: number, step: Step, excused: ReadonlySet<ResourceType>) {
     this.number = number;
@@ -67,8 +68,4 @@ export class Generation {
     for (const names of Object.values(this.removals)) for (const debt of names.samples()) step = older(step, debt.step);
     return step;
   }
-}
-
-function maps<V>(): Record<ResourceType, NameMap<V>> {
-  return { cluster: new NameMap(), endpoints: new NameMap(), listener: new NameMap(), route: new NameMap() };
 }

@@ -12,6 +12,7 @@ import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
 import type { Item } from "./item.ts";
 import { SharedLists } from "./shared_lists.ts";
 import { firstStep, nextStep, type Step } from "./step.ts";
+import { perType } from "./type_url.ts";
 
 interface Layer {
   readonly items: Readonly<Record<ResourceType, Map<string, Item>>>;
@@ -21,8 +22,8 @@ interface Layer {
 
 export type BeforeChange = (layer: LayerKey, type: ResourceType, name: string) => void;
 
-function perType<V>(): Record<ResourceType, Map<string, V>> {
-  return { cluster: new Map(), endpoints: new Map(), listener: new Map(), route: new Map() };
+function newLayer(): Layer {
+  return { items: perType(() => new Map()), asks: perType(() => new Map()) };
 }
 
 export class LayerStore {
@@ -62,7 +63,7 @@ export class LayerStore {
     this.#step = step;
     this.lists.forget();
     for (const change of changes) {
-      const layer = this.#layers.get(change.layer) ?? { items: perType<Item>(), asks: perType<number>() };
+      const layer = this.#layers.get(change.layer) ?? newLayer();
       this.#layers.set(change.layer, layer);
       const announce = (type: ResourceType, name: string): void => before(change.layer, type, name);
       for (const { type, name } of change.removed) remove(layer, type, name, announce);

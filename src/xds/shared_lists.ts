@@ -2,13 +2,14 @@
  * What stacks of the same layers have in common, worked out once: all of a type, or what is under a list of names. True
  * until the layers change; then it is forgotten, and what was given out stays what it was.
  */
-import { keepNewest } from "../platform/keep_newest.ts";
+import { keepNewest, newest } from "../platform/keep_newest.ts";
 import { limits } from "../platform/limits.ts";
 import { sliceOf } from "./frame.ts";
 import type { Item } from "./item.ts";
 import { ItemList, NameList } from "./name_list.ts";
 
 const nothing = new NameList([]);
+const most = limits.xdsSharedLists;
 
 /** name → version */
 export type Versions = ReadonlyMap<string, string>;
@@ -46,38 +47,25 @@ export class SharedLists {
 
   /** All of a type. @param find what the last layer has of it, and what all the wider ones have. */
   everything(of: string, find: () => Layered): ItemList {
-    return this.#known(of, () => this.#joined(find()));
+    return newest(this.#lists, of, { most, make: () => this.#joined(find()) });
   }
 
   /** What is under the names, in their order. */
   those(of: string, names: NameList, find: () => Found): ItemList {
     const all = this.#lists.get(of);
-    return all === names ? all : this.#known(`${of} ${this.#numberOf(names)}`, () => this.#listOf(find()));
+    return all === names
+      ? all
+      : newest(this.#lists, `${of} ${this.#numberOf(names)}`, { most, make: () => this.#listOf(find()) });
   }
 
   /** Names under which a proxy that says what it holds does not hold what is there; once for all that say the same. */
   stale(of: string, names: NameList, versions: Versions, find: () => readonly string[]): readonly string[] {
-    const key = `${of} ${this.#numberOf(names)} ${this.#numberOf(versions)}`;
-    const known = this.#stale.get(key);
-    if (known) return known;
-    const stale = find();
-    this.#stale.set(key, stale);
-    keepNewest(this.#stale, limits.xdsSharedLists);
-    return stale;
+    return newest(this.#stale, `${of} ${this.#numberOf(names)} ${this.#numberOf(versions)}`, { most, make: find });
   }
 
   forget(): void {
     this.#lists.clear();
     this.#stale.clear();
-  }
-
-  #known(key: string, make: () => ItemList): ItemList {
-    const known = this.#lists.get(key);
-    if (known) return known;
-    const list = make();
-    this.#lists.set(key, list);
-    keepNewest(this.#lists, limits.xdsSharedLists);
-    return list;
   }
 
   /** A name in the last layer hides the same name in a wider one. */

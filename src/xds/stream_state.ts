@@ -4,6 +4,7 @@ import type { Generation } from "./generation.ts";
 import type { Stack } from "./stack.ts";
 import type { Step } from "./step.ts";
 import { dueFor, TypeState } from "./type_state.ts";
+import { perType } from "./type_url.ts";
 
 export interface StreamState {
   readonly types: Readonly<Record<ResourceType, TypeState>>;
@@ -19,12 +20,7 @@ export interface StreamState {
 
 export function newStreamState(stack: Stack, birth: Step): StreamState {
   return {
-    types: {
-      cluster: new TypeState("cluster"),
-      endpoints: new TypeState("endpoints"),
-      listener: new TypeState("listener"),
-      route: new TypeState("route"),
-    },
+    types: perType((type) => new TypeState(type)),
     stack,
     birth,
     generation: undefined,

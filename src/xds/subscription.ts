@@ -9,6 +9,7 @@ import type { LayerKey } from "../compile/layer.ts";
 import type { ResourceType } from "../envoy/resource.ts";
 import type { NameList } from "./name_list.ts";
 import type { Subscribed } from "./subscribed.ts";
+import { perType } from "./type_url.ts";
 
 export interface Subscriber {
   /** Whether the layer is in its stack. */
@@ -18,14 +19,9 @@ export interface Subscriber {
 type Noted<K> = Readonly<Record<ResourceType, Map<K, Slots>>>;
 
 export class SubscriptionIndex<S extends Subscriber> {
-  readonly #named: Noted<string> = perType();
-  readonly #wildcard: Noted<LayerKey> = perType();
-  readonly #lists: Readonly<Record<ResourceType, Lists>> = {
-    cluster: new Lists(),
-    endpoints: new Lists(),
-    listener: new Lists(),
-    route: new Lists(),
-  };
+  readonly #named: Noted<string> = perType(() => new Map());
+  readonly #wildcard: Noted<LayerKey> = perType(() => new Map());
+  readonly #lists: Readonly<Record<ResourceType, Lists>> = perType(() => new Lists());
   readonly #seats = new Seats<S>();
 
   addName(type: ResourceType, name: string, stream: S): void {
@@ -84,10 +80,6 @@ export class SubscriptionIndex<S extends Subscriber> {
     if (slots.size === 0) index.delete(key);
     this.#seats.release(slot);
   }
-}
-
-function perType<K>(): Noted<K> {
-  return { cluster: new Map(), endpoints: new Map(), listener: new Map(), route: new Map() };
 }
 
 /** Who subscribed to a whole list at once: one note for each stream, not one for each name. */

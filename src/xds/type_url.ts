@@ -16,6 +16,10 @@ export const typeUrls: Readonly<Record<ResourceType, string>> = {
 
 export const resourceTypes: readonly ResourceType[] = ["cluster", "endpoints", "listener", "route"];
 
+export function perType<V>(make: (type: ResourceType) => V): Record<ResourceType, V> {
+  return { cluster: make("cluster"), endpoints: make("endpoints"), listener: make("listener"), route: make("route") };
+}
+
 const byUrl: ReadonlyMap<string, ResourceType> = new Map(resourceTypes.map((type) => [typeUrls[type], type]));
 
 export function typeOfUrl(url: string): ResourceType | undefined {
