@@ -27,7 +27,7 @@ export function encode(item: Item): EncodedResource {
 
 function encodeAnew(item: Item): EncodedResource {
   const value = bytesOf(item);
-  const version = createHash("sha256").update(value).digest("hex").slice(0, 32);
+  const version = createHash("sha256").update(value).digest().toString("hex", 0, 16);
   return { type: item.type, name: item.name, version, value, asksFor: asksFor(item) };
 }
 

@@ -110,8 +110,8 @@ export const limits = {
   xdsSharedRequests: 8,
   /** Lists of what stacks have in common, kept until the layers change. */
   xdsSharedLists: 512,
-  /** Of those, lists of the endpoints that something asks for. */
-  xdsSharedAsks: 8,
+  /** Lists of the endpoints that clusters ask for, kept across changes; one for each way in which proxies see the mesh. */
+  xdsSharedAsks: 64,
   /** How long a connection that is to end may still carry the status that says why, in ms. */
   xdsLastWordMs: 1_000,
   /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */

@@ -94,7 +94,7 @@ function wantTogether(context: Context, asked: readonly string[]): boolean {
   const { stream, state, port, versions, first } = context;
   const begins = first && state.type === "endpoints" && !state.wildcard && owesNothing(state);
   if (!begins || asked.length === 0 || asked.includes(everything)) return false;
-  const names = stream.stack.said(asked);
+  const names = stream.stack.asked(asked);
   if (!names || !meansTheSame(names, state.awaited, versions)) return false;
   state.named.share(names);
   port.addNames(state.type, names);

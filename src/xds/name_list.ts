@@ -24,6 +24,18 @@ export class NameList {
     return this.#places.get(name);
   }
 
+  /** Whether these are its names, in whatever order: a proxy says what it holds in the order of a map. */
+  isOf(names: readonly string[]): boolean {
+    if (names.length !== this.size) return false;
+    const seen = new Uint8Array(this.size);
+    return names.every((name) => {
+      const place = this.placeOf(name);
+      if (place === undefined || seen[place] === 1) return false;
+      seen[place] = 1;
+      return true;
+    });
+  }
+
   /** Whether all names of the other are here. */
   covers(other: NameList): boolean {
     if (other === this) return true;

@@ -59,8 +59,7 @@ const sharedFromBytes = 1_024;
 const sharedToBytes = 512 * 1_024;
 
 /**
- * Decodes, and remembers large requests: proxies that see the same mesh name the same thousand endpoints when they begin,
- * and share the list.
+ * Decodes, and remembers large requests: proxies that see the same mesh name the same thousand endpoints when they begin.
  */
 export class DeltaRequests {
   readonly #recent: { readonly bytes: Buffer; readonly request: DeltaRequest }[] = [];

@@ -11,9 +11,6 @@ import { ItemList, NameList } from "./name_list.ts";
 const nothing = new NameList([]);
 const most = limits.xdsSharedLists;
 
-/** name → version */
-export type Versions = ReadonlyMap<string, string>;
-
 interface Found {
   readonly items: readonly Item[];
   readonly absent: readonly string[];
@@ -28,21 +25,13 @@ export class SharedLists {
   readonly #lists = new Map<string, ItemList>();
   /** What lists asked for, the newest last. Clusters change, and differ between stacks, more often than the names in them. */
   readonly #asks = new Set<NameList>();
-  /** undefined: said once. */
-  readonly #said = new WeakMap<readonly string[], NameList | undefined>();
-  readonly #stale = new Map<string, readonly string[]>();
   readonly #numbers = new WeakMap<object, number>();
   #numbered = 0;
 
-  /**
-   * The list of what a request names, one for one array. undefined: nobody said the same before, so there is nothing to
-   * share; or it names something twice.
-   */
-  said(names: readonly string[]): NameList | undefined {
-    const list = this.#said.get(names);
-    if (list || new Set(names).size < names.length) return list;
-    this.#said.set(names, this.#said.has(names) ? new NameList(names) : undefined);
-    return this.#said.get(names);
+  /** The list of just these names, if clusters asked for them. */
+  asked(names: readonly string[]): NameList | undefined {
+    for (const asks of this.#asks) if (asks.isOf(names)) return asks;
+    return undefined;
   }
 
   /** All of a type. @param find what the last layer has of it, and what all the wider ones have. */
@@ -58,14 +47,8 @@ export class SharedLists {
       : newest(this.#lists, `${of} ${this.#numberOf(names)}`, { most, make: () => this.#listOf(find()) });
   }
 
-  /** Names under which a proxy that says what it holds does not hold what is there; once for all that say the same. */
-  stale(of: string, names: NameList, versions: Versions, find: () => readonly string[]): readonly string[] {
-    return newest(this.#stale, `${of} ${this.#numberOf(names)} ${this.#numberOf(versions)}`, { most, make: find });
-  }
-
   forget(): void {
     this.#lists.clear();
-    this.#stale.clear();
   }
 
   /** A name in the last layer hides the same name in a wider one. */

@@ -7,7 +7,6 @@ import type { ResourceType } from "../envoy/resource.ts";
 import { emptyItem, type Item } from "./item.ts";
 import type { LayerStore } from "./layers.ts";
 import type { ItemList, NameList } from "./name_list.ts";
-import type { Versions } from "./shared_lists.ts";
 
 export class Stack {
   readonly #store: LayerStore;
@@ -67,18 +66,15 @@ export class Stack {
   }
 
   /** Those of the names that `versions` does not have, or not as they are now. */
-  stale(type: ResourceType, names: NameList, versions: Versions): readonly string[] {
-    return this.#store.lists.stale(nameOf(type, this.#concerned(type)), names, versions, () =>
-      names.names.filter((name) => {
-        const held = versions.get(name);
-        return held === undefined || held !== this.resolve(type, name)?.resource.version;
-      }),
-    );
+  stale(type: ResourceType, names: NameList, versions: ReadonlyMap<string, string>): readonly string[] {
+    const { items, absent } = this.those(type, names);
+    const changed = items.filter(({ resource: { name, version } }) => versions.get(name) !== version);
+    return [...changed.map(({ resource }) => resource.name), ...absent];
   }
 
   /** The list of what a request names; undefined: it is to be taken name by name. */
-  said(names: readonly string[]): NameList | undefined {
-    return this.#store.lists.said(names);
+  asked(names: readonly string[]): NameList | undefined {
+    return this.#store.lists.asked(names);
   }
 
   isEmpty(type: ResourceType): boolean {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { layerKey } from "../../src/compile/layer.ts";
 import { limits } from "../../src/platform/limits.ts";
 import { typeUrls } from "../../src/xds/type_url.ts";
 import { ModelProxy, mesh, own, resource, World, words } from "./world.ts";
@@ -13,6 +14,15 @@ function shop(): World {
     resource("listener", "out", "l1", ["table"]),
     resource("route", "table", "r1", ["cart"]),
   ]);
+  return world;
+}
+
+/** A shop with a proxy whose own layer has one cluster more: with that it asks for a list that others may name. */
+function haunted(): World {
+  const world = shop();
+  const other = layerKey("other");
+  world.change(other, [resource("cluster", "ghost", "b1")]);
+  new ModelProxy(world, [mesh, other]).connect();
   return world;
 }
 
@@ -37,14 +47,19 @@ describe("a new stream", () => {
     assert.equal(proxy.session.owed(), undefined);
   });
 
-  test("shares the list of what it names with those that said the same before", () => {
+  test("shares the list of what it names with all that name the same, in whatever order", () => {
     const world = shop();
     world.change(mesh, [resource("cluster", "pay", "p1"), resource("endpoints", "pay", "f1")]);
-    const [first, second, third] = [settledProxy(world), settledProxy(world), settledProxy(world)];
+    const [first, second] = [settledProxy(world), settledProxy(world)];
+    const third = new ModelProxy(world);
+    third.ask("cluster", {});
+    third.answer();
+    third.ask("endpoints", { subscribe: ["pay", "cart"] });
+    third.answerAll();
     const listOf = (proxy: ModelProxy) => [...proxy.session.subscriptions()].find(({ type }) => type === "endpoints");
-    assert.equal(listOf(first)?.named.list, undefined);
-    assert.ok(listOf(second)?.named.list);
-    assert.equal(listOf(second)?.named.list, listOf(third)?.named.list);
+    assert.ok(listOf(first)?.named.list);
+    assert.equal(listOf(second)?.named.list, listOf(first)?.named.list);
+    assert.equal(listOf(third)?.named.list, listOf(first)?.named.list);
     for (const proxy of [first, second, third]) {
       assert.deepEqual([...(listOf(proxy)?.named ?? [])].sort(), ["cart", "pay"]);
       assert.deepEqual(proxy.holdings("endpoints"), ["endpoints/cart@e1", "endpoints/pay@f1"]);
@@ -89,18 +104,16 @@ describe("a new stream", () => {
     }
   });
 
-  test("that moves here is told of a name that it does not hold and nobody has, whoever said the same before", () => {
-    const world = shop();
-    for (const _ of ["first", "second", "third"]) {
+  test("that moves here is told of a name that it does not hold and none of its layers has, shared list or not", () => {
+    for (const world of [shop(), haunted()]) {
       const proxy = new ModelProxy(world);
       proxy.ask("endpoints", { subscribe: ["cart", "ghost"], initialVersions: new Map([["cart", "e1"]]) });
       assert.deepEqual(proxy.inbox.map(words), ["endpoints -ghost"]);
     }
   });
 
-  test("that shares a list is told what of it is not there, and is found when it comes", () => {
-    const world = shop();
-    for (const _ of ["first", "second"]) {
+  test("that names a list, its own or of others, is told what of it is not there, and is found when it comes", () => {
+    for (const world of [shop(), haunted()]) {
       const proxy = new ModelProxy(world);
       proxy.ask("cluster", {});
       proxy.ask("endpoints", { subscribe: ["cart", "ghost"] });
@@ -109,7 +122,6 @@ describe("a new stream", () => {
       world.change(mesh, [resource("endpoints", "ghost", "g1")]);
       proxy.poll();
       assert.deepEqual(proxy.inbox.map(words).slice(1), ["endpoints +ghost@g1"]);
-      world.change(mesh, [], [{ type: "endpoints", name: "ghost" }]);
     }
   });
 

@@ -42,17 +42,8 @@ export function namesIn(item: EncodedResource): string[] {
 
 export class World {
   readonly store = new LayerStore();
-  readonly #said = new Map<string, DeltaRequest>();
   readonly index = new SubscriptionIndex<ModelProxy>();
   #records = 0;
-
-  /** Requests of the same bytes are decoded once. */
-  decoded(request: DeltaRequest): DeltaRequest {
-    const key = JSON.stringify({ ...request, initialVersions: [...request.initialVersions] });
-    const known = this.#said.get(key);
-    this.#said.set(key, known ?? request);
-    return known ?? request;
-  }
 
   change(
     layer: LayerKey,
@@ -172,7 +163,7 @@ export class ModelProxy {
   }
 
   ask(type: ResourceType, request: Partial<DeltaRequest>): Received {
-    const asked: DeltaRequest = {
+    const received = this.session.receive({
       node: undefined,
       typeUrl: typeUrls[type],
       subscribe: [],
@@ -181,8 +172,7 @@ export class ModelProxy {
       nonce: "",
       error: undefined,
       ...request,
-    };
-    const received = this.session.receive(this.#world.decoded(asked));
+    });
     this.poll();
     return received;
   }
