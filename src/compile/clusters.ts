@@ -3,7 +3,13 @@ import type { ServicePort } from "../model/endpoint.ts";
 import type { SpiffeId, TrustDomain } from "../model/identity.ts";
 import { type ServiceRef, serviceHost } from "../model/names.ts";
 import { isHttp, type Protocol } from "../model/protocol.ts";
-import type { ClientTls as ClientTlsMode, SimpleBalancer, Subset, TrafficSettings } from "../model/traffic.ts";
+import type {
+  ClientTls as ClientTlsMode,
+  ConnectionPool,
+  SimpleBalancer,
+  Subset,
+  TrafficSettings,
+} from "../model/traffic.ts";
 import { type EffectiveRule, settingsOf } from "./destination_rules.ts";
 import type { Balancer, ClientTls, ClusterItem, UpstreamProtocol } from "./ir.ts";
 import { dnsCluster, outboundCluster, outboundServerName } from "./naming.ts";
@@ -26,14 +32,16 @@ export function clustersOf(input: ClusterInput): readonly ClusterItem[] {
 function clusterOf(input: ClusterInput, { port, protocol }: ServicePort, subset: Subset | undefined): ClusterItem {
   const { service, rule } = input;
   const settings: TrafficSettings = settingsOf(rule, port, subset);
+  const { asCaller: _asCaller, upgrade: _upgrade, ...pool } = settings.connectionPool ?? {};
   const subsetName = subset?.name ?? "";
   const host = serviceHost(service);
   return {
     type: "cluster",
     name: outboundCluster(port, subsetName, host),
-    protocol: upstreamProtocol(protocol),
+    protocol: spokenTo(protocol, settings.connectionPool),
     balancer: balancerOf(settings.balancer),
-    pool: settings.connectionPool ?? {},
+    pool,
+    ...(settings.outlierDetection ? { outliers: settings.outlierDetection } : {}),
     upstream: {
       kind: "endpoints",
       tls: tlsOf(input, settings.tls ?? "auto", outboundServerName(port, subsetName, host)),
@@ -46,6 +54,13 @@ export function upstreamProtocol(protocol: Protocol): UpstreamProtocol {
   if (protocol === "auto") return "downstream";
   if (!isHttp(protocol)) return "tcp";
   return protocol === "http" ? "http1" : "http2";
+}
+
+function spokenTo(port: Protocol, { asCaller, upgrade }: ConnectionPool = {}): UpstreamProtocol {
+  const protocol = upstreamProtocol(port);
+  if (protocol === "tcp") return protocol;
+  if (asCaller) return "downstream";
+  return protocol === "http1" && upgrade ? "http2" : protocol;
 }
 
 /** "passthrough" means the address the caller dialled, and a caller of ours dials the proxy: the default holds. */

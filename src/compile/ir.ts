@@ -6,7 +6,7 @@ import type { SpiffeId } from "../model/identity.ts";
 import type { Locality } from "../model/names.ts";
 import type { SourceMatch, ValueSet } from "../model/policy.ts";
 import type { StringMatch } from "../model/route.ts";
-import type { ConnectionPool } from "../model/traffic.ts";
+import type { ConnectionPool, OutlierDetection } from "../model/traffic.ts";
 import type { LocalAddress } from "../model/workload.ts";
 
 export type Item = ClusterItem | EndpointsItem | RouteTableItem | ListenerItem;
@@ -16,12 +16,16 @@ export type ItemType = Item["type"];
 export type UpstreamProtocol = "http1" | "http2" | "downstream" | "tcp";
 export type Balancer = "round-robin" | "least-request" | "random";
 
+/** What is left of it once it is decided what is spoken. */
+export type PoolLimits = Omit<ConnectionPool, "upgrade" | "asCaller">;
+
 export interface ClusterItem {
   readonly type: "cluster";
   readonly name: string;
   readonly protocol: UpstreamProtocol;
   readonly balancer: Balancer;
-  readonly pool: ConnectionPool;
+  readonly pool: PoolLimits;
+  readonly outliers?: OutlierDetection;
   readonly upstream: ClusterUpstream;
 }
 

@@ -7,10 +7,13 @@ import {
   Cluster_LbPolicy,
   ClusterSchema,
 } from "#envoy/envoy/config/cluster/v3/cluster_pb.js";
+import type { OutlierDetectionSchema } from "#envoy/envoy/config/cluster/v3/outlier_detection_pb.js";
+import type { TcpKeepaliveSchema } from "#envoy/envoy/config/core/v3/address_pb.js";
+import type { HttpProtocolOptionsSchema as CommonHttpOptionsSchema } from "#envoy/envoy/config/core/v3/protocol_pb.js";
 import { ClusterConfigSchema } from "#envoy/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import { HttpProtocolOptionsSchema } from "#envoy/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import type { Balancer, ClusterItem, UpstreamProtocol } from "../compile/ir.ts";
-import type { ConnectionPool } from "../model/traffic.ts";
+import type { Balancer, ClusterItem, PoolLimits, UpstreamProtocol } from "../compile/ir.ts";
+import type { Keepalive, OutlierDetection } from "../model/traffic.ts";
 import { unreachable } from "../platform/error.ts";
 import { duration, type Init, packed, socketAddress } from "./any.ts";
 import { ads } from "./config_source.ts";
@@ -42,8 +45,10 @@ export function clusterMessage(item: ClusterItem): Cluster {
     name: item.name,
     connectTimeout: duration(pool.connectTimeoutMs ?? connectTimeoutMs),
     circuitBreakers: { thresholds: [thresholds(pool)] },
-    // All endpoints ill is an answer too: no traffic to any rather than to all of them.
-    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+    // All endpoints ill is an answer too: no traffic to any rather than to all of them, unless a rule says otherwise.
+    commonLbConfig: { healthyPanicThreshold: { value: item.outliers?.minHealthPercent ?? 0 } },
+    ...(item.outliers ? { outlierDetection: outlierDetection(item.outliers) } : {}),
+    ...(pool.keepalive ? { upstreamConnectionOptions: { tcpKeepalive: keepalive(pool.keepalive) } } : {}),
     ...(options ? { typedExtensionProtocolOptions: { [httpOptions]: options } } : {}),
     ...upstream(item),
   });
@@ -104,7 +109,7 @@ function sockets(
   };
 }
 
-function thresholds(pool: ConnectionPool) {
+function thresholds(pool: PoolLimits) {
   return {
     maxConnections: pool.maxConnections ?? noLimit,
     maxPendingRequests: pool.http1MaxPendingRequests ?? noLimit,
@@ -113,35 +118,86 @@ function thresholds(pool: ConnectionPool) {
   };
 }
 
-const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+/** Envoy would also judge by the success rate of the others, and does not when this is 0. */
+const never = 0;
+const always = 100;
 
-function protocolOptions({ protocol, upstream: { kind } }: ClusterItem, pool: ConnectionPool): Any | undefined {
-  if (protocol === "tcp") return undefined;
-  const { maxRequestsPerConnection, idleTimeoutMs } = pool;
-  return packed(HttpProtocolOptionsSchema, {
-    ...(maxRequestsPerConnection || idleTimeoutMs !== undefined
+function outlierDetection(outliers: OutlierDetection): Init<typeof OutlierDetectionSchema> {
+  const { consecutive5xxErrors: any, consecutiveGatewayErrors: gateway, localOrigin: local } = outliers;
+  const { intervalMs, baseEjectionTimeMs, maxEjectionPercent } = outliers;
+  return {
+    ...consecutive(any, (value, enforcing) => ({ consecutive5xx: value, enforcingConsecutive5xx: enforcing })),
+    ...consecutive(gateway, (value, enforcing) => ({
+      consecutiveGatewayFailure: value,
+      enforcingConsecutiveGatewayFailure: enforcing,
+    })),
+    enforcingSuccessRate: never,
+    ...(local
       ? {
-          commonHttpProtocolOptions: {
-            ...(maxRequestsPerConnection ? { maxRequestsPerConnection } : {}),
-            ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
-          },
+          splitExternalLocalOriginErrors: true,
+          ...consecutive(local.consecutiveFailures, (value, enforcing) => ({
+            consecutiveLocalOriginFailure: value,
+            enforcingConsecutiveLocalOriginFailure: enforcing,
+          })),
+          enforcingLocalOriginSuccessRate: never,
         }
       : {}),
+    ...(intervalMs === undefined ? {} : { interval: duration(intervalMs) }),
+    ...(baseEjectionTimeMs === undefined ? {} : { baseEjectionTime: duration(baseEjectionTimeMs) }),
+    ...(maxEjectionPercent === undefined ? {} : { maxEjectionPercent }),
+  };
+}
+
+function consecutive<T>(count: number | undefined, fields: (value: number, enforcing: number) => T): T | undefined {
+  return count === undefined ? undefined : fields(count, count === 0 ? never : always);
+}
+
+function keepalive({ probes, timeMs, intervalMs }: Keepalive): Init<typeof TcpKeepaliveSchema> {
+  return {
+    ...(probes ? { keepaliveProbes: probes } : {}),
+    ...(timeMs === undefined ? {} : { keepaliveTime: wholeSeconds(timeMs) }),
+    ...(intervalMs === undefined ? {} : { keepaliveInterval: wholeSeconds(intervalMs) }),
+  };
+}
+
+/** The system counts them so; none is not what anybody meant. */
+function wholeSeconds(ms: number): number {
+  return Math.max(1, Math.round(ms / 1_000));
+}
+
+const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+function protocolOptions({ protocol, upstream: { kind } }: ClusterItem, pool: PoolLimits): Any | undefined {
+  if (protocol === "tcp") return undefined;
+  const common = connectionOptions(pool);
+  return packed(HttpProtocolOptionsSchema, {
+    ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
     // Envoy demands them of a cluster that goes where the Host says; it is plaintext, so nothing comes of them.
     ...(kind === "dns" ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } } : {}),
-    upstreamProtocolOptions: spoken(protocol),
+    upstreamProtocolOptions: spoken(protocol, pool),
   });
+}
+
+function connectionOptions(pool: PoolLimits): Init<typeof CommonHttpOptionsSchema> {
+  const { maxRequestsPerConnection, idleTimeoutMs, maxConnectionDurationMs } = pool;
+  return {
+    ...(maxRequestsPerConnection ? { maxRequestsPerConnection } : {}),
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
+    ...(maxConnectionDurationMs === undefined ? {} : { maxConnectionDuration: duration(maxConnectionDurationMs) }),
+  };
 }
 
 function spoken(
   protocol: Exclude<UpstreamProtocol, "tcp">,
+  { maxConcurrentStreams }: PoolLimits,
 ): MessageInitShape<typeof HttpProtocolOptionsSchema>["upstreamProtocolOptions"] & object {
+  const http2ProtocolOptions = maxConcurrentStreams ? { maxConcurrentStreams } : {};
   if (protocol === "downstream") {
-    return { case: "useDownstreamProtocolConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions: {} } };
+    return { case: "useDownstreamProtocolConfig", value: { httpProtocolOptions: {}, http2ProtocolOptions } };
   }
   const protocolConfig =
     protocol === "http1"
       ? ({ case: "httpProtocolOptions", value: {} } as const)
-      : ({ case: "http2ProtocolOptions", value: {} } as const);
+      : ({ case: "http2ProtocolOptions", value: http2ProtocolOptions } as const);
   return { case: "explicitHttpConfig", value: { protocolConfig } };
 }

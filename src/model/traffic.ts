@@ -11,6 +11,36 @@ export interface ConnectionPool {
   readonly maxRequestsPerConnection?: number;
   readonly maxRetries?: number;
   readonly idleTimeoutMs?: number;
+  readonly maxConnectionDurationMs?: number;
+  /** Of one HTTP/2 connection. */
+  readonly maxConcurrentStreams?: number;
+  readonly keepalive?: Keepalive;
+  /** Speak HTTP/2 where the port says HTTP/1.1. */
+  readonly upgrade?: true;
+  /** Speak what the caller spoke, whatever the port says. */
+  readonly asCaller?: true;
+}
+
+/** Of TCP; absent: the operating system's. */
+export interface Keepalive {
+  readonly probes?: number;
+  /** Until the first probe. */
+  readonly timeMs?: number;
+  readonly intervalMs?: number;
+}
+
+/** When an endpoint that fails is taken out for a while. Absent counts and times are Envoy's, which are Istio's too. */
+export interface OutlierDetection {
+  /** 0: these errors take nobody out. */
+  readonly consecutive5xxErrors?: number;
+  readonly consecutiveGatewayErrors?: number;
+  /** Absent: errors on the way to an endpoint count as its own. */
+  readonly localOrigin?: { readonly consecutiveFailures?: number };
+  readonly intervalMs?: number;
+  readonly baseEjectionTimeMs?: number;
+  readonly maxEjectionPercent?: number;
+  /** Below this share of healthy endpoints all are used, the healthy and the others; absent: never. */
+  readonly minHealthPercent?: number;
 }
 
 export type ClientTls = "disable" | "mesh" | "auto";
@@ -18,6 +48,7 @@ export type ClientTls = "disable" | "mesh" | "auto";
 export interface TrafficSettings {
   readonly balancer?: SimpleBalancer;
   readonly connectionPool?: ConnectionPool;
+  readonly outlierDetection?: OutlierDetection;
   /** ISTIO_MUTUAL is "mesh"; absent or "auto": mTLS to whoever has a mesh identity. */
   readonly tls?: ClientTls;
 }

@@ -117,9 +117,35 @@ check("DestinationRule", {
     spec: "host: a\ntrafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: DISABLE}}, {port: {number: 80}}]}",
     told: ["MSH1306 spec.trafficPolicy.portLevelSettings[1].port", "MSH1210 spec.trafficPolicy.portLevelSettings[1]"],
   },
-  "ejection is not supported yet": {
-    spec: "host: a\ntrafficPolicy: {outlierDetection: {consecutive5xxErrors: 5}}",
-    told: ["MSH1202 spec.trafficPolicy.outlierDetection"],
+  "ejection, whole": {
+    spec: `host: a
+trafficPolicy:
+  outlierDetection:
+    consecutive5xxErrors: 0
+    consecutiveGatewayErrors: 3
+    splitExternalLocalOriginErrors: true
+    consecutiveLocalOriginFailures: 4
+    interval: 1s
+    baseEjectionTime: 15s
+    maxEjectionPercent: 100
+    minHealthPercent: 50`,
+    told: [],
+  },
+  "ejection of more than everybody, by a word of old": {
+    spec: "host: a\ntrafficPolicy: {outlierDetection: {maxEjectionPercent: 101, consecutiveErrors: 5}}",
+    told: [
+      "MSH1206 spec.trafficPolicy.outlierDetection.maxEjectionPercent",
+      "MSH1202 spec.trafficPolicy.outlierDetection.consecutiveErrors",
+    ],
+  },
+  "a port with an ejection alone, and limits of connections": {
+    spec: `host: a
+trafficPolicy:
+  connectionPool:
+    tcp: {tcpKeepalive: {probes: 3, time: 1h, interval: 10s}, maxConnectionDuration: 5m}
+    http: {h2UpgradePolicy: UPGRADE, useClientProtocol: true, maxConcurrentStreams: 10}
+  portLevelSettings: [{port: {number: 80}, outlierDetection: {interval: 1s}}]`,
+    told: [],
   },
 });
 

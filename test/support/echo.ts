@@ -31,6 +31,38 @@ export async function startHttpEcho(): Promise<Echo> {
   return echoOn(server, reached, () => server.closeAllConnections());
 }
 
+/** An echo that is told how it feels. */
+export interface Patient extends Echo {
+  /** What it answers with. */
+  status: number;
+  /** From now on it keeps its callers waiting. @returns lets them go. */
+  hold(): () => void;
+}
+
+export async function startPatient(): Promise<Patient> {
+  const reached: Reached[] = [];
+  let free: Promise<void> = Promise.resolve();
+  const server = createHttpServer((request, response) => {
+    reached.push(seenIn(request));
+    request.resume();
+    void free.then(() => {
+      response.statusCode = patient.status;
+      response.end();
+    });
+  });
+  const echo = await echoOn(server, reached, () => server.closeAllConnections());
+  const patient: Patient = {
+    ...echo,
+    status: 200,
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      free = promise;
+      return resolve;
+    },
+  };
+  return patient;
+}
+
 function seenIn(request: IncomingMessage): Reached {
   return { method: request.method ?? "", url: request.url ?? "", headers: request.rawHeaders };
 }

@@ -3,6 +3,8 @@ import type {
   ClientTls,
   ConnectionPool,
   DestinationRule,
+  Keepalive,
+  OutlierDetection,
   SimpleBalancer,
   TrafficSettings,
 } from "../../model/traffic.ts";
@@ -10,9 +12,10 @@ import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
 import { exportToOf, hostOf, milliseconds, type Owner } from "./shared.model.ts";
 
 type Policy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
-type Settings = Pick<Policy, "loadBalancer" | "connectionPool" | "tls">;
+type Settings = Pick<Policy, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls">;
 type Balancer = NonNullable<NonNullable<Policy["loadBalancer"]>["simple"]>;
 type Pool = NonNullable<Policy["connectionPool"]>;
+type Outliers = NonNullable<Policy["outlierDetection"]>;
 
 const balancers: Readonly<Record<Balancer, SimpleBalancer | undefined>> = {
   UNSPECIFIED: undefined,
@@ -53,18 +56,52 @@ function settingsOf(policy: Settings | undefined): TrafficSettings {
   return {
     ...(balancer === undefined ? {} : { balancer }),
     ...(policy?.connectionPool ? { connectionPool: poolOf(policy.connectionPool) } : {}),
+    ...(policy?.outlierDetection ? { outlierDetection: outliersOf(policy.outlierDetection) } : {}),
     ...(policy?.tls ? { tls: tlsModes[policy.tls.mode] } : {}),
   };
 }
 
 /** 0 is Istio's "not set" for every count. */
 function poolOf({ tcp, http }: Pool): ConnectionPool {
-  const { maxConnections, connectTimeout } = tcp ?? {};
-  const { idleTimeout, ...counts } = http ?? {};
+  const { maxConnections, connectTimeout, maxConnectionDuration, tcpKeepalive } = tcp ?? {};
+  const { idleTimeout, h2UpgradePolicy, useClientProtocol, ...counts } = http ?? {};
   const set = Object.entries({ maxConnections, ...counts }).filter(([, count]) => count !== undefined && count !== 0);
   return {
     ...Object.fromEntries(set),
-    ...(connectTimeout === undefined ? {} : { connectTimeoutMs: milliseconds(connectTimeout) }),
-    ...(idleTimeout === undefined ? {} : { idleTimeoutMs: milliseconds(idleTimeout) }),
+    ...timesOf({
+      connectTimeoutMs: connectTimeout,
+      idleTimeoutMs: idleTimeout,
+      maxConnectionDurationMs: maxConnectionDuration,
+    }),
+    ...(tcpKeepalive ? { keepalive: keepaliveOf(tcpKeepalive) } : {}),
+    ...(h2UpgradePolicy === "UPGRADE" ? { upgrade: true } : {}),
+    ...(useClientProtocol ? { asCaller: true } : {}),
   };
+}
+
+function keepaliveOf({ probes, time, interval }: NonNullable<NonNullable<Pool["tcp"]>["tcpKeepalive"]>): Keepalive {
+  return { ...(probes ? { probes } : {}), ...timesOf({ timeMs: time, intervalMs: interval }) };
+}
+
+function outliersOf(outliers: Outliers): OutlierDetection {
+  const { splitExternalLocalOriginErrors, consecutiveLocalOriginFailures, interval, baseEjectionTime, ...counts } =
+    outliers;
+  const local = consecutiveLocalOriginFailures ? { consecutiveFailures: consecutiveLocalOriginFailures } : {};
+  const { maxEjectionPercent, ...others } = counts;
+  return {
+    ...others,
+    ...(maxEjectionPercent ? { maxEjectionPercent } : {}),
+    ...(splitExternalLocalOriginErrors ? { localOrigin: local } : {}),
+    ...timesOf({ intervalMs: interval, baseEjectionTimeMs: baseEjectionTime }),
+  };
+}
+
+/** Those that were said. */
+function timesOf<K extends string>(said: Readonly<Record<K, string | undefined>>): { readonly [_ in K]?: number } {
+  const times: { [_ in K]?: number } = {};
+  for (const name in said) {
+    const time = said[name];
+    if (time !== undefined) times[name] = milliseconds(time);
+  }
+  return times;
 }

@@ -26,8 +26,9 @@ function policyRules(policy: Policy | undefined, path: FieldPath, { tell }: Rule
     const { number } = settings.port;
     if (ports.has(number)) tell([...at, "port"], "MSH1306", `port ${number} has settings twice`);
     ports.add(number);
-    if (!settings.loadBalancer && !settings.connectionPool && !settings.tls) {
-      tell(at, "MSH1210", "sets nothing for the port; it takes loadBalancer, connectionPool, tls");
+    const { port: _, ...set } = settings;
+    if (Object.keys(set).length === 0) {
+      tell(at, "MSH1210", "sets nothing for the port; it takes loadBalancer, connectionPool, outlierDetection, tls");
     }
   }
 }

@@ -1,5 +1,6 @@
 /** DestinationRule: how a service is used once a request is routed to it. */
 import {
+  boolean,
   choice,
   duration,
   type Infer,
@@ -49,8 +50,19 @@ const connectionPool = object({
       fields: {
         maxConnections: count("Open connections.", "no limit"),
         connectTimeout: duration({ description: "How long a connection may take to open.", default: "10s" }),
-        tcpKeepalive: unsupported("TCP keepalive."),
-        maxConnectionDuration: unsupported("How long a connection may live."),
+        tcpKeepalive: object({
+          description: "Asks the other end of a silent connection whether it is still there.",
+          default: "no keepalive",
+          fields: {
+            probes: count("Questions without an answer after which the connection is dead.", "the system's, 9"),
+            time: duration({ description: "Silence before the first question.", default: "the system's, 2h" }),
+            interval: duration({ description: "Time between questions.", default: "the system's, 75s" }),
+          },
+        }),
+        maxConnectionDuration: duration({
+          description: "How long an HTTP connection may live, busy or not.",
+          default: "no limit",
+        }),
         idleTimeout: unsupported("How long a TCP connection may be idle."),
       },
     }),
@@ -62,9 +74,20 @@ const connectionPool = object({
         maxRequestsPerConnection: count("Requests after which a connection is closed; 0 is no limit.", "no limit"),
         maxRetries: count("Retries under way at a time.", "no limit"),
         idleTimeout: duration({ description: "How long a connection without a request stays open.", default: "1h" }),
-        h2UpgradePolicy: unsupported("Whether HTTP/1.1 is sent on as HTTP/2."),
-        useClientProtocol: unsupported("Whether the caller's protocol is kept."),
-        maxConcurrentStreams: unsupported("Open streams of one HTTP/2 connection."),
+        h2UpgradePolicy: choice({
+          description: "Whether HTTP/2 is spoken to a port that says HTTP/1.1.",
+          default: "DEFAULT",
+          values: {
+            DEFAULT: "As the mesh does: no.",
+            DO_NOT_UPGRADE: "HTTP/1.1 stays HTTP/1.1.",
+            UPGRADE: "HTTP/2 is spoken.",
+          },
+        }),
+        useClientProtocol: boolean({
+          description: "Speak what the caller spoke, whatever the port and h2UpgradePolicy say.",
+          default: "false",
+        }),
+        maxConcurrentStreams: count("Open streams of one HTTP/2 connection.", "no limit"),
       },
     }),
   },
@@ -98,12 +121,48 @@ const tls = object({
   },
 });
 
-const portSettings = {
-  loadBalancer,
-  connectionPool,
-  tls,
-  outlierDetection: unsupported("Takes endpoints that fail out for a while."),
-};
+const percent = (description: string, otherwise: string) =>
+  integer({ description, default: otherwise, unit: "%", min: 0, max: 100 });
+
+const outlierDetection = object({
+  description: "Takes an endpoint that fails out of the balancing for a while, per proxy.",
+  default: "nobody is taken out",
+  fields: {
+    consecutive5xxErrors: count(
+      "Errors in a row after which an endpoint is out: answers of 500 to 599, connections that fail; on TCP, connections " +
+        "that fail. 0: none.",
+      "5",
+    ),
+    consecutiveGatewayErrors: count(
+      "The same for 502, 503 and 504 alone; on TCP, for connections that fail. 0: none.",
+      "none",
+    ),
+    splitExternalLocalOriginErrors: boolean({
+      description: "Count errors on the way to the endpoint (no connection, a timeout) apart from its answers.",
+      default: "false",
+    }),
+    consecutiveLocalOriginFailures: count(
+      "Errors on the way, in a row; read with splitExternalLocalOriginErrors.",
+      "5",
+    ),
+    interval: duration({ description: "How often endpoints are judged, and taken back.", default: "10s" }),
+    baseEjectionTime: duration({
+      description: "How long the first time lasts; the n-th lasts n times as long.",
+      default: "30s",
+    }),
+    maxEjectionPercent: percent(
+      "How many of the endpoints may be out at a time. Of fewer than ten, the default lets nobody go.",
+      "10",
+    ),
+    minHealthPercent: percent(
+      "With a smaller share of healthy endpoints all are used, also those that are out.",
+      "0: only the healthy ones are ever used",
+    ),
+    consecutiveErrors: unsupported("The old name of consecutiveGatewayErrors; write that."),
+  },
+});
+
+const portSettings = { loadBalancer, connectionPool, tls, outlierDetection };
 
 const trafficPolicy = (description: string) =>
   object({
