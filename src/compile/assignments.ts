@@ -38,6 +38,8 @@ export function assignmentOf(input: AssignmentInput): EndpointsItem {
   );
   const isUnreachable = ({ address, ports }: MergedEndpoint): boolean =>
     input.unreachable.size > 0 && input.unreachable.has(printedAddress(address, ports[port] ?? 0));
+  const takesMtls = (endpoint: MergedEndpoint): boolean =>
+    endpoint.identity !== undefined && !input.plaintext.has(endpointKey(endpoint));
   for (const endpoint of judged(inForce(answering).endpoints, isUnreachable)) {
     const target = endpoint.ports[port];
     if (target === undefined) continue;
@@ -51,7 +53,7 @@ export function assignmentOf(input: AssignmentInput): EndpointsItem {
         port: target,
         health: endpoint.health,
         weight: endpoint.weight,
-        mesh: endpoint.identity !== undefined && !input.plaintext.has(endpointKey(endpoint)),
+        ...(takesMtls(endpoint) ? {} : { plaintext: true }),
       },
     });
   }

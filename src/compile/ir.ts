@@ -40,7 +40,7 @@ export type ClusterUpstream =
 export type ClientTls =
   | { readonly mode: "plaintext" }
   | {
-      /** "auto": to endpoints with a mesh identity; "mesh": to every endpoint. */
+      /** "auto": to endpoints that are not marked as plaintext; "mesh": to every endpoint. */
       readonly mode: "auto" | "mesh";
       readonly serverName: string;
       /** Who may answer. */
@@ -71,8 +71,11 @@ export interface ReachableEndpoint {
   readonly health: "healthy" | "unhealthy" | "draining";
   /** ≥ 1 */
   readonly weight: number;
-  /** Whether it has a mesh identity and takes mTLS on this port. */
-  readonly mesh: boolean;
+  /**
+   * It has no mesh identity, or takes no mTLS on this port. Said of each, also where the cluster is in plaintext: endpoints
+   * may arrive before their cluster's next form.
+   */
+  readonly plaintext?: true;
 }
 
 export interface RouteTableItem {

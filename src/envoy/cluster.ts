@@ -18,7 +18,7 @@ import { unreachable } from "../platform/error.ts";
 import { duration, type Init, packed, socketAddress } from "./any.ts";
 import { ads } from "./config_source.ts";
 import { dnsCache } from "./filters/dns_cache.ts";
-import { meshClient, meshTlsMode, plaintext, tlsModeKey } from "./transport_socket.ts";
+import { meshClient, plaintext, plaintextTlsMode, tlsModeKey } from "./transport_socket.ts";
 
 /** Istio's default; Envoy's own is 5 s. */
 const connectTimeoutMs = 10_000;
@@ -103,8 +103,8 @@ function sockets(
   if (tls.mode === "mesh") return { transportSocket: secured };
   return {
     transportSocketMatches: [
-      { name: "mesh", match: { [tlsModeKey]: meshTlsMode }, transportSocket: secured },
-      { name: "plaintext", match: {}, transportSocket: plaintext() },
+      { name: "plaintext", match: { [tlsModeKey]: plaintextTlsMode }, transportSocket: plaintext() },
+      { name: "mesh", match: {}, transportSocket: secured },
     ],
   };
 }

@@ -7,7 +7,7 @@ import {
 } from "#envoy/envoy/config/endpoint/v3/endpoint_pb.js";
 import type { EndpointsItem, ReachableEndpoint } from "../compile/ir.ts";
 import { socketAddress } from "./any.ts";
-import { meshTlsMode, tlsModeKey, transportMetadata } from "./transport_socket.ts";
+import { plaintextTlsMode, tlsModeKey, transportMetadata } from "./transport_socket.ts";
 
 const healths: Readonly<Record<ReachableEndpoint["health"], HealthStatus>> = {
   healthy: HealthStatus.HEALTHY,
@@ -25,12 +25,14 @@ export function endpointsMessage({ name, localities }: EndpointsItem): ClusterLo
   });
 }
 
+/** Not the others: a service of the mesh may have thousands of endpoints, and few or none of them are marked. */
+const plaintextMetadata = { filterMetadata: { [transportMetadata]: { [tlsModeKey]: plaintextTlsMode } } };
+
 function endpointMessage(endpoint: ReachableEndpoint) {
-  const meshMetadata = { filterMetadata: { [transportMetadata]: { [tlsModeKey]: meshTlsMode } } };
   return {
     hostIdentifier: { case: "endpoint", value: { address: socketAddress(endpoint) } },
     healthStatus: healths[endpoint.health],
     loadBalancingWeight: endpoint.weight,
-    ...(endpoint.mesh ? { metadata: meshMetadata } : {}),
+    ...(endpoint.plaintext ? { metadata: plaintextMetadata } : {}),
   } as const;
 }

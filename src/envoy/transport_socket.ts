@@ -16,10 +16,10 @@ import type { ClientTls, FilterChain, ServerIdentities } from "../compile/ir.ts"
 import { packed } from "./any.ts";
 import { certificateSecret, secret, trustSecret } from "./config_source.ts";
 
-/** Endpoint metadata under this name chooses the socket: {tlsMode: "mesh"}. */
+/** Endpoint metadata under this name chooses the socket: {tlsMode: "plaintext"}; who has none is spoken to in mTLS. */
 export const transportMetadata = "envoy.transport_socket_match";
 export const tlsModeKey = "tlsMode";
-export const meshTlsMode = "mesh";
+export const plaintextTlsMode = "plaintext";
 
 const plaintextSocket: TransportSocket = create(TransportSocketSchema, {
   name: "envoy.transport_sockets.raw_buffer",
