@@ -1,16 +1,19 @@
 /** Services by the API, with endpoints that nobody listens on. */
+import { rootNamespace } from "../../src/model/names.ts";
 import type { Api } from "./api.ts";
+
+const ports = [{ name: "http", port: 80, protocol: "http" }];
+/** As endpoints of the mesh have it, so that their clusters carry mTLS. */
+const labels = { "security.mesh.io/tlsMode": "mesh" };
+
+function endpoint(number: number, address: string, serviceAccount: string): object {
+  return { id: `e${number}`, address, ports: { http: 8080 }, labels, serviceAccount };
+}
 
 /** Of `service`'s endpoints `first`, if given, is the address of the first. */
 export function endpointsOf(service: number, count: number, first?: string): Record<string, unknown> {
-  return {
-    ports: [{ name: "http", port: 80, protocol: "http" }],
-    endpoints: Array.from({ length: count }, (_, i) => ({
-      id: `e${i}`,
-      address: (i === 0 && first) || `10.${(service >> 8) + 1}.${service & 255}.${i + 1}`,
-      ports: { http: 8080 },
-    })),
-  };
+  const address = (i: number): string => (i === 0 && first) || `10.${(service >> 8) + 1}.${service & 255}.${i + 1}`;
+  return { ports, endpoints: Array.from({ length: count }, (_, i) => endpoint(i, address(i), `svc-${service}`)) };
 }
 
 /** What a load program fills in: MARK, SERVICE and NET. */
@@ -18,11 +21,22 @@ export const churnPath = "/v1/endpoints/default/svc-SERVICE";
 
 export function churnEndpoints(count: number): Record<string, unknown> {
   const address = (i: number): string => (i === 0 ? "MARK" : `10.NET.${i + 1}`);
-  return {
-    ports: [{ name: "http", port: 80, protocol: "http" }],
-    endpoints: Array.from({ length: count }, (_, i) => ({ id: `e${i}`, address: address(i), ports: { http: 8080 } })),
-  };
+  return { ports, endpoints: Array.from({ length: count }, (_, i) => endpoint(i, address(i), "svc-SERVICE")) };
 }
+
+/** Limits and ejection for all services, as a mesh has them that is looked after. */
+const everybodysRule = {
+  apiVersion: "networking.istio.io/v1",
+  kind: "DestinationRule",
+  metadata: { name: "everybody", namespace: rootNamespace },
+  spec: {
+    host: "*.default.svc.cluster.local",
+    trafficPolicy: {
+      connectionPool: { tcp: { maxConnections: 1_024 }, http: { http1MaxPendingRequests: 1_024 } },
+      outlierDetection: { consecutive5xxErrors: 5, interval: "10s", baseEjectionTime: "30s", maxEjectionPercent: 50 },
+    },
+  },
+};
 
 export const pathOf = (service: number): string => `/v1/endpoints/default/svc-${service}`;
 
@@ -33,6 +47,7 @@ export async function declareServices(
   { services, endpoints }: { readonly services: number; readonly endpoints: number },
 ): Promise<number> {
   const startMs = performance.now();
+  await api.call("POST", `${at}/v1/apply`, { apiVersion: "v1", kind: "List", items: [everybodysRule] });
   let next = 0;
   const writer = async (): Promise<void> => {
     for (let service = next++; service < services; service = next++) {

@@ -170,6 +170,8 @@ const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 function protocolOptions({ protocol, upstream: { kind } }: ClusterItem, pool: PoolLimits): Any | undefined {
   if (protocol === "tcp") return undefined;
   const common = connectionOptions(pool);
+  // Envoy's default.
+  if (protocol === "http1" && Object.keys(common).length === 0) return undefined;
   return packed(HttpProtocolOptionsSchema, {
     ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
     // Envoy demands them of a cluster that goes where the Host says; it is plaintext, so nothing comes of them.

@@ -25,9 +25,12 @@ export function encode(item: Item): EncodedResource {
   return made;
 }
 
+/** Of the hash. Told apart are the versions of one name; each is said with every resource, and by whoever moves here. */
+const versionBytes = 12;
+
 function encodeAnew(item: Item): EncodedResource {
   const value = bytesOf(item);
-  const version = createHash("sha256").update(value).digest().toString("hex", 0, 16);
+  const version = createHash("sha256").update(value).digest().toString("base64url", 0, versionBytes);
   return { type: item.type, name: item.name, version, value, asksFor: asksFor(item) };
 }
 

@@ -32,7 +32,8 @@ function endpointMessage(endpoint: ReachableEndpoint) {
   return {
     hostIdentifier: { case: "endpoint", value: { address: socketAddress(endpoint) } },
     healthStatus: healths[endpoint.health],
-    loadBalancingWeight: endpoint.weight,
+    // Envoy's default.
+    ...(endpoint.weight === 1 ? {} : { loadBalancingWeight: endpoint.weight }),
     ...(endpoint.plaintext ? { metadata: plaintextMetadata } : {}),
   } as const;
 }

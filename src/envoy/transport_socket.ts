@@ -21,8 +21,9 @@ export const transportMetadata = "envoy.transport_socket_match";
 export const tlsModeKey = "tlsMode";
 export const plaintextTlsMode = "plaintext";
 
+// Envoy goes by the type; the name is for people, and every cluster says it.
 const plaintextSocket: TransportSocket = create(TransportSocketSchema, {
-  name: "envoy.transport_sockets.raw_buffer",
+  name: "raw_buffer",
   configType: { case: "typedConfig", value: packed(RawBufferSchema, {}) },
 });
 
@@ -59,7 +60,7 @@ export function meshClient(
   alpn: readonly string[],
 ): TransportSocket {
   return create(TransportSocketSchema, {
-    name: "envoy.transport_sockets.tls",
+    name: "tls",
     configType: {
       case: "typedConfig",
       value: packed(UpstreamTlsContextSchema, {
@@ -72,7 +73,7 @@ export function meshClient(
 
 export function meshServer({ alpn }: NonNullable<FilterChain["tls"]>): TransportSocket {
   return create(TransportSocketSchema, {
-    name: "envoy.transport_sockets.tls",
+    name: "tls",
     configType: {
       case: "typedConfig",
       value: packed(DownstreamTlsContextSchema, {
