@@ -90,7 +90,7 @@ async function ours({ addresses, api: at, pid }: Scene): Promise<Rehoming> {
   for (let change = 0; heldMs.size < proxies && performance.now() - killedMs < limitMs; change++) {
     marks.push(Buffer.from(markOf(change)));
     await api
-      .call("PUT", `${at}${pathOf(0)}`, endpointsOf(0, endpoints, markOf(change)))
+      .call("PUT", `${at}${pathOf(0)}`, endpointsOf(0, { count: endpoints, first: markOf(change) }))
       .catch((error) => console.error(String(error)));
     await wait(betweenChangesMs);
   }
@@ -119,7 +119,7 @@ async function byLoadProgram({ addresses, api: at, pid }: Scene): Promise<Rehomi
   const args = [
     ...["-addr", addresses.join(), "-n", String(proxies), "-rounds", "2", "-kill", `kill -9 ${pid}`],
     ...["-meta", '{"NAMESPACE":"default"}', "-trigger-url", `${at}${pathOf(0)}`],
-    ...["-trigger-body", JSON.stringify(endpointsOf(0, endpoints, "MARK"))],
+    ...["-trigger-body", JSON.stringify(endpointsOf(0, { count: endpoints, first: "MARK" }))],
   ];
   const child = spawn(values.xdsload, args, { stdio: ["ignore", "pipe", "inherit"] });
   const chunks: Buffer[] = [];

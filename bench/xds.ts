@@ -5,8 +5,8 @@
  *   alike    every proxy sees everything: the full configuration to all, one changed endpoint to the last proxy, the
  *            server's CPU for each, memory a proxy; beside go-control-plane's server, one after the other in one run
  *   one      1,000 changes, 20 a second, to the one proxy that there is
- *   mixed    the same changes where the proxies are of 200 namespaces, with 100 routes and traffic policies and 100 access policies;
- *            beside `alike` of this project
+ *   mixed    the same changes where the proxies are of 200 namespaces, with 100 routes and traffic policies, 100 access policies
+ *            and 50 Sidecars, and the endpoints in 5 localities; beside `alike` of this project
  *   churn    5 changes a second, then 100 for 30 s: each service seen by a tenth of the proxies, then by all
  *   storm    1,000 more proxies lose their connections and come back at once, without anything they held
  *   crowd    100 proxies each that never read, refuse everything and answer nothing come and go beside 300 others
@@ -23,10 +23,10 @@ import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { sumOf } from "../test/support/metrics.ts";
 import { bareProxies, residentKb } from "./support/bare_proxies.ts";
-import { declareMixed, mixedNamespaces } from "./support/mixed_mesh.ts";
-import { type Declared, type OurNode, withOurNode } from "./support/our_node.ts";
+import { declareMixed, mixedLocalities, mixedNamespaces } from "./support/mixed_mesh.ts";
+import { type OurNode, withOurNode } from "./support/our_node.ts";
 import { buildRivals, type LoadFigures, type LoadOptions, load, startControl } from "./support/rivals.ts";
-import { churnEndpoints, churnPath, endpointsOf, pathOf } from "./support/services.ts";
+import { churnEndpoints, churnPath, type Declared, endpointsOf, pathOf } from "./support/services.ts";
 
 const { values } = parseArgs({
   options: {
@@ -68,9 +68,10 @@ async function one(): Promise<Rows> {
 async function mixed(): Promise<Rows> {
   const plain = await withOurNode(declared, (node) => load(oneChangeAt(node)));
   let held = { "layers held": Number.NaN, "bytes of all layers": Number.NaN };
-  const own = await withOurNode(declared, async (node) => {
+  const body = endpointsOf(0, { count: declared.endpoints, localities: mixedLocalities, first: "MARK" });
+  const own = await withOurNode({ ...declared, localities: mixedLocalities }, async (node) => {
     await declareMixed(node);
-    const figures = await load({ ...oneChangeAt(node), namespaces: mixedNamespaces });
+    const figures = await load({ ...oneChangeAt(node), body, namespaces: mixedNamespaces });
     const metrics = await metricsOf(node);
     held = {
       "layers held": metrics("weft_compile_layers"),
@@ -254,7 +255,7 @@ function oneChangeAt({ xds, api, pid }: OurNode): LoadOptions {
     proxies,
     changes,
     url: `${api}${pathOf(0)}`,
-    body: endpointsOf(0, declared.endpoints, "MARK"),
+    body: endpointsOf(0, { count: declared.endpoints, first: "MARK" }),
   };
 }
 

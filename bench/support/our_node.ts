@@ -4,7 +4,7 @@ import { joinHost } from "../../test/support/joined_host.ts";
 import { Mesh } from "../../test/support/mesh.ts";
 import type { TlsIdentity } from "../../test/support/raw_http.ts";
 import { Api } from "./api.ts";
-import { declareServices } from "./services.ts";
+import { type Declared, declareServices } from "./services.ts";
 
 export interface OurNode {
   /** In plaintext. */
@@ -15,11 +15,6 @@ export interface OurNode {
   readonly api: string;
   readonly pid: number;
   readonly calls: Api;
-}
-
-export interface Declared {
-  readonly services: number;
-  readonly endpoints: number;
 }
 
 export async function withOurNode<T>(declared: Declared, measure: (node: OurNode) => Promise<T>): Promise<T> {

@@ -10,10 +10,21 @@ function endpoint(number: number, address: string, serviceAccount: string): obje
   return { id: `e${number}`, address, ports: { http: 8080 }, labels, serviceAccount };
 }
 
-/** Of `service`'s endpoints `first`, if given, is the address of the first. */
-export function endpointsOf(service: number, count: number, first?: string): Record<string, unknown> {
+export interface Endpoints {
+  readonly count: number;
+  /** Over which they are spread; absent: none. */
+  readonly localities?: number;
+  /** Address of the first. */
+  readonly first?: string;
+}
+
+export function endpointsOf(service: number, { count, localities, first }: Endpoints): Record<string, unknown> {
   const address = (i: number): string => (i === 0 && first) || `10.${(service >> 8) + 1}.${service & 255}.${i + 1}`;
-  return { ports, endpoints: Array.from({ length: count }, (_, i) => endpoint(i, address(i), `svc-${service}`)) };
+  const endpoints = Array.from({ length: count }, (_, i) => ({
+    ...endpoint(i, address(i), `svc-${service}`),
+    ...(localities && { locality: `region-${i % localities}/zone` }),
+  }));
+  return { ports, endpoints };
 }
 
 /** What a load program fills in: MARK, SERVICE and NET. */
@@ -40,18 +51,26 @@ const everybodysRule = {
 
 export const pathOf = (service: number): string => `/v1/endpoints/default/svc-${service}`;
 
+export interface Declared {
+  readonly services: number;
+  /** Of each. */
+  readonly endpoints: number;
+  readonly localities?: number;
+}
+
 /** @returns seconds. */
 export async function declareServices(
   api: Api,
   at: string,
-  { services, endpoints }: { readonly services: number; readonly endpoints: number },
+  { services, endpoints, localities }: Declared,
 ): Promise<number> {
   const startMs = performance.now();
   await api.call("POST", `${at}/v1/apply`, { apiVersion: "v1", kind: "List", items: [everybodysRule] });
   let next = 0;
   const writer = async (): Promise<void> => {
     for (let service = next++; service < services; service = next++) {
-      await api.call("PUT", `${at}${pathOf(service)}`, endpointsOf(service, endpoints));
+      const body = endpointsOf(service, { count: endpoints, ...(localities && { localities }) });
+      await api.call("PUT", `${at}${pathOf(service)}`, body);
     }
   };
   await Promise.all(Array.from({ length: 32 }, writer));

@@ -103,6 +103,8 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
       const bound = after.filter((other) => other.kind === "VirtualService" && other.gateways.includes(keyOf(object)));
       return [...asChanges(bound), gatewayFor(object, object.namespace)];
     }
+    case "Sidecar":
+      return [callerIn(object.namespace)];
     case "PeerAuthentication":
       return [sidecarFor(object, Object.keys(object.portModes).map(Number))];
     case "AuthorizationPolicy": {

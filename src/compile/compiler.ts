@@ -7,6 +7,7 @@
  *   clusters/ns/NS    clusters that differ for callers of that namespace
  *   endpoints/ns/NS   endpoints of subsets that differ likewise
  *   routes/ns/NS      the route table of that namespace's callers
+ *   …/scope/NS/…      instead of all these, for callers that a Sidecar narrows (scopes.ts)
  *   own/NAME.NS       a workload's listeners, the clusters of its application, its own route tables
  */
 import type { Namespace, WorkloadName } from "../model/names.ts";
@@ -23,22 +24,22 @@ import type { Item } from "./ir.ts";
 import { type LayerChange, type LayerKey, layerKey } from "./layer.ts";
 import { LayerTable, type Placed } from "./layer_table.ts";
 import { same } from "./same.ts";
+import { Scopes } from "./scopes.ts";
 
 type Output = Node<readonly Placed[]>;
 
 const clustersMesh = layerKey("clusters", "mesh");
 const endpointsMesh = layerKey("endpoints", "mesh");
 
-/** Layers that callers of a namespace share, the widest first. */
-export function layersOfCaller(namespace: Namespace): readonly LayerKey[] {
-  return [...layersOfDestinations(namespace), layerKey("routes", "ns", namespace)];
+export interface Moved {
+  readonly workloads: ReadonlySet<WorkloadName>;
+  /** Of callers without a record. */
+  readonly namespaces: ReadonlySet<Namespace>;
 }
 
-/** The layers that a workload's proxy is served from, the widest first: a later name hides an earlier one. */
-export function layersOf(workload: Workload): readonly LayerKey[] {
-  const { namespace, role } = workload;
-  const shared = role === "sidecar" ? layersOfCaller(namespace) : layersOfDestinations(namespace);
-  return [...shared, layerKey("own", nameOfWorkload(workload))];
+/** Layers that callers of a namespace share where no Sidecar holds, the widest first. */
+export function layersOfCaller(namespace: Namespace): readonly LayerKey[] {
+  return [...layersOfDestinations(namespace), layerKey("routes", "ns", namespace)];
 }
 
 function layersOfDestinations(namespace: Namespace): readonly LayerKey[] {
@@ -52,6 +53,14 @@ export class Compiler {
   readonly #derive = new Derivations(this.#graph, this.#input);
   /** By "service KEY", "outbound NS", "own NAME". */
   readonly #outputs = new Map<string, Output>();
+  readonly #scopes = new Scopes({
+    graph: this.#graph,
+    derive: this.#derive,
+    outputs: {
+      open: (name, compute) => this.#open(name, compute),
+      close: (name) => this.#close(name),
+    },
+  });
   readonly #workloads = new Map<WorkloadName, Workload>();
   readonly #callers = new Map<Namespace, number>();
 
@@ -79,14 +88,34 @@ export class Compiler {
 
   /** Takes the changes as one step and tells what became of the layers. Changes that say nothing new change nothing. */
   update(changes: readonly InputChange[]): readonly LayerChange<Item>[] {
+    this.#scopes.sweep();
     for (const change of changes) this.#take(change);
     this.#input.flush();
     this.#graph.settle();
     return this.#layers.taken();
   }
 
+  /** The layers that a workload's proxy is served from, the widest first: a later name hides an earlier one. */
   layersOf(workload: Workload): readonly LayerKey[] {
-    return layersOf(workload);
+    const name = nameOfWorkload(workload);
+    const own = layerKey("own", name);
+    if (workload.role === "gateway") return [...layersOfDestinations(workload.namespace), own];
+    return [...(this.#scopes.layersOf(`own ${name}`) ?? layersOfCaller(workload.namespace)), own];
+  }
+
+  /** Of any caller of the namespace, without anything of its own. It must be known as one that has callers. */
+  layersOfCaller(namespace: Namespace): readonly LayerKey[] {
+    return this.#scopes.layersOf(`outbound ${namespace}`) ?? layersOfCaller(namespace);
+  }
+
+  /** Whose layers are others since the last call. They keep what they had until the next update. */
+  takeMoved(): Moved {
+    const moved = this.#scopes.takeMoved().map((who) => who.split(" "));
+    const named = (kind: string): string[] => moved.flatMap(([of, name = ""]) => (of === kind ? name : []));
+    return {
+      workloads: new Set(named("own") as WorkloadName[]),
+      namespaces: new Set(named("outbound") as Namespace[]),
+    };
   }
 
   /** What a layer holds now; nothing, if it never held anything. */
@@ -148,6 +177,9 @@ export class Compiler {
     this.#input.setWorkload(workload);
     if (workload.role === "sidecar") this.#countCaller(workload.namespace, 1);
     if (before?.role === "sidecar") this.#countCaller(before.namespace, -1);
+    if (workload.role === "sidecar") {
+      this.#scopes.watch(`own ${name}`, workload.namespace, (read) => read(this.#input.workloads.at(name)));
+    }
     this.#open(`own ${name}`, (read) => {
       const now = read(this.#input.workloads.at(name));
       const layer = layerKey("own", name);
@@ -161,6 +193,7 @@ export class Compiler {
     this.#workloads.delete(name);
     this.#input.workloads.set(name, undefined);
     if (before.role === "sidecar") this.#countCaller(before.namespace, -1);
+    this.#scopes.forget(`own ${name}`);
     this.#close(`own ${name}`);
   }
 
@@ -170,7 +203,9 @@ export class Compiler {
       this.#callers.set(namespace, count);
       const layer = layerKey("routes", "ns", namespace);
       this.#open(`outbound ${namespace}`, (read) => [{ layer, item: this.#derive.outbound(read, namespace) }]);
+      this.#scopes.watch(`outbound ${namespace}`, namespace, () => ({ namespace, labels: {} }));
     } else if (this.#callers.delete(namespace)) {
+      this.#scopes.forget(`outbound ${namespace}`);
       this.#close(`outbound ${namespace}`);
     }
   }

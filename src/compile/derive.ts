@@ -22,7 +22,8 @@ import {
 import { objectKey } from "../model/object.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "../model/policy.ts";
 import type { VirtualService } from "../model/route.ts";
-import type { DestinationRule } from "../model/traffic.ts";
+import type { Sidecar } from "../model/sidecar.ts";
+import type { DestinationRule, OutboundTrafficPolicy } from "../model/traffic.ts";
 import type { Workload } from "../model/workload.ts";
 import { assignmentOf, endpointKey } from "./assignments.ts";
 import { clustersOf } from "./clusters.ts";
@@ -36,6 +37,7 @@ import { type MergedService, mergeShards } from "./merge.ts";
 import { type Candidate, candidateFor, outboundTable } from "./outbound_table.ts";
 import { anyDisables, mutualTlsMode } from "./peer_authentication.ts";
 import type { PortsOf } from "./routes.ts";
+import { type Caller, type Scope, scopeUnder, seesService, sidecarsFor } from "./scope.ts";
 import { sidecarItems } from "./sidecar.ts";
 import { nameVirtualHosts, otherHosts, serviceVirtualHosts } from "./virtual_hosts.ts";
 
@@ -51,6 +53,7 @@ interface ShownName {
   readonly service: ServiceRef | undefined;
   /** Whose callers may write it short. */
   readonly namespace: string | undefined;
+  readonly candidates: readonly Candidate[];
 }
 
 /** As a namespace sees it that has nothing of its own. */
@@ -76,6 +79,7 @@ export class Derivations {
   readonly #shown: NodeFamily<[], readonly Shown[]>;
   /** The table of a namespace that has nothing of its own. */
   readonly #strangers: NodeFamily<[], RouteTableItem>;
+  readonly #scope: NodeFamily<[Namespace, string], Scope>;
 
   constructor(graph: Graph, input: MeshInput) {
     this.#input = input;
@@ -122,7 +126,12 @@ export class Derivations {
       );
       return [...exact, ...wider]
         .sort((a, b) => bySpecificity(a.pattern, b.pattern) || byAge(a.from, b.from))
-        .map(({ pattern, from }) => ({ key: virtualServiceKey(from), host: pattern, exportTo: from.exportTo }));
+        .map(({ pattern, from }) => ({
+          key: virtualServiceKey(from),
+          namespace: from.namespace,
+          host: pattern,
+          exportTo: from.exportTo,
+        }));
     });
     this.#serviceHosts = new NodeFamily(graph, "hosts", (read, key, virtualService, short) =>
       serviceVirtualHosts({
@@ -144,6 +153,14 @@ export class Derivations {
       });
     });
     this.#shown = new NodeFamily(graph, "shown", (read) => this.#show(read));
+    this.#scope = new NodeFamily(graph, "scope", (read, namespace, sidecars) => {
+      const all = [...read(input.sidecars.at(namespace)), ...read(input.sidecars.at(rootNamespace))];
+      const names = sidecars.split("+");
+      const found = names.flatMap((name) => all.find((one) => sidecarName(one) === name) ?? []);
+      // With one of them gone its callers are about to move, and are served from this until they have.
+      const before = found.length < names.length ? this.#scope.at(namespace, sidecars).last() : undefined;
+      return before ?? scopeUnder(found, namespace);
+    });
     this.#strangers = new NodeFamily(graph, "strangers", (read) =>
       this.#table(
         read,
@@ -185,27 +202,72 @@ export class Derivations {
     const services = read(this.#input.services).map((service) => ({ host: serviceHost(service), service }));
     const known = new Set<string>(services.map(({ host }) => host));
     const others = read(this.#input.meshHosts).filter((host) => !known.has(host));
-    const names: ShownName[] = [
+    const names: Omit<ShownName, "candidates">[] = [
       ...services.map((one) => ({ ...one, namespace: one.service.namespace })),
       ...others.map((host) => ({ host, service: undefined, namespace: serviceOfHost(host as Host)?.namespace })),
     ];
-    return names.map((name) => {
-      const candidates = read(this.#candidates.at(name.host));
-      const shownTo = candidates.flatMap(({ exportTo }) => (isPublic(exportTo) ? [] : exportTo));
+    return names.map((unnamed) => {
+      const name = { ...unnamed, candidates: read(this.#candidates.at(unnamed.host)) };
+      const shownTo = name.candidates.flatMap(({ exportTo }) => (isPublic(exportTo) ? [] : exportTo));
       return { ...name, shownTo, hosts: this.#hostsFor(read, name) };
     });
   }
 
   /** @param namespace of the callers; undefined: one that has nothing of its own. */
-  #hostsFor(read: Read, { host, service, namespace: own }: ShownName, namespace?: Namespace): readonly VirtualHost[] {
-    const candidate = candidateFor(read(this.#candidates.at(host)), namespace);
+  #hostsFor(read: Read, name: ShownName, namespace?: Namespace, scope?: Scope): readonly VirtualHost[] {
+    const { host, service, namespace: own } = name;
+    const candidate = candidateFor(name.candidates, namespace, scope);
     const short = namespace !== undefined && own === namespace ? "short" : "";
+    const hidden = scope && service && !candidate && !seesService(scope, service.namespace, host);
+    if (hidden) return [];
     if (service) return read(this.#serviceHosts.at(serviceKey(service), candidate?.key ?? "", short));
     return candidate ? read(this.#nameHosts.at(host, candidate.key, short)) : [];
   }
 
   #table(read: Read, hosts: readonly VirtualHost[]): RouteTableItem {
     return outboundTable([...hosts, otherHosts(read(this.#input.settings).outboundTrafficPolicy)]);
+  }
+
+  /** Names of the Sidecars that hold for a caller; "": none. */
+  sidecars(read: Read, caller: Caller): string {
+    return this.#sidecarsFor(read, caller).map(sidecarName).join("+");
+  }
+
+  /** Services that callers under the Sidecars may reach, by key: those that are seen, and those that seen routes lead to. */
+  members(read: Read, namespace: Namespace, sidecars: string): readonly string[] {
+    const scope = read(this.#scope.at(namespace, sidecars));
+    const services = read(this.#input.services);
+    if (!scope.egress) return services.map(serviceKey);
+    const seen = new Set<string>();
+    const there = new Set(services.map(serviceKey));
+    for (const service of services) {
+      if (seesService(scope, service.namespace, serviceHost(service))) seen.add(serviceKey(service));
+    }
+    for (const { candidates } of read(this.#shown.at())) {
+      const candidate = candidateFor(candidates, namespace, scope);
+      const routes = candidate && read(this.#input.virtualServices.at(candidate.key));
+      for (const { host } of routes?.http.flatMap(({ destinations }) => destinations) ?? []) {
+        const service = serviceOfHost(host);
+        if (service && there.has(serviceKey(service))) seen.add(serviceKey(service));
+      }
+    }
+    return [...seen].sort(compare);
+  }
+
+  policyUnder(read: Read, namespace: Namespace, sidecars: string): OutboundTrafficPolicy {
+    const said = sidecars === "" ? undefined : read(this.#scope.at(namespace, sidecars)).outboundTrafficPolicy;
+    return said ?? read(this.#input.settings).outboundTrafficPolicy;
+  }
+
+  scopedOutbound(read: Read, namespace: Namespace, sidecars: string): RouteTableItem {
+    const scope = read(this.#scope.at(namespace, sidecars));
+    const hosts = read(this.#shown.at()).flatMap((one) => this.#hostsFor(read, one, namespace, scope));
+    return outboundTable([...hosts, otherHosts(this.policyUnder(read, namespace, sidecars))]);
+  }
+
+  #sidecarsFor(read: Read, caller: Caller): readonly Sidecar[] {
+    const own = read(this.#input.sidecars.at(caller.namespace));
+    return sidecarsFor({ own, root: read(this.#input.sidecars.at(rootNamespace)) }, caller);
   }
 
   own(read: Read, workload: Workload): readonly Item[] {
@@ -221,7 +283,7 @@ export class Derivations {
         workload,
         peerAuthentications: this.#reaching(read, namespace, input.peerAuthentications),
         authorizationPolicies,
-        outboundTrafficPolicy: read(input.settings).outboundTrafficPolicy,
+        outboundTrafficPolicy: this.policyUnder(read, namespace, this.sidecars(read, workload)),
       });
     }
     return gatewayItems({
@@ -275,6 +337,11 @@ export class Derivations {
 
 function virtualServiceKey({ namespace, name }: VirtualService): string {
   return objectKey({ kind: "VirtualService", namespace, name });
+}
+
+/** Namespaces and names have no "+". */
+function sidecarName({ namespace, name }: Sidecar): string {
+  return `${namespace}.${name}`;
 }
 
 /** The inverse of serviceKey. */

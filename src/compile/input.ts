@@ -9,6 +9,7 @@ import { serviceKey } from "../model/names.ts";
 import { type MeshObject, type ObjectRef, objectKey } from "../model/object.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "../model/policy.ts";
 import type { VirtualService } from "../model/route.ts";
+import type { Sidecar } from "../model/sidecar.ts";
 import type { DestinationRule } from "../model/traffic.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { Cell, CellFamily, type Graph } from "./graph.ts";
@@ -59,6 +60,8 @@ export class MeshInput {
   /** Bound to any gateway. */
   readonly gatewayBound: Cell<readonly VirtualService[]>;
   readonly gateways: Cell<readonly Gateway[]>;
+  /** By namespace, as the two below. */
+  readonly sidecars: CellFamily<readonly Sidecar[]>;
   readonly peerAuthentications: CellFamily<readonly PeerAuthentication[]>;
   readonly authorizationPolicies: CellFamily<readonly AuthorizationPolicy[]>;
 
@@ -83,6 +86,7 @@ export class MeshInput {
     this.meshHosts = new Cell<readonly string[]>(graph, nothing);
     this.gatewayBound = new Cell<readonly VirtualService[]>(graph, nothing);
     this.gateways = new Cell<readonly Gateway[]>(graph, nothing);
+    this.sidecars = new CellFamily<readonly Sidecar[]>(graph, nothing);
     this.peerAuthentications = new CellFamily<readonly PeerAuthentication[]>(graph, nothing);
     this.authorizationPolicies = new CellFamily<readonly AuthorizationPolicy[]>(graph, nothing);
   }
@@ -164,6 +168,9 @@ export class MeshInput {
         return;
       case "Gateway":
         replaceIn(this.gateways, known, present);
+        return;
+      case "Sidecar":
+        replaceAt(this.sidecars, known.namespace, known, present);
         return;
       case "PeerAuthentication":
         replaceAt(this.peerAuthentications, known.namespace, known, present);

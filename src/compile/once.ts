@@ -2,7 +2,7 @@
 import type { EndpointShard } from "../model/endpoint.ts";
 import type { MeshObject } from "../model/object.ts";
 import type { Workload } from "../model/workload.ts";
-import { Compiler, layersOf } from "./compiler.ts";
+import { Compiler } from "./compiler.ts";
 import type { InputChange } from "./input.ts";
 import type { Item } from "./ir.ts";
 import type { LayerKey } from "./layer.ts";
@@ -34,7 +34,7 @@ export function changesFrom({ objects, workloads, shards, settings }: MeshConten
 export function compileOnce(contents: MeshContents, workload: Workload): Compiled {
   const compiler = new Compiler();
   compiler.update([...changesFrom(contents), { kind: "workload", workload }]);
-  const layers = new Map(layersOf(workload).map((layer) => [layer, compiler.items(layer)] as const));
+  const layers = new Map(compiler.layersOf(workload).map((layer) => [layer, compiler.items(layer)] as const));
   const items = new Map<string, Item>();
   for (const item of [...layers.values()].flat()) items.set(`${item.type}\n${item.name}`, item);
   return { items: [...items.values()], layers };

@@ -6,11 +6,13 @@ import type { Namespace } from "../model/names.ts";
 import { isPublic, isVisible } from "./hosts.ts";
 import type { RouteTableItem, VirtualHost } from "./ir.ts";
 import { outboundName } from "./naming.ts";
+import { type Scope, seesRoutes } from "./scope.ts";
 
 /** A VirtualService that speaks for a host to the mesh. */
 export interface Candidate {
   /** objectKey */
   readonly key: string;
+  readonly namespace: Namespace;
   /** Its host, which may be a wildcard over the service's. */
   readonly host: string;
   readonly exportTo: readonly string[];
@@ -18,12 +20,18 @@ export interface Candidate {
 
 /**
  * The first that the namespace sees. @param candidates the most specific host first, then the older. @param namespace
- * undefined: any that nothing is shown to in particular.
+ * undefined: any that nothing is shown to in particular. @param scope what a Sidecar leaves of it.
  */
-export function candidateFor(candidates: readonly Candidate[], namespace?: Namespace): Candidate | undefined {
-  return candidates.find(({ exportTo }) =>
-    namespace === undefined ? isPublic(exportTo) : isVisible(exportTo, namespace),
-  );
+export function candidateFor(
+  candidates: readonly Candidate[],
+  namespace?: Namespace,
+  scope?: Scope,
+): Candidate | undefined {
+  return candidates.find((candidate) => {
+    const { exportTo, host } = candidate;
+    const visible = namespace === undefined ? isPublic(exportTo) : isVisible(exportTo, namespace);
+    return visible && (!scope || seesRoutes(scope, candidate.namespace, host));
+  });
 }
 
 /** @param virtualHosts services' first: a domain that is said twice stays with who said it first, since Envoy refuses both */

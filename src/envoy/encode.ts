@@ -14,14 +14,14 @@ import { listenerMessage } from "./listener.ts";
 import type { EncodedResource } from "./resource.ts";
 import { routeTableBytes } from "./route.ts";
 
-/** Namespaces that have nothing of their own share one table, which may be as large as all the rest. */
-const encodedTables = new WeakMap<Item, EncodedResource>();
+/** One item may stand in many layers: namespaces with nothing of their own share a table, scopes share clusters. */
+const encoded = new WeakMap<Item, EncodedResource>();
 
 export function encode(item: Item): EncodedResource {
-  const known = encodedTables.get(item);
+  const known = encoded.get(item);
   if (known) return known;
   const made = encodeAnew(item);
-  if (item.type === "route") encodedTables.set(item, made);
+  encoded.set(item, made);
   return made;
 }
 

@@ -8,13 +8,16 @@ import { defaultNamespace, type Namespace, namespaceFrom, type WorkloadName, wor
 import type { Workload } from "../model/workload.ts";
 import type { Identified, Identities, NodeClaim, Peer } from "../xds/call.ts";
 
+/** Told of whom `identify` may say something else now. */
+export type LayerListener = (isConcerned: (proxy: WorkloadName) => boolean) => void;
+
 export interface ProxyDirectory {
   /** The record as this node's compiled configuration has it. */
   workload(name: WorkloadName): Workload | undefined;
   layersOf(workload: Workload): readonly LayerKey[];
   /** What any caller of that namespace sees, without anything of its own. */
   layersOfNamespace(namespace: Namespace): readonly LayerKey[];
-  onWorkloadChanged(listener: (name: WorkloadName) => void): void;
+  onLayersChanged(listener: LayerListener): void;
 }
 
 export class ProxyIdentities implements Identities {
@@ -30,8 +33,8 @@ export class ProxyIdentities implements Identities {
     return peer === "plaintext" ? this.#plaintext(node) : this.#attested(peer.spiffeId, node.id);
   }
 
-  onLayersChanged(listener: (proxy: WorkloadName) => void): void {
-    this.#directory.onWorkloadChanged(listener);
+  onLayersChanged(listener: LayerListener): void {
+    this.#directory.onLayersChanged(listener);
   }
 
   #attested(spiffeId: string, nodeId: string): Identified {

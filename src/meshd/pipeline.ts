@@ -11,7 +11,7 @@ import { unreachableIn } from "../actors/kinds/service.ts";
 import type { Admission } from "../api/ports.ts";
 import { printedAddress } from "../compile/assignments.ts";
 import { checkObjects, rememberingGood } from "../compile/check.ts";
-import { Compiler, layersOf, layersOfCaller } from "../compile/compiler.ts";
+import { Compiler } from "../compile/compiler.ts";
 import type { InputChange } from "../compile/input.ts";
 import type { Item } from "../compile/ir.ts";
 import type { LayerChange, LayerKey } from "../compile/layer.ts";
@@ -22,7 +22,7 @@ import { validateItem } from "../envoy/validate.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { Gateway } from "../model/gateway.ts";
 import type { TrustDomain } from "../model/identity.ts";
-import type { Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
+import { type Namespace, namespaceOfWorkload, type ServiceRef, type WorkloadName } from "../model/names.ts";
 import type { ObjectRef, StoredResource } from "../model/object.ts";
 import type { Problem } from "../model/problem.ts";
 import type { OutboundTrafficPolicy } from "../model/traffic.ts";
@@ -37,7 +37,7 @@ import type { Fleet } from "../xds/fleet.ts";
 import { BrakeGate } from "./brake/gate.ts";
 import { Quarantine } from "./brake/quarantine.ts";
 import { silentSources } from "./hosts/findings.ts";
-import type { ProxyDirectory } from "./identities.ts";
+import type { LayerListener, ProxyDirectory } from "./identities.ts";
 import type { MeshRecord } from "./mesh_record.ts";
 
 export interface PipelineOptions {
@@ -64,6 +64,7 @@ export class Pipeline implements Admission, ProxyDirectory {
   readonly #validate = rememberingGood(validateItem);
   readonly #counted = new Map<string, number>();
   readonly #workloadListeners: ((name: WorkloadName) => void)[] = [];
+  readonly #layerListeners: LayerListener[] = [];
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -94,8 +95,13 @@ export class Pipeline implements Admission, ProxyDirectory {
     replica.subscribe((change: ReplicaChange) => this.quarantine.stepped(this.#step(change, []), fleet.position));
   }
 
+  /** Its record is another now, or gone. */
   onWorkloadChanged(listener: (name: WorkloadName) => void): void {
     this.#workloadListeners.push(listener);
+  }
+
+  onLayersChanged(listener: LayerListener): void {
+    this.#layerListeners.push(listener);
   }
 
   workload(name: WorkloadName): Workload | undefined {
@@ -107,7 +113,7 @@ export class Pipeline implements Admission, ProxyDirectory {
   }
 
   layersOf(workload: Workload): readonly LayerKey[] {
-    return layersOf(workload);
+    return this.#compiler.layersOf(workload);
   }
 
   /** Also makes the namespace one with callers: a proxy on the plaintext port has no record that would. */
@@ -116,7 +122,7 @@ export class Pipeline implements Admission, ProxyDirectory {
       this.#callers.add(namespace);
       this.#step({ keys: [], reset: false }, [{ kind: "caller", namespace, present: true }]);
     }
-    return layersOfCaller(namespace);
+    return this.#compiler.layersOfCaller(namespace);
   }
 
   *endpoints(service: ServiceRef): Iterable<Endpoint> {
@@ -173,9 +179,19 @@ export class Pipeline implements Admission, ProxyDirectory {
       replica.position(),
     );
     for (const name of moved) for (const listener of this.#workloadListeners) listener(name);
+    this.#tellMoved(moved);
     this.#count();
     this.#options.stepped?.();
     return objects;
+  }
+
+  /** @param records workloads whose records are others now, or gone. */
+  #tellMoved(records: ReadonlySet<WorkloadName>): void {
+    const { workloads, namespaces } = this.#compiler.takeMoved();
+    if (records.size + workloads.size + namespaces.size === 0) return;
+    const isConcerned = (proxy: WorkloadName): boolean =>
+      records.has(proxy) || workloads.has(proxy) || namespaces.has(namespaceOfWorkload(proxy));
+    for (const listener of this.#layerListeners) listener(isConcerned);
   }
 
   #give(key: RecordKey, now: MeshRecord | undefined, moved: Set<WorkloadName>): readonly InputChange[] {

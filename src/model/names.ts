@@ -71,3 +71,7 @@ export function resolveHost(word: string, namespace: Namespace): Host {
 export function workloadName(name: string, namespace: Namespace): WorkloadName {
   return `${name}.${namespace}` as WorkloadName;
 }
+
+export function namespaceOfWorkload(name: WorkloadName): Namespace {
+  return name.slice(name.lastIndexOf(".") + 1) as Namespace;
+}

@@ -6,11 +6,13 @@ import type { Gateway } from "./gateway.ts";
 import type { Namespace } from "./names.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
 import type { VirtualService } from "./route.ts";
+import type { Sidecar } from "./sidecar.ts";
 import type { DestinationRule } from "./traffic.ts";
 
 export const objectKinds = [
   "VirtualService",
   "DestinationRule",
+  "Sidecar",
   "PeerAuthentication",
   "AuthorizationPolicy",
   "Gateway",
@@ -21,6 +23,7 @@ export type ObjectKind = (typeof objectKinds)[number];
 export type MeshObject =
   | ({ readonly kind: "VirtualService" } & VirtualService)
   | ({ readonly kind: "DestinationRule" } & DestinationRule)
+  | ({ readonly kind: "Sidecar" } & Sidecar)
   | ({ readonly kind: "PeerAuthentication" } & PeerAuthentication)
   | ({ readonly kind: "AuthorizationPolicy" } & AuthorizationPolicy)
   | ({ readonly kind: "Gateway" } & Gateway);

@@ -14,6 +14,8 @@ import { toGateway } from "./kinds/gateway.model.ts";
 import { gatewaySchema } from "./kinds/gateway.schema.ts";
 import { toPeerAuthentication } from "./kinds/peer_authentication.model.ts";
 import { peerAuthenticationSchema } from "./kinds/peer_authentication.schema.ts";
+import { toSidecar } from "./kinds/sidecar.model.ts";
+import { sidecarSchema } from "./kinds/sidecar.schema.ts";
 import { toVirtualService } from "./kinds/virtual_service.model.ts";
 import { virtualServiceSchema } from "./kinds/virtual_service.schema.ts";
 import { problemCodes } from "./problem_codes.ts";
@@ -38,6 +40,8 @@ export function toModel({ resource, createdAtMs }: StoredResource): MeshObject {
       return { kind, ...toVirtualService(validate(virtualServiceSchema, node, at) ?? refuse(), owner) };
     case "DestinationRule":
       return { kind, ...toDestinationRule(validate(destinationRuleSchema, node, at) ?? refuse(), owner) };
+    case "Sidecar":
+      return { kind, ...toSidecar(validate(sidecarSchema, node, at) ?? refuse(), owner) };
     case "Gateway":
       return { kind, ...toGateway(validate(gatewaySchema, node, at) ?? refuse(), owner) };
     case "PeerAuthentication":

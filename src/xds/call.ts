@@ -45,8 +45,8 @@ export type Identified =
 export interface Identities {
   /** Answers a promise only if it has to wait, for example until the proxy's own layers are compiled. */
   identify(peer: Peer, node: NodeClaim): Identified | Promise<Identified>;
-  /** Registers who wants to know that a proxy's answer from `identify` may be another now. Called once. */
-  onLayersChanged(listener: (proxy: WorkloadName) => void): void;
+  /** Registers who wants to know that some proxies' answers from `identify` may be others now. Called once. */
+  onLayersChanged(listener: (isConcerned: (proxy: WorkloadName) => boolean) => void): void;
 }
 
 /** Whether a new stream may begin here now. undefined: it may; else why the proxy should turn to another node. */
@@ -78,6 +78,7 @@ const statuses: Readonly<Record<EndCode, status>> = {
 interface Known {
   readonly peer: Peer;
   readonly node: NodeClaim;
+  readonly proxy: WorkloadName;
   readonly stream: ProxyStream;
 }
 
@@ -120,8 +121,8 @@ export class AdsCall implements CallListener {
     this.#leave();
   }
 
-  get proxy(): string | undefined {
-    return this.#known?.stream.proxy;
+  get proxy(): WorkloadName | undefined {
+    return this.#known?.proxy;
   }
 
   /** Ends the stream with a status that says why. */
@@ -136,7 +137,7 @@ export class AdsCall implements CallListener {
     const known = this.#known;
     if (!known) return;
     this.#identify(known.peer, known.node, (identified) => {
-      if (identified.kind === "proxy" && identified.proxy === known.stream.proxy) {
+      if (identified.kind === "proxy" && identified.proxy === known.proxy) {
         this.#endWithCertificate(known.peer);
         this.#context.fleet.restack(known.stream, identified.layers);
         return;
@@ -232,7 +233,7 @@ export class AdsCall implements CallListener {
 
   #admit(peer: Peer, node: NodeClaim, { proxy, layers }: Identified & { kind: "proxy" }, request: DeltaRequest): void {
     const stream = this.#context.fleet.open({ proxy, layers, wire: this.#call, dialect: this.#dialect });
-    this.#known = { peer, node, stream };
+    this.#known = { peer, node, proxy, stream };
     this.#endWithCertificate(peer);
     this.#handOn(stream, request);
   }

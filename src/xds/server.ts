@@ -75,8 +75,8 @@ export class XdsServer {
     }
     this.#options = options;
     this.arrivals = new Arrivals(options.clock);
-    options.identities.onLayersChanged((proxy) => {
-      for (const call of this.#calls) if (call.proxy === proxy) call.identifyAgain();
+    options.identities.onLayersChanged((isConcerned) => {
+      for (const call of this.#calls) if (call.proxy && isConcerned(call.proxy)) call.identifyAgain();
     });
   }
 

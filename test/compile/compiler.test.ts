@@ -1,13 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Compiler, layersOf, layersOfCaller } from "../../src/compile/compiler.ts";
+import { Compiler, layersOfCaller } from "../../src/compile/compiler.ts";
 import type { InputChange } from "../../src/compile/input.ts";
 import type { Item } from "../../src/compile/ir.ts";
 import type { LayerChange } from "../../src/compile/layer.ts";
 import type { Workload } from "../../src/model/workload.ts";
 import { nameOfWorkload } from "../../src/model/workload.ts";
-import { destinationRule, endpoint, hostOf, ns, setObject, setShard, shard, sidecar, virtualService } from "./mesh.ts";
+import {
+  destinationRule,
+  endpoint,
+  hostOf,
+  ns,
+  setObject,
+  setShard,
+  shard,
+  sidecar,
+  sidecarObject,
+  virtualService,
+} from "./mesh.ts";
 
 function named(changes: readonly LayerChange<Item>[]): readonly string[] {
   return changes.flatMap(({ layer, set, removed }) => [
@@ -140,7 +151,7 @@ test("a workload's own layer lives as long as its record, a namespace's table as
   const compiler = new Compiler();
   const mine = sidecar("client");
   compiler.update([workload(mine)]);
-  assert.equal(compiler.items(layersOf(mine).at(-1) ?? assert.fail()).length, 1);
+  assert.equal(compiler.items(compiler.layersOf(mine).at(-1) ?? assert.fail()).length, 1);
   const changes = named(compiler.update([{ kind: "workload-removed", name: nameOfWorkload(mine) }]));
   assert.deepEqual([...changes].sort(), [
     "own/client.default: -listener outbound",
@@ -183,6 +194,44 @@ test("an identity that appears changes the cluster along with its endpoints", ()
     `clusters/mesh: cluster outbound|80||${hostOf("reviews")}`,
     `endpoints/mesh: endpoints outbound|80||${hostOf("reviews")}`,
   ]);
+});
+
+test("a caller under a Sidecar has layers of what it may reach; what it had stays until it has been moved", () => {
+  const compiler = new Compiler();
+  const client = sidecar("client");
+  compiler.update(meshOf(20));
+  const before = compiler.layersOf(client);
+  const rule = sidecarObject([`./${hostOf("s1")}`, `default/${hostOf("s2")}`]);
+  assert.deepEqual([...compiler.takeMoved().workloads], []);
+
+  compiler.update([setObject(rule)]);
+  const layers = compiler.layersOf(client);
+  assert.deepEqual([...compiler.takeMoved().workloads], [nameOfWorkload(client)]);
+  const scoped = named(layers.map((layer) => ({ layer, set: compiler.items(layer), removed: [] }))).slice(0, 6);
+  assert.deepEqual([...scoped].sort(), [
+    "clusters/scope/default/default.default: cluster dynamic-forward-proxy",
+    `clusters/scope/default/default.default: cluster outbound|80||${hostOf("s1")}`,
+    `clusters/scope/default/default.default: cluster outbound|80||${hostOf("s2")}`,
+    `endpoints/scope/default/default.default: endpoints outbound|80||${hostOf("s1")}`,
+    `endpoints/scope/default/default.default: endpoints outbound|80||${hostOf("s2")}`,
+    "routes/scope/default/default.default: route outbound",
+  ]);
+
+  const changed = setShard(shard("s1", [endpoint("1", { address: "10.9.9.9" })]));
+  const recomputed = recomputedBy(compiler, () => compiler.update([changed]));
+  assert.deepEqual(recomputed, { merge: 1, ports: 1, identities: 1, assignment: 1, service: 1, scoped: 1 });
+  const elsewhere = setShard(shard("s9", [endpoint("1", { address: "10.9.9.9" })]));
+  assert.equal(recomputedBy(compiler, () => compiler.update([elsewhere])).scoped, undefined);
+
+  compiler.update([{ kind: "object-removed", ref: rule }]);
+  assert.deepEqual(compiler.layersOf(client), before);
+  assert.deepEqual([...compiler.takeMoved().workloads], [nameOfWorkload(client)]);
+  assert.equal(compiler.items(layers[0] ?? assert.fail()).length, 3);
+  compiler.update([]);
+  assert.deepEqual(
+    layers.slice(0, 3).map((layer) => compiler.items(layer).length),
+    [0, 0, 0],
+  );
 });
 
 const services = ["a", "b", "c"];
@@ -229,12 +278,21 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
       exportTo: fc.constantFrom<readonly string[]>([], ["shop"]),
     })
     .map(({ host, versions, ...rest }) => setObject(destinationRule(host, versions, rest))),
-  fc.constantFrom("VirtualService" as const, "DestinationRule" as const).chain((kind) =>
-    fc.constantFrom(...services, "one", "two").map((name) => ({
-      kind: "object-removed" as const,
-      ref: { kind, namespace: ns("default"), name },
-    })),
-  ),
+  fc
+    .record({
+      hosts: fc.subarray(["./*", `default/${hostOf("a")}`, "*/*.default.svc.cluster.local"], { minLength: 1 }),
+      namespace: fc.constantFrom(ns("default"), ns("shop"), ns("mesh-system")),
+      name: fc.constantFrom("one", "two"),
+      selector: fc.constantFrom(undefined, { labels: { app: "client" } }),
+    })
+    .map(({ hosts, selector, ...rest }) => setObject(sidecarObject(hosts, { ...rest, ...(selector && { selector }) }))),
+  fc
+    .record({
+      kind: fc.constantFrom("VirtualService" as const, "DestinationRule" as const, "Sidecar" as const),
+      namespace: fc.constantFrom(ns("default"), ns("shop"), ns("mesh-system")),
+      name: fc.constantFrom(...services, "one", "two"),
+    })
+    .map((ref) => ({ kind: "object-removed" as const, ref })),
   fc.constantFrom(workload(sidecar("client")), workload(sidecar("shopper", "shop"))),
   fc.constant({ kind: "workload-removed" as const, name: nameOfWorkload(sidecar("shopper", "shop")) }),
 );

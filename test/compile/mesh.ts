@@ -6,6 +6,7 @@ import { type Host, type Locality, type Namespace, resolveHost } from "../../src
 import type { MeshObject } from "../../src/model/object.ts";
 import { protocolOfPortName } from "../../src/model/protocol.ts";
 import type { Destination, VirtualService } from "../../src/model/route.ts";
+import type { EgressHosts, Sidecar } from "../../src/model/sidecar.ts";
 import type { SidecarWorkload } from "../../src/model/workload.ts";
 
 export const ns = (text: string): Namespace => text as Namespace;
@@ -77,6 +78,18 @@ export function virtualService(
     http: [{ matches: [], destinations: [{ host: hostOf(host), weight: 100, ...destination }] }],
     ...rest,
   };
+}
+
+/** @param hosts NAMESPACE/HOST */
+export function sidecarObject(
+  hosts: readonly string[],
+  rest: Partial<Sidecar> = {},
+): MeshObject & { readonly kind: "Sidecar" } {
+  const egress = hosts.map((word) => {
+    const [namespace = "", host = ""] = word.split("/");
+    return { namespace: namespace as EgressHosts["namespace"], host };
+  });
+  return { kind: "Sidecar", namespace: ns("default"), name: "default", createdAt: 1, egress, ...rest };
 }
 
 export function destinationRule(

@@ -20,7 +20,7 @@ import {
 import { exportPrivateKey, makeKeyPair } from "../../src/certificates/key_pair.ts";
 import { chainToPem, toPem } from "../../src/certificates/pem.ts";
 import type { SpiffeId } from "../../src/model/identity.ts";
-import { type Namespace, type WorkloadName, workloadName } from "../../src/model/names.ts";
+import { type Namespace, workloadName } from "../../src/model/names.ts";
 import { WeftError } from "../../src/platform/error.ts";
 import { limits } from "../../src/platform/limits.ts";
 import { Secret } from "../../src/platform/log.ts";
@@ -63,7 +63,7 @@ afterEach(async () => {
 /** The workload that each SPIFFE ID may be, as meshd's records would say. */
 class Records implements Identities {
   readonly owners = new Map<string, string>([["cart.default", spiffeId("cart")]]);
-  #listener: (proxy: WorkloadName) => void = () => {};
+  #listener: Parameters<Identities["onLayersChanged"]>[0] = () => {};
 
   identify(peer: Peer, node: NodeClaim): Identified {
     const [name = "", namespace = ""] = node.id.split(".");
@@ -75,13 +75,13 @@ class Records implements Identities {
     return { kind: "proxy", proxy: workloadName(name, namespace as Namespace), layers: [mesh] };
   }
 
-  onLayersChanged(listener: (proxy: WorkloadName) => void): void {
+  onLayersChanged(listener: Parameters<Identities["onLayersChanged"]>[0]): void {
     this.#listener = listener;
   }
 
   remove(id: string): void {
     this.owners.delete(id);
-    this.#listener(id as WorkloadName);
+    this.#listener((proxy) => proxy === id);
   }
 }
 

@@ -254,3 +254,24 @@ check("Gateway", {
     told: ["MSH1207 spec.servers[0].hosts[0]"],
   },
 });
+
+check("Sidecar", {
+  "hosts of namespaces": {
+    spec: 'egress: [{hosts: ["./*", "*/reviews.shop.svc.cluster.local", "~/*"]}]\noutboundTrafficPolicy: {mode: REGISTRY_ONLY}',
+    told: [],
+  },
+  nothing: { spec: "{}", told: ["MSH1210 spec"] },
+  "hosts without a namespace, and of none": {
+    spec: 'egress: [{hosts: ["reviews", "shop/"]}]',
+    told: ["MSH1207 spec.egress[0].hosts[0]", "MSH1207 spec.egress[0].hosts[1]"],
+  },
+  "a short name": { spec: 'egress: [{hosts: ["./reviews"]}]', told: ["MSH1313 spec.egress[0].hosts[0]"] },
+  "two lists for all ports": {
+    spec: 'egress: [{hosts: ["./*"]}, {hosts: ["shop/*"]}]',
+    told: ["MSH1306 spec.egress[1]"],
+  },
+  "a selector without labels, a mode that is none, ingress": {
+    spec: "workloadSelector: {labels: {}}\negress: [{hosts: ['./*']}]\noutboundTrafficPolicy: {mode: NONE}\ningress: []",
+    told: ["MSH1205 spec.outboundTrafficPolicy.mode", "MSH1202 spec.ingress"],
+  },
+});

@@ -5,6 +5,7 @@ import { destinationRuleSchema } from "./destination_rule.schema.ts";
 import { gatewaySchema } from "./gateway.schema.ts";
 import type { Kind, KindNames } from "./kind.ts";
 import { peerAuthenticationSchema } from "./peer_authentication.schema.ts";
+import { sidecarSchema } from "./sidecar.schema.ts";
 import { virtualServiceSchema } from "./virtual_service.schema.ts";
 
 export const kinds: Readonly<Record<ObjectKind, Kind>> = {
@@ -23,6 +24,14 @@ export const kinds: Readonly<Record<ObjectKind, Kind>> = {
     short: "dr",
     area: "networking",
     schema: destinationRuleSchema,
+  },
+  Sidecar: {
+    kind: "Sidecar",
+    singular: "sidecar",
+    plural: "sidecars",
+    short: "sc",
+    area: "networking",
+    schema: sidecarSchema,
   },
   Gateway: {
     kind: "Gateway",
@@ -60,7 +69,7 @@ export const registeredKinds: Readonly<Record<RegisteredKind, KindNames & { read
 
 /** Kinds of Istio's that have no place here yet, by area. */
 export const laterKinds: Readonly<Record<string, readonly string[]>> = {
-  networking: ["ServiceEntry", "WorkloadEntry", "WorkloadGroup", "Sidecar", "EnvoyFilter", "ProxyConfig"],
+  networking: ["ServiceEntry", "WorkloadEntry", "WorkloadGroup", "EnvoyFilter", "ProxyConfig"],
   security: ["RequestAuthentication"],
   telemetry: ["Telemetry"],
 };

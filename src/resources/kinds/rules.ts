@@ -15,6 +15,8 @@ import { gatewaySchema } from "./gateway.schema.ts";
 import type { RuleContext } from "./kind.ts";
 import { peerAuthenticationRules } from "./peer_authentication.rules.ts";
 import { peerAuthenticationSchema } from "./peer_authentication.schema.ts";
+import { sidecarRules } from "./sidecar.rules.ts";
+import { sidecarSchema } from "./sidecar.schema.ts";
 import { virtualServiceRules } from "./virtual_service.rules.ts";
 import { virtualServiceSchema } from "./virtual_service.schema.ts";
 
@@ -34,6 +36,11 @@ export function checkSpec(
     case "DestinationRule": {
       const spec = validate(destinationRuleSchema, node, at);
       if (spec) destinationRuleRules(spec, context);
+      return spec;
+    }
+    case "Sidecar": {
+      const spec = validate(sidecarSchema, node, at);
+      if (spec) sidecarRules(spec, context);
       return spec;
     }
     case "Gateway": {

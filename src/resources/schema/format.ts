@@ -70,6 +70,11 @@ export const formats = {
     maxLength: 320,
     check: checkGatewayHost,
   },
+  egressHost: {
+    wants: "NAMESPACE/HOST, such as ./*, shop/*.shop.svc.cluster.local or */*",
+    maxLength: 320,
+    check: checkEgressHost,
+  },
   gatewayRef: { wants: "mesh, a Gateway's NAME, or NAMESPACE/NAME", maxLength: 127, check: checkGatewayRef },
   exportTo: {
     wants: "'.' (the own namespace), '*' (all), or a namespace",
@@ -218,6 +223,13 @@ function checkGatewayHost(text: string): string | undefined {
   if (slash < 0) return checkHost(text);
   const namespace = text.slice(0, slash);
   const good = namespace === "*" || namespace === "." || isDnsLabel(namespace);
+  return good ? checkHost(text.slice(slash + 1)) : "";
+}
+
+function checkEgressHost(text: string): string | undefined {
+  const slash = text.indexOf("/");
+  const namespace = text.slice(0, Math.max(0, slash));
+  const good = ["*", ".", "~"].includes(namespace) || isDnsLabel(namespace);
   return good ? checkHost(text.slice(slash + 1)) : "";
 }
 

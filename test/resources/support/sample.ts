@@ -15,6 +15,7 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   destinationHost: ["reviews", "reviews.default", "example.com"],
   routedHost: ["reviews", "b.example.com", "10.0.0.1"],
   gatewayHost: ["*", "ns/*.example.com", "./a.example.com", "*/b.example.com"],
+  egressHost: ["*/*", "./*", "~/*", "shop/*.shop.svc.cluster.local", "mesh-system/Reviews.Shop.svc.cluster.local"],
   gatewayRef: ["mesh", "edge", "other/edge"],
   exportTo: [".", "shop", "*"],
   labelKey: ["app", "example.com/tier", "constructor", "a_b.c"],

@@ -1,0 +1,56 @@
+/**
+ * Which Sidecar holds for a caller, and what it lets the caller see. One with a selector goes before the namespace's, that
+ * before the root namespace's; among equals the older. What it leaves open, the next wider one decides. Pure.
+ */
+import { type Namespace, rootNamespace } from "../model/names.ts";
+import type { EgressHosts, Sidecar } from "../model/sidecar.ts";
+import type { OutboundTrafficPolicy } from "../model/traffic.ts";
+import { hasLabels } from "./assignments.ts";
+import { byAge, covers, narrower } from "./hosts.ts";
+
+/** Whose configuration a Sidecar narrows. */
+export interface Caller {
+  readonly namespace: Namespace;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** One way to see the mesh; callers of one namespace under one Sidecar share it. */
+export interface Scope {
+  readonly namespace: Namespace;
+  /** Absent: everything. */
+  readonly egress?: readonly EgressHosts[];
+  /** Absent: the mesh's. */
+  readonly outboundTrafficPolicy?: OutboundTrafficPolicy;
+}
+
+/** Those that hold, the narrowest first. @param own of the caller's namespace. @param root of the root namespace. */
+export function sidecarsFor(
+  { own, root }: { readonly own: readonly Sidecar[]; readonly root: readonly Sidecar[] },
+  { namespace, labels }: Caller,
+): readonly Sidecar[] {
+  const eldest = (all: readonly Sidecar[], fits: (sidecar: Sidecar) => boolean): readonly Sidecar[] =>
+    all.filter(fits).sort(byAge).slice(0, 1);
+  const wide = ({ selector }: Sidecar): boolean => selector === undefined;
+  const selecting = ({ selector }: Sidecar): boolean => selector !== undefined && hasLabels(labels, selector.labels);
+  return [...eldest(own, selecting), ...eldest(own, wide), ...(namespace === rootNamespace ? [] : eldest(root, wide))];
+}
+
+export function scopeUnder(sidecars: readonly Sidecar[], namespace: Namespace): Scope {
+  const egress = sidecars.find((sidecar) => sidecar.egress)?.egress;
+  const outboundTrafficPolicy = sidecars.find((sidecar) => sidecar.outboundTrafficPolicy)?.outboundTrafficPolicy;
+  return { namespace, ...(egress ? { egress } : {}), ...(outboundTrafficPolicy ? { outboundTrafficPolicy } : {}) };
+}
+
+/** Whether a service may be reached. */
+export function seesService({ egress, namespace: own }: Scope, namespace: Namespace, host: string): boolean {
+  return !egress || egress.some((hosts) => isOf(hosts, { own, namespace }) && covers(hosts.host, host));
+}
+
+/** Whether a VirtualService for the host, which may be a wildcard, has a say. */
+export function seesRoutes({ egress, namespace: own }: Scope, namespace: Namespace, host: string): boolean {
+  return !egress || egress.some((hosts) => isOf(hosts, { own, namespace }) && narrower(hosts.host, host) !== undefined);
+}
+
+function isOf({ namespace: of }: EgressHosts, { own, namespace }: { own: Namespace; namespace: Namespace }): boolean {
+  return of === "*" || (of === "." ? own : of) === namespace;
+}

@@ -1,0 +1,24 @@
+/** Sidecar → model. */
+import type { EgressHosts, Sidecar } from "../../model/sidecar.ts";
+import { type Owner, selectorOf } from "./shared.model.ts";
+import { meshNamespace } from "./shared.rules.ts";
+import type { SidecarSpec } from "./sidecar.schema.ts";
+
+export function toSidecar(spec: SidecarSpec, owner: Owner): Sidecar {
+  const { workloadSelector, egress, outboundTrafficPolicy } = spec;
+  return {
+    ...owner,
+    ...selectorOf(workloadSelector && { matchLabels: workloadSelector.labels ?? {} }),
+    ...(egress ? { egress: egress.flatMap(({ hosts }) => hosts.map(egressHostsOf)) } : {}),
+    ...(outboundTrafficPolicy ? { outboundTrafficPolicy: outboundTrafficPolicy.mode } : {}),
+  };
+}
+
+function egressHostsOf(word: string): EgressHosts {
+  const slash = word.indexOf("/");
+  const host = word.slice(slash + 1).toLowerCase();
+  return {
+    namespace: meshNamespace(word.slice(0, slash)) as EgressHosts["namespace"],
+    host: host.length > 1 && host.endsWith(".") ? host.slice(0, -1) : host,
+  };
+}
