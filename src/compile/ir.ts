@@ -5,7 +5,16 @@
 import type { SpiffeId } from "../model/identity.ts";
 import type { Locality } from "../model/names.ts";
 import type { SourceMatch, ValueSet } from "../model/policy.ts";
-import type { StringMatch } from "../model/route.ts";
+import type {
+  Cors,
+  Fault,
+  FixedResponse,
+  HeaderChanges,
+  QueryMatch,
+  Redirect,
+  Rewrite,
+  StringMatch,
+} from "../model/route.ts";
 import type { ConnectionPool, OutlierDetection } from "../model/traffic.ts";
 import type { LocalAddress } from "../model/workload.ts";
 
@@ -100,11 +109,19 @@ export interface Route {
   readonly name?: string;
   readonly match: RouteMatch;
   readonly action: RouteAction;
+  readonly headers?: HeaderChanges;
+  readonly fault?: Fault;
+  readonly cors?: Cors;
 }
 
 export type RouteMatch =
   | { readonly kind: "connect" }
-  | { readonly kind: "request"; readonly path: PathMatch; readonly headers: readonly RouteHeaderMatch[] };
+  | {
+      readonly kind: "request";
+      readonly path: PathMatch;
+      readonly headers: readonly RouteHeaderMatch[];
+      readonly query?: readonly QueryMatch[];
+    };
 
 export interface PathMatch {
   readonly kind: "exact" | "prefix" | "regex";
@@ -124,12 +141,23 @@ export type RouteAction =
   | {
       readonly kind: "forward";
       /** At least one; weights add up to something. A cluster that is not there answers 503. */
-      readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+      readonly clusters: readonly WeightedCluster[];
+      readonly rewrite?: Rewrite;
+      readonly mirrors?: readonly { readonly cluster: string; readonly percent: number }[];
       /** 0: none. */
       readonly timeoutMs: number;
       readonly retries?: Retries;
     }
-  | { readonly kind: "respond"; readonly status: number };
+  | FixedResponse
+  | (Omit<Redirect, "port"> & { readonly port?: number });
+
+export interface WeightedCluster {
+  readonly name: string;
+  readonly weight: number;
+  readonly headers?: HeaderChanges;
+  /** The Host that it is sent. */
+  readonly host?: string;
+}
 
 export interface Retries {
   readonly attempts: number;
@@ -139,6 +167,10 @@ export interface Retries {
   readonly perTryTimeoutMs?: number;
   /** Prefer an endpoint that was not tried. */
   readonly elsewhere: boolean;
+  /** Prefer a locality that was not tried. */
+  readonly remoteLocalities?: true;
+  /** Of the first wait; the longest is ten times as long. */
+  readonly backoffMs?: number;
 }
 
 export interface ListenerItem {

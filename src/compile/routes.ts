@@ -1,8 +1,16 @@
 /** A VirtualService's HTTP routes → routes of a virtual host, in one context: a gateway or the mesh, and a port. Pure. */
 import type { ServicePort } from "../model/endpoint.ts";
 import type { Host } from "../model/names.ts";
-import type { Destination, HttpMatch, HttpRoute, RetryPolicy, StringMatch } from "../model/route.ts";
-import type { PathMatch, Retries, Route, RouteAction, RouteHeaderMatch } from "./ir.ts";
+import type {
+  Destination,
+  HeaderChanges,
+  HttpMatch,
+  HttpRoute,
+  Redirect,
+  RetryPolicy,
+  StringMatch,
+} from "../model/route.ts";
+import type { PathMatch, Retries, Route, RouteAction, RouteHeaderMatch, WeightedCluster } from "./ir.ts";
 import { outboundCluster } from "./naming.ts";
 
 /** The ports of a service; undefined: there is no such service. */
@@ -24,9 +32,15 @@ const everyPath: PathMatch = { kind: "prefix", value: "/", ignoreCase: false };
 export function routesOf(http: readonly HttpRoute[], context: RouteContext): readonly Route[] {
   return http.flatMap((route) => {
     const action = actionOf(route, context);
-    const named = route.name === undefined ? {} : { name: route.name };
+    const { headers } = hostApart(route.headers);
+    const parts = {
+      ...(route.name === undefined ? {} : { name: route.name }),
+      ...(headers ? { headers } : {}),
+      ...(route.fault ? { fault: route.fault } : {}),
+      ...(route.cors ? { cors: route.cors } : {}),
+    };
     const matches = route.matches.length === 0 ? [undefined] : route.matches.filter((match) => applies(match, context));
-    return matches.map((match) => ({ ...named, match: requestMatch(match), action }));
+    return matches.map((match) => ({ ...parts, match: requestMatch(match), action }));
   });
 }
 
@@ -45,11 +59,13 @@ function applies(match: HttpMatch, { gateway, port }: RouteContext): boolean {
 function requestMatch(match: HttpMatch | undefined): Route["match"] {
   if (!match) return { kind: "request", path: everyPath, headers: [] };
   const headers: RouteHeaderMatch[] = [];
+  if (match.scheme) headers.push({ name: ":scheme", match: match.scheme, invert: false });
   if (match.method) headers.push({ name: ":method", match: match.method, invert: false });
   if (match.authority) headers.push({ name: ":authority", match: match.authority, invert: false });
   for (const header of match.headers) headers.push({ ...header, invert: false });
   for (const header of match.withoutHeaders) headers.push({ ...header, invert: true });
-  return { kind: "request", path: pathMatch(match.uri, match.ignoreUriCase), headers };
+  const query = match.query.length > 0 ? { query: match.query } : {};
+  return { kind: "request", path: pathMatch(match.uri, match.ignoreUriCase), headers, ...query };
 }
 
 function pathMatch(uri: StringMatch | undefined, ignoreCase: boolean): PathMatch {
@@ -58,36 +74,66 @@ function pathMatch(uri: StringMatch | undefined, ignoreCase: boolean): PathMatch
 }
 
 function actionOf(route: HttpRoute, context: RouteContext): RouteAction {
+  const { answer, mirrors, timeoutMs = 0 } = route;
+  if (answer?.kind === "respond") return answer;
+  if (answer) return redirectOf(answer, context.port);
   const clusters = clustersOf(route.destinations, context);
   // Nowhere to go is as good as a service that is not there.
   if (clusters.length === 0) return { kind: "respond", status: 503 };
-  return forward(clusters, route.timeoutMs ?? 0, route.retries ? retriesOf(route.retries) : defaultRetries);
+  const host = route.rewrite?.host ?? hostApart(route.headers).host;
+  const rewrite = { ...route.rewrite, ...(host === undefined ? {} : { host }) };
+  return {
+    ...forward(clusters, timeoutMs, route.retries ? retriesOf(route.retries) : defaultRetries),
+    ...(Object.keys(rewrite).length > 0 ? { rewrite } : {}),
+    ...(mirrors.length > 0
+      ? { mirrors: mirrors.map(({ destination, percent }) => ({ cluster: clusterOf(destination, context), percent })) }
+      : {}),
+  };
+}
+
+/** Envoy does not know the port that was asked; here it is known, because each port has routes of its own. */
+function redirectOf(redirect: Redirect, asked: number | undefined): RouteAction {
+  const { port, ...rest } = redirect;
+  if (port !== "request") return port === undefined ? rest : { ...rest, port };
+  const schemePort = redirect.scheme === "https" ? 443 : 80;
+  return asked === undefined || asked === schemePort ? rest : { ...rest, port: asked };
 }
 
 function forward(
-  clusters: readonly { readonly name: string; readonly weight: number }[],
+  clusters: readonly WeightedCluster[],
   timeoutMs: number,
   retries: Retries | undefined,
-): RouteAction {
+): RouteAction & { readonly kind: "forward" } {
   return { kind: "forward", clusters, timeoutMs, ...(retries ? { retries } : {}) };
 }
 
+/** A Host that is set among the headers rewrites the Host: Envoy changes it in no other way. */
+function hostApart(changes: HeaderChanges | undefined): { readonly host?: string; readonly headers?: HeaderChanges } {
+  const { host, ":authority": authority = host, ...set } = changes?.request?.set ?? {};
+  if (!changes?.request || authority === undefined) return changes ? { headers: changes } : {};
+  return { host: authority, headers: { ...changes, request: { ...changes.request, set } } };
+}
+
 /** A single destination takes everything, whatever its weight; of several that all say 0, each takes the same. */
-function clustersOf(destinations: readonly Destination[], context: RouteContext): { name: string; weight: number }[] {
+function clustersOf(destinations: readonly Destination[], context: RouteContext): readonly WeightedCluster[] {
   const named = destinations.map((destination) => ({
     name: clusterOf(destination, context),
     weight: destination.weight,
+    ...hostApart(destination.headers),
   }));
   const weighed = named.filter(({ weight }) => weight > 0);
   if (weighed.length > 0 && named.length > 1) return sumUp(weighed);
-  return sumUp(named.map(({ name }) => ({ name, weight: named.length === 1 ? 100 : 1 })));
+  return sumUp(named.map((one) => ({ ...one, weight: named.length === 1 ? 100 : 1 })));
 }
 
-/** Envoy takes a cluster named twice; one line says the same and is easier to read. */
-function sumUp(weighed: readonly { name: string; weight: number }[]): { name: string; weight: number }[] {
-  const sums = new Map<string, number>();
-  for (const { name, weight } of weighed) sums.set(name, (sums.get(name) ?? 0) + weight);
-  return [...sums].map(([name, weight]) => ({ name, weight }));
+/** Envoy takes a cluster named twice; one line says the same and is easier to read, where nothing else differs. */
+function sumUp(weighed: readonly WeightedCluster[]): readonly WeightedCluster[] {
+  const sums = new Map<string, WeightedCluster>();
+  for (const one of weighed) {
+    const key = JSON.stringify({ ...one, weight: 0 });
+    sums.set(key, { ...one, weight: (sums.get(key)?.weight ?? 0) + one.weight });
+  }
+  return [...sums.values()];
 }
 
 /** Without a port: the destination's only one, else the request's. */
@@ -110,7 +156,8 @@ const defaultRetries: Retries = {
   elsewhere: true,
 };
 
-function retriesOf({ attempts, retryOn, perTryTimeoutMs }: RetryPolicy): Retries | undefined {
+function retriesOf(policy: RetryPolicy): Retries | undefined {
+  const { attempts, retryOn, perTryTimeoutMs, backoffMs } = policy;
   if (attempts <= 0) return undefined;
   const words = retryOn.filter((word) => !/^\d+$/.test(word));
   const statusCodes = retryOn.filter((word) => /^\d+$/.test(word)).map(Number);
@@ -122,6 +169,8 @@ function retriesOf({ attempts, retryOn, perTryTimeoutMs }: RetryPolicy): Retries
     on: reasons,
     statusCodes: retryOn.length === 0 ? defaultRetries.statusCodes : statusCodes,
     ...(perTryTimeoutMs === undefined || perTryTimeoutMs === 0 ? {} : { perTryTimeoutMs }),
-    elsewhere: true,
+    elsewhere: !policy.samePlace,
+    ...(policy.remoteLocalities ? { remoteLocalities: true } : {}),
+    ...(backoffMs === undefined ? {} : { backoffMs }),
   };
 }

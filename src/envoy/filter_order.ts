@@ -1,6 +1,8 @@
 /** The order of filters: one list for each layer, first asked first. */
 
+import { cors } from "./filters/cors.ts";
 import { dynamicForwardProxy } from "./filters/dynamic_forward_proxy.ts";
+import { fault } from "./filters/fault.ts";
 import type { HttpFilterFile, TcpFilterFile } from "./filters/filter.ts";
 import { httpAllow } from "./filters/http_allow.ts";
 import { httpDeny } from "./filters/http_deny.ts";
@@ -11,7 +13,7 @@ import { tcpDeny } from "./filters/tcp_deny.ts";
 import { tcpProxy } from "./filters/tcp_proxy.ts";
 import { tlsInspector } from "./filters/tls_inspector.ts";
 
-export const httpFilters: readonly HttpFilterFile[] = [httpDeny, httpAllow, dynamicForwardProxy, router];
+export const httpFilters: readonly HttpFilterFile[] = [httpDeny, httpAllow, cors, fault, dynamicForwardProxy, router];
 
 export const tcpFilters: readonly TcpFilterFile[] = [tcpDeny, tcpAllow, tcpProxy];
 

@@ -4,6 +4,7 @@ import type { HeaderMatcherSchema } from "#envoy/envoy/config/route/v3/route_com
 import type { StringMatcherSchema } from "#envoy/envoy/type/matcher/v3/string_pb.js";
 import type { RouteHeaderMatch } from "../compile/ir.ts";
 import type { ValueMatch } from "../model/policy.ts";
+import type { StringMatch } from "../model/route.ts";
 
 export type StringMatcherInit = MessageInitShape<typeof StringMatcherSchema>;
 export type HeaderMatcherInit = MessageInitShape<typeof HeaderMatcherSchema>;
@@ -25,14 +26,19 @@ export function literal(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 }
 
+/** Of a route. "present" is any value. */
+export function routedString(match: StringMatch): StringMatcherInit {
+  if (match.kind === "present") return stringMatcher("prefix", "");
+  return match.kind === "regex" ? regexMatcher(match.value) : stringMatcher(match.kind, match.value);
+}
+
 export function headerMatcher({ name, match, invert }: RouteHeaderMatch): HeaderMatcherInit {
   if (match.kind === "present") {
     return { name, headerMatchSpecifier: { case: "presentMatch", value: !invert } };
   }
-  const matcher = match.kind === "regex" ? regexMatcher(match.value) : stringMatcher(match.kind, match.value);
   return {
     name,
-    headerMatchSpecifier: { case: "stringMatch", value: matcher },
+    headerMatchSpecifier: { case: "stringMatch", value: routedString(match) },
     // "Without this value" holds for a request that has no such header at all.
     ...(invert ? { invertMatch: true, treatMissingHeaderAsEmpty: true } : {}),
   };

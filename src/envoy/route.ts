@@ -5,17 +5,20 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import type {
-  RouteActionSchema,
+  QueryParameterMatcherSchema,
   RouteMatchSchema,
   RouteSchema,
   VirtualHostSchema,
 } from "#envoy/envoy/config/route/v3/route_components_pb.js";
 import { RouteConfigurationSchema } from "#envoy/envoy/config/route/v3/route_pb.js";
-import { PreviousHostsPredicateSchema } from "#envoy/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
-import type { PathMatch, Retries, Route, RouteAction, RouteMatch, RouteTableItem, VirtualHost } from "../compile/ir.ts";
-import { duration, packed } from "./any.ts";
+import type { PathMatch, Route, RouteMatch, RouteTableItem, VirtualHost } from "../compile/ir.ts";
+import type { QueryMatch } from "../model/route.ts";
+import type { Init } from "./any.ts";
 import { httpFilters } from "./filter_order.ts";
-import { headerMatcher } from "./matchers.ts";
+import type { HttpFilterFile } from "./filters/filter.ts";
+import { headerChanges } from "./header_changes.ts";
+import { headerMatcher, routedString } from "./matchers.ts";
+import { actionInit } from "./route_action.ts";
 
 type RouteInit = MessageInitShape<typeof RouteSchema>;
 
@@ -31,10 +34,13 @@ export function routeTableBytes(item: RouteTableItem): Uint8Array {
 }
 
 function filterConfigs({ access }: RouteTableItem): Record<string, Any> {
-  if (!access) return {};
-  const found = httpFilters.flatMap(({ name, table }): [string, Any][] => {
-    const config = table?.(access);
-    return config ? [[name, config]] : [];
+  return access ? perFilter(({ table }) => table?.(access)) : {};
+}
+
+function perFilter(said: (filter: HttpFilterFile) => Any | undefined): Record<string, Any> {
+  const found = httpFilters.flatMap((filter): [string, Any][] => {
+    const config = said(filter);
+    return config ? [[filter.name, config]] : [];
   });
   return Object.fromEntries(found.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -65,8 +71,15 @@ function virtualHostInit({ name, domains, routes }: VirtualHost): MessageInitSha
   return { name, domains: [...domains], routes: routes.map(routeInit) };
 }
 
-function routeInit({ name, match, action }: Route): RouteInit {
-  return { name: name ?? "", match: matchInit(match), action: actionInit(action) };
+function routeInit(route: Route): RouteInit {
+  const { name, match, action, headers } = route;
+  return {
+    name: name ?? "",
+    match: matchInit(match),
+    action: actionInit(action),
+    ...headerChanges(headers),
+    typedPerFilterConfig: perFilter((filter) => filter.route?.(route)),
+  };
 }
 
 function matchInit(match: RouteMatch): MessageInitShape<typeof RouteMatchSchema> {
@@ -75,51 +88,19 @@ function matchInit(match: RouteMatch): MessageInitShape<typeof RouteMatchSchema>
     pathSpecifier: pathInit(match.path),
     ...(match.path.ignoreCase ? { caseSensitive: false } : {}),
     headers: match.headers.map(headerMatcher),
+    ...(match.query ? { queryParameters: match.query.map(queryMatcher) } : {}),
   };
+}
+
+function queryMatcher({ name, match }: QueryMatch): Init<typeof QueryParameterMatcherSchema> {
+  const specifier =
+    match.kind === "present"
+      ? ({ case: "presentMatch", value: true } as const)
+      : ({ case: "stringMatch", value: routedString(match) } as const);
+  return { name, queryParameterMatchSpecifier: specifier };
 }
 
 function pathInit({ kind, value }: PathMatch): MessageInitShape<typeof RouteMatchSchema>["pathSpecifier"] & object {
   if (kind === "regex") return { case: "safeRegex", value: { regex: value } };
   return { case: kind === "exact" ? "path" : "prefix", value };
-}
-
-function actionInit(action: RouteAction): RouteInit["action"] & object {
-  if (action.kind === "respond") return { case: "directResponse", value: { status: action.status } };
-  const [first, ...others] = action.clusters;
-  const clusterSpecifier: MessageInitShape<typeof RouteActionSchema>["clusterSpecifier"] & object =
-    first && others.length === 0
-      ? { case: "cluster", value: first.name }
-      : {
-          case: "weightedClusters",
-          value: { clusters: action.clusters.map(({ name, weight }) => ({ name, weight })) },
-        };
-  return {
-    case: "route",
-    value: {
-      clusterSpecifier,
-      timeout: duration(action.timeoutMs),
-      ...(action.retries ? { retryPolicy: retryInit(action.retries) } : {}),
-    },
-  };
-}
-
-/** How many picks Envoy may spend to find an endpoint that was not tried; Istio's figure. */
-const hostSelectionAttempts = 5n;
-
-function retryInit(retries: Retries): MessageInitShape<typeof RouteActionSchema>["retryPolicy"] & object {
-  const value = packed(PreviousHostsPredicateSchema, {});
-  return {
-    retryOn: retries.on.join(","),
-    numRetries: retries.attempts,
-    retriableStatusCodes: [...retries.statusCodes],
-    ...(retries.perTryTimeoutMs === undefined ? {} : { perTryTimeout: duration(retries.perTryTimeoutMs) }),
-    ...(retries.elsewhere
-      ? {
-          retryHostPredicate: [
-            { name: "envoy.retry_host_predicates.previous_hosts", configType: { case: "typedConfig", value } as const },
-          ],
-          hostSelectionRetryMaxAttempts: hostSelectionAttempts,
-        }
-      : {}),
-  };
 }

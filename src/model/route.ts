@@ -14,18 +14,37 @@ export interface HeaderMatch {
   readonly match: StringMatch;
 }
 
+export interface QueryMatch {
+  readonly name: string;
+  readonly match: StringMatch;
+}
+
 /** All of its parts must hold. */
 export interface HttpMatch {
   readonly uri?: StringMatch;
   readonly ignoreUriCase: boolean;
+  readonly scheme?: StringMatch;
   readonly method?: StringMatch;
   readonly authority?: StringMatch;
   readonly headers: readonly HeaderMatch[];
   readonly withoutHeaders: readonly HeaderMatch[];
+  readonly query: readonly QueryMatch[];
   /** The service's port number. */
   readonly port?: number;
   /** Gateways (namespace/name) or "mesh"; empty: those of the VirtualService. */
   readonly gateways: readonly string[];
+}
+
+/** In this order: set, add, remove. Names in lower case. */
+export interface HeaderEdits {
+  readonly set: Readonly<Record<string, string>>;
+  readonly add: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+}
+
+export interface HeaderChanges {
+  readonly request?: HeaderEdits;
+  readonly response?: HeaderEdits;
 }
 
 export interface Destination {
@@ -34,6 +53,59 @@ export interface Destination {
   /** Service port number; absent: the port of the request, or the only one. */
   readonly port?: number;
   readonly weight: number;
+  readonly headers?: HeaderChanges;
+}
+
+/** Gets a copy of a share of the requests; nobody waits for its answer. */
+export interface Mirror {
+  readonly destination: Destination;
+  /** 0 to 100 */
+  readonly percent: number;
+}
+
+export interface Rewrite {
+  /** In place of the prefix that was matched; of an exact path or a regular expression, of all of it. */
+  readonly path?: string;
+  /** RE2, and what takes the place of what it finds: \\1 is its first group. */
+  readonly pathRegex?: { readonly match: string; readonly rewrite: string };
+  readonly host?: string;
+}
+
+/** What was not said stays as in the request. */
+export interface Redirect {
+  readonly kind: "redirect";
+  readonly path?: string;
+  readonly host?: string;
+  readonly scheme?: string;
+  /** "request": that of the request; absent: the scheme's. */
+  readonly port?: number | "request";
+  readonly status: 301 | 302 | 303 | 307 | 308;
+}
+
+export interface FixedResponse {
+  readonly kind: "respond";
+  readonly status: number;
+  readonly body?: string;
+}
+
+/** On purpose, for a share of the requests. Percentages are 0 to 100. */
+export interface Fault {
+  readonly delay?: { readonly ms: number; readonly percent: number };
+  readonly abort?:
+    | { readonly status: number; readonly percent: number }
+    | { readonly grpc: number; readonly percent: number };
+}
+
+/** Which pages of other origins may call; empty lists say nothing. */
+export interface Cors {
+  readonly origins: readonly StringMatch[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly exposes: readonly string[];
+  readonly maxAgeSeconds?: number;
+  readonly credentials?: boolean;
+  /** Preflights of other origins: answered here without a word that allows, or sent on. */
+  readonly forwardUnmatched: boolean;
 }
 
 export interface RetryPolicy {
@@ -41,13 +113,26 @@ export interface RetryPolicy {
   readonly perTryTimeoutMs?: number;
   /** Envoy's retry conditions and status codes, in the user's order. */
   readonly retryOn: readonly string[];
+  /** First wait; later ones grow up to ten times as long. */
+  readonly backoffMs?: number;
+  readonly remoteLocalities: boolean;
+  /** Whether an endpoint that failed may be tried again. */
+  readonly samePlace: boolean;
 }
 
 export interface HttpRoute {
   readonly name?: string;
   /** Any of them; empty: every request. */
   readonly matches: readonly HttpMatch[];
+  /** Instead of sending it on. */
+  readonly answer?: Redirect | FixedResponse;
+  /** Empty with an answer alone. */
   readonly destinations: readonly Destination[];
+  readonly rewrite?: Rewrite;
+  readonly mirrors: readonly Mirror[];
+  readonly headers?: HeaderChanges;
+  readonly fault?: Fault;
+  readonly cors?: Cors;
   /** 0: none. Absent: none either (Istio's default). */
   readonly timeoutMs?: number;
   /** Absent: Istio's default, two retries on connect-failure, refused-stream, unavailable, cancelled, 503. */

@@ -68,7 +68,7 @@ function fieldLines(name: string, field: Schema): readonly string[] {
 function facts(schema: Schema): readonly string[] {
   return [
     ...(schema.type === "string" ? [`Form: ${formats[schema.format].wants}.`] : []),
-    ...(schema.type === "integer" ? [`From ${schema.min} to ${schema.max}.`] : []),
+    ...(schema.type === "integer" || schema.type === "number" ? [`From ${schema.min} to ${schema.max}.`] : []),
     ...(schema.unit === undefined ? [] : [`Unit: ${schema.unit}.`]),
     ...(schema.default === undefined ? [] : [`Default: ${schema.default}.`]),
     ...(schema.deprecated === undefined ? [] : [`Old; use ${schema.deprecated}.`]),

@@ -61,7 +61,8 @@ function schemaOf(schema: Schema): JsonSchema {
     case "enum":
       return { description, enum: Object.keys(schema.values) };
     case "integer":
-      return { description, type: "integer", minimum: schema.min, maximum: schema.max };
+    case "number":
+      return { description, type: schema.type, minimum: schema.min, maximum: schema.max };
     case "duration":
       return { description, type: "string", pattern: durationPattern };
     case "boolean":

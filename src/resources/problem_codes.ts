@@ -86,6 +86,10 @@ export const problemCodes = {
   MSH1312: warning("A `*` that is neither first nor last is an ordinary character.", "Write PREFIX* or *SUFFIX."),
   MSH1313: warning("A value that never matches.", "Write it as the message says."),
   MSH1314: warning("A route behind one that takes every request is never reached.", "Move it up, or remove it."),
+  MSH1315: error(
+    "An answer given here (redirect, directResponse) beside what is for requests that are sent on, or with a status that it cannot have.",
+    "Keep one of the two; redirects are 301, 302, 303, 307 or 308.",
+  ),
   // References between objects
   MSH1401: warning("The Gateway that is named does not exist.", "Apply it, or mend the name: NAMESPACE/NAME."),
   MSH1402: warning("The host is no known service.", "Register the service, or mend the name."),

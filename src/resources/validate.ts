@@ -14,6 +14,7 @@ import type {
   IntegerSchema,
   ListSchema,
   MapSchema,
+  NumberSchema,
   ObjectSchema,
   Schema,
   StringSchema,
@@ -55,6 +56,8 @@ class Validation {
         return this.#string(schema, node, path);
       case "enum":
         return this.#enum(schema, node, path);
+      case "number":
+        return this.#number(schema, node, path);
       case "integer":
         return this.#integer(schema, node, path);
       case "duration": {
@@ -146,13 +149,18 @@ class Validation {
   }
 
   #integer(schema: IntegerSchema, node: Node, path: FieldPath): unknown {
+    if (node.kind === "number" && !Number.isInteger(node.value))
+      return this.#wrong(path, "MSH1203", `must be a whole number, not ${node.source.slice(0, 32)}`);
+    return this.#number(schema, node, path);
+  }
+
+  #number(schema: IntegerSchema | NumberSchema, node: Node, path: FieldPath): unknown {
     if (node.kind !== "number") {
       const quoted = node.kind === "string" && /^-?\d+$/.test(node.value);
-      return this.#wrongType(path, quoted ? "a number, without quotes" : "a whole number", node);
+      const wanted = schema.type === "integer" ? "a whole number" : "a number";
+      return this.#wrongType(path, quoted ? "a number, without quotes" : wanted, node);
     }
     const { value, source } = node;
-    if (!Number.isInteger(value))
-      return this.#wrong(path, "MSH1203", `must be a whole number, not ${source.slice(0, 32)}`);
     if (value >= schema.min && value <= schema.max) return value;
     return this.#wrong(path, "MSH1206", `must be from ${schema.min} to ${schema.max}, not ${source.slice(0, 32)}`);
   }

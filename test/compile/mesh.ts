@@ -75,7 +75,7 @@ export function virtualService(
     gateways: ["mesh"],
     exportTo: [],
     createdAt: 1,
-    http: [{ matches: [], destinations: [{ host: hostOf(host), weight: 100, ...destination }] }],
+    http: [{ matches: [], mirrors: [], destinations: [{ host: hostOf(host), weight: 100, ...destination }] }],
     ...rest,
   };
 }

@@ -39,10 +39,12 @@ test("an object that Envoy would refuse is named, with what it would make and wh
             {
               headers: [{ name: "bad\nname", match: { kind: "exact", value: "x" } }],
               withoutHeaders: [],
+              query: [],
               gateways: [],
               ignoreUriCase: false,
             },
           ],
+          mirrors: [],
           destinations: [{ host: hostOf("reviews"), weight: 1 }],
         },
       ],

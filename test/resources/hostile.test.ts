@@ -242,6 +242,7 @@ function wantsOf(schema: Schema): string {
     map: "object",
     list: "array",
     integer: "number",
+    number: "number",
     boolean: "boolean",
   };
   return types[schema.type] ?? "string";

@@ -84,8 +84,20 @@ check("VirtualService", {
     told: ["MSH1212 spec.gateways[0]", "MSH1108 spec.gateways[0]", "MSH1108 spec.gateways[1]"],
   },
   "what Istio has and we have not": {
-    spec: `hosts: [a]\ntcp: []\nhttp: [{${to}, rewrite: {uri: /}}, {match: [{queryParams: {}}], ${to}}]`,
-    told: ["MSH1202 spec.tcp", "MSH1202 spec.http[0].rewrite", "MSH1202 spec.http[1].match[0].queryParams"],
+    spec: `hosts: [a]\ntcp: []\nhttp: [{${to}, delegate: {name: b}}, {match: [{sourceLabels: {}}], ${to}}]`,
+    told: ["MSH1202 spec.tcp", "MSH1202 spec.http[0].delegate", "MSH1202 spec.http[1].match[0].sourceLabels"],
+  },
+  "a route, a redirect and nothing": {
+    spec: `hosts: [a]\nhttp: [{${to}, redirect: {uri: /b}}, {timeout: 1s}, {redirect: {}}]`,
+    told: ["MSH1209 spec.http[0]", "MSH1209 spec.http[1]", "MSH1210 spec.http[2].redirect"],
+  },
+  "a redirect with a fault, or an odd status": {
+    spec: "hosts: [a]\nhttp: [{match: [{uri: {prefix: /a}}], redirect: {uri: /b, redirectCode: 304}}, {redirect: {uri: /}, fault: {abort: {httpStatus: 500}}}]",
+    told: ["MSH1315 spec.http[0].redirect.redirectCode", "MSH1315 spec.http[1].fault"],
+  },
+  "a delay of more than everybody": {
+    spec: `hosts: [a]\nhttp: [{${to}, fault: {delay: {fixedDelay: 1s, percentage: {value: 100.5}}}}]`,
+    told: ["MSH1206 spec.http[0].fault.delay.percentage.value"],
   },
 });
 

@@ -97,7 +97,7 @@ test("an unknown field is named with its place and the nearest right one; a late
     hosts: [reviews]
     http:
       - timout: 3s
-        fault: {abort: {httpStatus: 500}}
+        delegate: {name: other}
         match: [{ignore_uri_case: true}]
         route:
           - destination: {host: reviews}
@@ -106,7 +106,7 @@ test("an unknown field is named with its place and the nearest right one; a late
   );
   assert.deepEqual(brief(errorsOf(text)), [
     'MSH1201 spec.http[0].timout: there is no field "timout" here; did you mean timeout?',
-    "MSH1202 spec.http[0].fault: is not supported yet; leave it out",
+    "MSH1202 spec.http[0].delegate: is not supported yet; leave it out",
     'MSH1201 spec.http[0].match[0].ignore_uri_case: there is no field "ignore_uri_case" here; did you mean ignoreUriCase?',
     'MSH1201 spec.http[0].route[0].wieght: there is no field "wieght" here; did you mean weight?',
   ]);

@@ -48,7 +48,7 @@ for (const { kind, area, schema } of Object.values(kinds)) {
         );
         for (const one of back) toModel({ resource: one.resource, generation: 1, createdAtMs: 0 });
       }),
-      { numRuns: 150 },
+      { numRuns: 400 },
     );
     assert.ok(accepted > 10, `${accepted} were accepted`);
   });

@@ -40,7 +40,7 @@ test("explain says a field's words, type, default and what is not supported yet"
   const http = explainSchema("VirtualService", ["http"]);
   assert.ok(http.kind === "found");
   assert.match(http.text, /timeout <duration>/);
-  assert.match(http.text, /NOT SUPPORTED YET .*fault/);
+  assert.match(http.text, /NOT SUPPORTED YET .*delegate/);
   const mode = explainSchema("PeerAuthentication", ["mtls", "mode"]);
   assert.ok(mode.kind === "found" && /STRICT: mTLS only/.test(mode.text));
   assert.deepEqual(explainSchema("VirtualService", ["spec", "htp"]), {

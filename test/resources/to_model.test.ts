@@ -52,6 +52,7 @@ test("VirtualService: full names, milliseconds, order kept", () => {
               { name: "x-any", match: { kind: "present" } },
             ],
             withoutHeaders: [{ name: "x-no", match: { kind: "regex", value: "a.*" } }],
+            query: [],
             port: 80,
             gateways: ["shop/edge"],
           },
@@ -61,9 +62,16 @@ test("VirtualService: full names, milliseconds, order kept", () => {
           { host: "reviews.other", port: 9080, weight: 0 },
         ],
         timeoutMs: 1_500,
-        retries: { attempts: 3, perTryTimeoutMs: 250, retryOn: ["connect-failure", "503"] },
+        mirrors: [],
+        retries: {
+          attempts: 3,
+          perTryTimeoutMs: 250,
+          retryOn: ["connect-failure", "503"],
+          remoteLocalities: false,
+          samePlace: false,
+        },
       },
-      { matches: [], destinations: [{ host: "ratings.shop.svc.cluster.local", weight: 100 }] },
+      { matches: [], mirrors: [], destinations: [{ host: "ratings.shop.svc.cluster.local", weight: 100 }] },
     ],
   });
 });

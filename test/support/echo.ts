@@ -18,13 +18,14 @@ export interface Echo {
   close(): void;
 }
 
-/** Answers 200 with the request as JSON. */
-export async function startHttpEcho(): Promise<Echo> {
+/** Answers 200 with the request as JSON. @param headers of every answer. */
+export async function startHttpEcho(headers: Readonly<Record<string, string>> = {}): Promise<Echo> {
   const reached: Reached[] = [];
   const server = createHttpServer((request, response) => {
     const seen = seenIn(request);
     reached.push(seen);
     request.resume();
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(seen));
   });

@@ -1,6 +1,6 @@
 /** What a filter's file gives to the order of filters. */
 import type { Any } from "@bufbuild/protobuf/wkt";
-import type { Access, HttpHandler, TcpHandler } from "../../compile/ir.ts";
+import type { Access, HttpHandler, Route, TcpHandler } from "../../compile/ir.ts";
 
 export interface HttpFilterFile {
   /** Unique in a chain; route tables speak to the filter by it. */
@@ -9,6 +9,8 @@ export interface HttpFilterFile {
   chain(handler: HttpHandler): Any | undefined;
   /** What a route table tells it; undefined: nothing. */
   table?(access: Access): Any | undefined;
+  /** What a route tells it; undefined: nothing. */
+  route?(route: Route): Any | undefined;
 }
 
 export interface TcpFilterFile {

@@ -1,11 +1,29 @@
 /** VirtualService → model. */
-import type { Destination, HeaderMatch, HttpMatch, HttpRoute, StringMatch, VirtualService } from "../../model/route.ts";
+import type {
+  Cors,
+  Destination,
+  Fault,
+  FixedResponse,
+  HeaderChanges,
+  HeaderEdits,
+  HeaderMatch,
+  HttpMatch,
+  HttpRoute,
+  Mirror,
+  Redirect,
+  RetryPolicy,
+  Rewrite,
+  StringMatch,
+  VirtualService,
+} from "../../model/route.ts";
 import { exportToOf, gatewayOf, hostOf, milliseconds, type Owner } from "./shared.model.ts";
-import type { VirtualServiceSpec } from "./virtual_service.schema.ts";
+import { grpcStatuses, type VirtualServiceSpec } from "./virtual_service.schema.ts";
 
 type RouteSpec = VirtualServiceSpec["http"][number];
 type MatchSpec = NonNullable<RouteSpec["match"]>[number];
 type StringSpec = NonNullable<MatchSpec["uri"]>;
+type ShareSpec = NonNullable<RouteSpec["route"]>[number];
+type HeadersSpec = NonNullable<RouteSpec["headers"]>;
 
 export function toVirtualService(spec: VirtualServiceSpec, owner: Owner): VirtualService {
   const gateways = (spec.gateways ?? []).map((word) => gatewayOf(word, owner));
@@ -19,32 +37,141 @@ export function toVirtualService(spec: VirtualServiceSpec, owner: Owner): Virtua
 }
 
 function routeOf(route: RouteSpec, owner: Owner): HttpRoute {
-  const { name, timeout, retries } = route;
+  const { name, timeout, retries, rewrite, fault, corsPolicy } = route;
+  const shares = route.route ?? [];
+  const answer = answerOf(route);
   return {
     ...(name === undefined || name === "" ? {} : { name }),
     matches: (route.match ?? []).map((match) => matchOf(match, owner)),
-    destinations: route.route.map((share) => destinationOf(share, route.route.length, owner)),
+    ...(answer ? { answer } : {}),
+    destinations: shares.map((share) => shareOf(share, shares.length, owner)),
+    ...(rewrite ? { rewrite: rewriteOf(rewrite) } : {}),
+    mirrors: mirrorsOf(route, owner),
+    ...headersPart(route.headers),
+    ...(fault ? { fault: faultOf(fault) } : {}),
+    ...(corsPolicy ? { cors: corsOf(corsPolicy) } : {}),
     ...(timeout === undefined ? {} : { timeoutMs: milliseconds(timeout) }),
-    ...(retries === undefined
-      ? {}
-      : {
-          retries: {
-            attempts: retries.attempts ?? 0,
-            ...(retries.perTryTimeout === undefined ? {} : { perTryTimeoutMs: milliseconds(retries.perTryTimeout) }),
-            retryOn: (retries.retryOn ?? "").split(",").filter((word) => word !== ""),
-          },
-        }),
+    ...(retries === undefined ? {} : { retries: retriesOf(retries) }),
   };
 }
 
-function destinationOf({ destination, weight }: RouteSpec["route"][number], of: number, owner: Owner): Destination {
-  const { host, subset, port } = destination;
+function retriesOf(retries: NonNullable<RouteSpec["retries"]>): RetryPolicy {
+  const { attempts, perTryTimeout, retryOn, backoff, retryRemoteLocalities, retryIgnorePreviousHosts } = retries;
+  return {
+    attempts: attempts ?? 0,
+    ...(perTryTimeout === undefined ? {} : { perTryTimeoutMs: milliseconds(perTryTimeout) }),
+    retryOn: (retryOn ?? "").split(",").filter((word) => word !== ""),
+    ...(backoff === undefined ? {} : { backoffMs: milliseconds(backoff) }),
+    remoteLocalities: retryRemoteLocalities ?? false,
+    samePlace: retryIgnorePreviousHosts === false,
+  };
+}
+
+function shareOf({ destination, weight, headers }: ShareSpec, of: number, owner: Owner): Destination {
+  return {
+    ...destinationOf(destination, owner),
+    weight: of === 1 ? 100 : (weight ?? 0),
+    ...headersPart(headers),
+  };
+}
+
+function destinationOf({ host, subset, port }: ShareSpec["destination"], owner: Owner): Destination {
   return {
     host: hostOf(host, owner),
     ...(subset === undefined || subset === "" ? {} : { subset }),
     ...(port === undefined ? {} : { port: port.number }),
-    weight: of === 1 ? 100 : (weight ?? 0),
+    weight: 100,
   };
+}
+
+function answerOf({ redirect, directResponse }: RouteSpec): Redirect | FixedResponse | undefined {
+  if (directResponse) {
+    const body = directResponse.body?.string;
+    return { kind: "respond", status: directResponse.status, ...(body ? { body } : {}) };
+  }
+  if (!redirect) return undefined;
+  const { uri, authority, scheme, derivePort } = redirect;
+  const port = derivePort === "FROM_REQUEST_PORT" ? "request" : redirect.port;
+  return {
+    kind: "redirect",
+    ...(uri ? { path: uri } : {}),
+    ...(authority ? { host: authority } : {}),
+    ...(scheme ? { scheme } : {}),
+    ...(port === undefined ? {} : { port }),
+    status: redirectStatuses.find((status) => status === redirect.redirectCode) ?? 301,
+  };
+}
+
+const redirectStatuses = [301, 302, 303, 307, 308] as const;
+
+function rewriteOf({ uri, authority, uriRegexRewrite }: NonNullable<RouteSpec["rewrite"]>): Rewrite {
+  return {
+    ...(uri ? { path: uri } : {}),
+    ...(uriRegexRewrite ? { pathRegex: uriRegexRewrite } : {}),
+    ...(authority ? { host: authority } : {}),
+  };
+}
+
+/** `mirror` and its percentage, then `mirrors`; what is not said is all. */
+function mirrorsOf({ mirror, mirrorPercentage, mirrorPercent, mirrors }: RouteSpec, owner: Owner): readonly Mirror[] {
+  const first = mirror
+    ? [{ destination: destinationOf(mirror, owner), percent: mirrorPercentage?.value ?? mirrorPercent ?? 100 }]
+    : [];
+  const others = (mirrors ?? []).map(({ destination, percentage }) => ({
+    destination: destinationOf(destination, owner),
+    percent: percentage?.value ?? 100,
+  }));
+  return [...first, ...others].filter(({ percent }) => percent > 0);
+}
+
+/** A percentage that is not said is none. */
+function faultOf({ delay, abort }: NonNullable<RouteSpec["fault"]>): Fault {
+  const percentOf = (spec: { readonly percentage?: { readonly value?: number }; readonly percent?: number }): number =>
+    spec.percentage?.value ?? spec.percent ?? 0;
+  return {
+    ...(delay ? { delay: { ms: milliseconds(delay.fixedDelay), percent: percentOf(delay) } } : {}),
+    ...(abort
+      ? {
+          abort: {
+            ...(abort.grpcStatus
+              ? { grpc: grpcStatuses.indexOf(abort.grpcStatus) }
+              : { status: abort.httpStatus ?? 500 }),
+            percent: percentOf(abort),
+          },
+        }
+      : {}),
+  };
+}
+
+function corsOf(cors: NonNullable<RouteSpec["corsPolicy"]>): Cors {
+  const { allowOrigins, allowMethods, allowHeaders, exposeHeaders, maxAge, allowCredentials, unmatchedPreflights } =
+    cors;
+  return {
+    origins: (allowOrigins ?? []).map(stringMatchOf),
+    methods: allowMethods ?? [],
+    headers: allowHeaders ?? [],
+    exposes: exposeHeaders ?? [],
+    ...(maxAge === undefined ? {} : { maxAgeSeconds: Math.floor(milliseconds(maxAge) / 1_000) }),
+    ...(allowCredentials === undefined ? {} : { credentials: allowCredentials }),
+    forwardUnmatched: unmatchedPreflights !== "IGNORE",
+  };
+}
+
+function headersPart(headers: HeadersSpec | undefined): { readonly headers?: HeaderChanges } {
+  if (!headers) return {};
+  const { request, response } = headers;
+  return {
+    headers: {
+      ...(request ? { request: editsOf(request) } : {}),
+      ...(response ? { response: editsOf(response) } : {}),
+    },
+  };
+}
+
+function editsOf({ set, add, remove }: NonNullable<HeadersSpec["request"]>): HeaderEdits {
+  const lower = (values: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
+  return { set: lower(set), add: lower(add), remove: (remove ?? []).map((name) => name.toLowerCase()) };
 }
 
 function matchOf(match: MatchSpec, owner: Owner): HttpMatch {
@@ -52,10 +179,12 @@ function matchOf(match: MatchSpec, owner: Owner): HttpMatch {
   return {
     ...stringPart("uri", uri),
     ignoreUriCase: match.ignoreUriCase ?? false,
+    ...stringPart("scheme", match.scheme),
     ...stringPart("method", method),
     ...stringPart("authority", authority),
     headers: headersOf(match.headers),
     withoutHeaders: headersOf(match.withoutHeaders),
+    query: Object.entries(match.queryParams ?? {}).map(([name, spec]) => ({ name, match: stringMatchOf(spec) })),
     ...(port === undefined ? {} : { port }),
     gateways: (match.gateways ?? []).map((word) => gatewayOf(word, owner)),
   };
@@ -72,7 +201,7 @@ function stringPart<Name extends string>(
   return part;
 }
 
-function stringMatchOf({ exact, prefix, regex }: StringSpec): StringMatch {
+function stringMatchOf({ exact, prefix, regex }: Pick<StringSpec, "exact" | "prefix" | "regex">): StringMatch {
   if (exact !== undefined) return { kind: "exact", value: exact };
   if (prefix !== undefined) return { kind: "prefix", value: prefix };
   return regex === undefined ? { kind: "present" } : { kind: "regex", value: regex };

@@ -46,13 +46,14 @@ export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleConte
         );
       }
     }
-    weightRules(route.route, path, context);
+    weightRules(route.route ?? [], path, context);
+    answerRules(route, path, context);
     retryRules(route.retries, path, context);
   }
 }
 
 function weightRules(
-  destinations: VirtualServiceSpec["http"][number]["route"],
+  destinations: NonNullable<VirtualServiceSpec["http"][number]["route"]>,
   path: FieldPath,
   { tell }: RuleContext,
 ): void {
@@ -62,6 +63,21 @@ function weightRules(
   }
   if (sum > weightsMax)
     tell([...path, "route"], "MSH1303", `the weights' sum is ${sum}; at most ${weightsMax} is taken`);
+}
+
+/** What is for requests that are sent on means nothing beside an answer. */
+function answerRules(route: VirtualServiceSpec["http"][number], path: FieldPath, { tell }: RuleContext): void {
+  const answer = route.redirect ? "redirect" : route.directResponse ? "directResponse" : undefined;
+  const sent = ["rewrite", "fault"] as const;
+  if (answer) {
+    for (const field of sent) {
+      if (route[field]) tell([...path, field], "MSH1315", `stands beside ${answer}, which sends nothing on`);
+    }
+  }
+  const code = route.redirect?.redirectCode;
+  if (code !== undefined && ![301, 302, 303, 307, 308].includes(code)) {
+    tell([...path, "redirect", "redirectCode"], "MSH1315", `${code} must be one of 301, 302, 303, 307, 308`);
+  }
 }
 
 function retryRules(

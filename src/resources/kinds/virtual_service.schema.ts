@@ -1,11 +1,13 @@
 /** VirtualService: how requests for hosts are routed. */
 import {
   boolean,
+  choice,
   duration,
   type Infer,
   integer,
   list,
   map,
+  number,
   object,
   portNumber,
   required,
@@ -13,6 +15,17 @@ import {
   unsupported,
 } from "../schema/type.ts";
 import { exportTo } from "./shared.ts";
+
+/** In the order of their numbers. */
+export const grpcStatuses = [
+  ...(["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND"] as const),
+  ...(["ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED"] as const),
+  ...(["OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"] as const),
+];
+
+const grpcWords = Object.fromEntries(grpcStatuses.map((word, number) => [word, String(number)])) as Readonly<
+  Record<(typeof grpcStatuses)[number], string>
+>;
 
 const stringMatch = (description: string) =>
   object({
@@ -51,17 +64,28 @@ const match = object({
     withoutHeaders: headerMatches("Headers that must not match, or not be there."),
     port: portNumber("The port of the service, or of the gateway, that was asked."),
     gateways: gatewayNames("Gateways through which the request came.", "those of the VirtualService"),
-    scheme: unsupported("http or https."),
-    queryParams: unsupported("Parameters of the query."),
+    scheme: stringMatch("http or https."),
+    queryParams: map({
+      description: "Parameters of the query that must match. By prefix none can be matched.",
+      keys: "queryName",
+      values: object({
+        description: "What the parameter's value must be; an empty object asks only that it is there.",
+        oneOf: { fields: ["exact", "regex"], required: false },
+        fields: {
+          exact: string({ description: "The whole value.", format: "text" }),
+          regex: string({ description: "A regular expression (RE2) for the whole value.", format: "regex" }),
+        },
+      }),
+    }),
     sourceLabels: unsupported("Labels of the caller's workload."),
     sourceNamespace: unsupported("Namespace of the caller's workload."),
     statPrefix: unsupported("A prefix for the route's statistics."),
   },
 });
 
-const destination = required(
+const destinationOf = (description: string) =>
   object({
-    description: "The service that gets the request.",
+    description,
     fields: {
       host: required(
         string({
@@ -80,8 +104,168 @@ const destination = required(
         fields: { number: required(portNumber("The port's number.")) },
       }),
     },
-  }),
-);
+  });
+
+const headerValue = string({
+  description: "Its value; %…% are Envoy's variables, %% is a percent sign.",
+  format: "text",
+});
+
+const headerEdits = (description: string) =>
+  object({
+    description,
+    notEmpty: true,
+    fields: {
+      set: map({ description: "Takes the place of what was there.", keys: "editedHeader", values: headerValue }),
+      add: map({ description: "Is added to what was there.", keys: "editedHeader", values: headerValue }),
+      remove: list({
+        description: "Is taken away.",
+        items: string({ description: "A header's name.", format: "headerName" }),
+      }),
+    },
+  });
+
+const headers = (description: string) =>
+  object({
+    description,
+    notEmpty: true,
+    fields: {
+      request: headerEdits("Before the request is sent on."),
+      response: headerEdits("Before the response is sent back."),
+    },
+  });
+
+const percentage = (description: string, otherwise: string) =>
+  object({
+    description,
+    default: otherwise,
+    fields: {
+      value: number({ description: "A share; 0.0001 is the smallest.", default: "0", min: 0, max: 100 }),
+    },
+  });
+const oldPercent = (instead: string) =>
+  integer({ description: "The same in whole percent.", deprecated: instead, min: 0, max: 100 });
+
+const redirect = object({
+  description: "Answers with a redirect; what is not said stays as it was asked for.",
+  notEmpty: true,
+  oneOf: { fields: ["port", "derivePort"], required: false },
+  fields: {
+    uri: string({ description: "The path, whole.", format: "text" }),
+    authority: string({ description: "The host, with a port or without.", format: "text" }),
+    port: portNumber("The port."),
+    derivePort: choice({
+      description: "Which port, when none is named.",
+      default: "FROM_PROTOCOL_DEFAULT",
+      values: { FROM_PROTOCOL_DEFAULT: "That of the scheme.", FROM_REQUEST_PORT: "The port that was asked." },
+    }),
+    scheme: choice({ description: "The scheme.", values: { http: "Plain.", https: "With TLS." } }),
+    redirectCode: integer({
+      description: "The status: 301, 302, 303, 307 or 308.",
+      default: "301",
+      min: 301,
+      max: 308,
+    }),
+  },
+});
+
+const directResponse = object({
+  description: "Answers with a fixed response.",
+  fields: {
+    status: required(integer({ description: "The status.", min: 200, max: 599 })),
+    body: object({
+      description: "What it says.",
+      default: "nothing",
+      fields: {
+        string: string({ description: "Text.", format: "text" }),
+        bytes: unsupported("Bytes in base64; write text in `string`."),
+      },
+    }),
+  },
+});
+
+const rewrite = object({
+  description: "Changes the path or Host before the request is sent on.",
+  notEmpty: true,
+  oneOf: { fields: ["uri", "uriRegexRewrite"], required: false },
+  fields: {
+    uri: string({ description: "In place of the matched prefix; else of the whole path.", format: "text" }),
+    authority: string({ description: "The Host.", format: "text" }),
+    uriRegexRewrite: object({
+      description: "Changes the part of the path that a regular expression finds.",
+      fields: {
+        match: required(string({ description: "A regular expression (RE2).", format: "regex" })),
+        rewrite: required(string({ description: "What takes its place; \\1 is the first group.", format: "text" })),
+      },
+    }),
+  },
+});
+
+const fault = object({
+  description: "Delays or aborts a share of requests on purpose.",
+  notEmpty: true,
+  fields: {
+    delay: object({
+      description: "Requests wait before they are sent on.",
+      fields: {
+        fixedDelay: required(duration({ description: "How long." })),
+        percentage: percentage("How many of the requests.", "none"),
+        percent: oldPercent("percentage.value"),
+        exponentialDelay: unsupported("A delay that varies."),
+      },
+    }),
+    abort: object({
+      description: "Requests are answered with an error.",
+      oneOf: { fields: ["httpStatus", "grpcStatus"], required: true },
+      fields: {
+        httpStatus: integer({ description: "The status.", min: 200, max: 599 }),
+        grpcStatus: choice({ description: "The status of gRPC.", values: grpcWords }),
+        percentage: percentage("How many of the requests.", "none"),
+        percent: oldPercent("percentage.value"),
+        http2Error: unsupported("An error of HTTP/2."),
+      },
+    }),
+  },
+});
+
+const cors = object({
+  description: "Which other origins a browser may call from.",
+  fields: {
+    allowOrigins: list({ description: "Origins that may call: any of these.", items: stringMatch("The origin.") }),
+    allowOrigin: unsupported("Origins, whole; write them in allowOrigins: {exact: ORIGIN}."),
+    allowMethods: list({
+      description: "Methods that may be used.",
+      items: string({ description: "A method.", format: "text" }),
+    }),
+    allowHeaders: list({
+      description: "Headers that may be sent.",
+      items: string({ description: "A header's name.", format: "headerName" }),
+    }),
+    exposeHeaders: list({
+      description: "Headers of the answer that the page may read.",
+      items: string({ description: "A header's name.", format: "headerName" }),
+    }),
+    maxAge: duration({ description: "How long the browser may remember the answer.", default: "as the browser likes" }),
+    allowCredentials: boolean({ description: "Whether cookies and the like may be sent.", default: "false" }),
+    unmatchedPreflights: choice({
+      description: "What becomes of preflights of other origins.",
+      default: "FORWARD",
+      values: {
+        UNSPECIFIED: "FORWARD.",
+        FORWARD: "They are sent on.",
+        IGNORE: "They are answered here, without a word that allows anything.",
+      },
+    }),
+  },
+});
+
+const mirror = object({
+  description: "A copy is sent there; nobody waits for its answer.",
+  fields: {
+    destination: required(destinationOf("The service that gets the copies.")),
+    percentage: percentage("How many of the requests.", "all"),
+  },
+});
 
 const route = list({
   description: "Where the request goes: one of these, by weight.",
@@ -89,14 +273,14 @@ const route = list({
   items: object({
     description: "One destination and its share.",
     fields: {
-      destination,
+      destination: required(destinationOf("The service that gets the request.")),
       weight: integer({
         description: "Its share, in proportion to the sum of all weights; 0 gets nothing.",
         default: "0; a single destination gets everything",
         min: 0,
         max: 2_147_483_647,
       }),
-      headers: unsupported("Changes to headers of the request or response for this destination."),
+      headers: headers("Changes to headers of what goes to this destination and comes from it."),
     },
   }),
 });
@@ -112,9 +296,18 @@ const retries = object({
       default: "connect-failure,refused-stream,unavailable,cancelled,503",
       format: "retryOn",
     }),
-    retryRemoteLocalities: unsupported("Whether endpoints of other localities are tried."),
-    retryIgnorePreviousHosts: unsupported("Whether hosts that failed may be tried again."),
-    backoff: unsupported("The first wait between tries."),
+    retryRemoteLocalities: boolean({
+      description: "Whether endpoints of other localities are tried.",
+      default: "false",
+    }),
+    retryIgnorePreviousHosts: boolean({
+      description: "Whether tries go to other endpoints than those that failed, where there are others.",
+      default: "true",
+    }),
+    backoff: duration({
+      description: "The first wait between tries; it grows up to ten times as long.",
+      default: "25ms",
+    }),
   },
 });
 
@@ -136,6 +329,7 @@ export const virtualServiceSchema = object({
         minItems: 1,
         items: object({
           description: "Requests that match, and what becomes of them.",
+          oneOf: { fields: ["route", "redirect", "directResponse"], required: true },
           fields: {
             name: string({ description: "A name for logs and statistics.", format: "text" }),
             match: list({
@@ -143,20 +337,20 @@ export const virtualServiceSchema = object({
               default: "every request",
               items: match,
             }),
-            route: required(route),
+            route,
             timeout: duration({ description: "How long the request may take, tries included.", default: "no limit" }),
             retries,
-            redirect: unsupported("Answers with a redirect."),
-            directResponse: unsupported("Answers with a fixed response."),
+            redirect,
+            directResponse,
             delegate: unsupported("Hands the request to another VirtualService."),
-            rewrite: unsupported("Changes the path or Host before it is sent on."),
-            fault: unsupported("Delays or aborts a share of requests on purpose."),
-            mirror: unsupported("Sends a copy elsewhere."),
-            mirrors: unsupported("Sends copies elsewhere."),
-            mirrorPercent: unsupported("How many are copied."),
-            mirrorPercentage: unsupported("How many are copied."),
-            corsPolicy: unsupported("Which other origins a browser may call from."),
-            headers: unsupported("Changes to headers of the request or response."),
+            rewrite,
+            fault,
+            mirror: destinationOf("Sends a copy there; nobody waits for its answer."),
+            mirrors: list({ description: "Sends copies to several.", items: mirror }),
+            mirrorPercent: oldPercent("mirrorPercentage.value"),
+            mirrorPercentage: percentage("How many of the requests `mirror` gets.", "all"),
+            corsPolicy: cors,
+            headers: headers("Changes to headers of the request or response."),
           },
         }),
       }),

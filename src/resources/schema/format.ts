@@ -88,6 +88,12 @@ export const formats = {
     maxLength: 63,
   },
   annotationValue: { wants: "text", maxLength: 256 * 1024 },
+  editedHeader: {
+    wants: "a header's name (letters, digits, '-' and '_') or :authority",
+    pattern: /^(:authority|[-_A-Za-z0-9]+)$/,
+    maxLength: 256,
+  },
+  queryName: { wants: "a parameter's name", maxLength: 1_024, check: (text) => notEmpty(text) ?? printable(text) },
   headerName: {
     wants: "a header's name: letters, digits, '-' and '_'",
     pattern: /^[-_A-Za-z0-9]+$/,

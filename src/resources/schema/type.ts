@@ -61,6 +61,13 @@ export interface IntegerSchema extends Words {
   readonly max: number;
 }
 
+/** Whole or not. */
+export interface NumberSchema extends Words {
+  readonly type: "number";
+  readonly min: number;
+  readonly max: number;
+}
+
 /** 1h, 1m30s, 1.5s, 250ms; whole milliseconds, at least one. */
 export interface DurationSchema extends Words {
   readonly type: "duration";
@@ -81,6 +88,7 @@ export type Schema =
   | StringSchema
   | EnumSchema
   | IntegerSchema
+  | NumberSchema
   | DurationSchema
   | BooleanSchema
   | UnsupportedSchema;
@@ -103,7 +111,7 @@ export type Infer<S> = Schema extends S
         ? Readonly<Record<string, Infer<V>>>
         : S extends EnumSchema<infer V>
           ? V
-          : S extends { readonly type: "integer" }
+          : S extends { readonly type: "integer" | "number" }
             ? number
             : S extends { readonly type: "boolean" }
               ? boolean
@@ -133,6 +141,8 @@ export const choice = <const V extends string>(
 ): EnumSchema<V> => ({ type: "enum", ...words });
 
 export const integer = (words: Without<IntegerSchema, never>): IntegerSchema => ({ type: "integer", ...words });
+
+export const number = (words: Without<NumberSchema, never>): NumberSchema => ({ type: "number", ...words });
 
 export const duration = (words: Without<DurationSchema, never>): DurationSchema => ({ type: "duration", ...words });
 

@@ -21,6 +21,8 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   labelKey: ["app", "example.com/tier", "constructor", "a_b.c"],
   labelValue: ["reviews", "", "V_1.x"],
   annotationValue: ["anything\nat all", ""],
+  editedHeader: ["x-user", "Host", ":authority"],
+  queryName: ["page", "q[]"],
   headerName: ["x-user", "constructor", "toString"],
   regex: ["a.*b", "[0-9]+", "(?i)x|y"],
   prefix: ["/api", "#x"],
@@ -58,6 +60,7 @@ export function fullSample(schema: Schema): unknown {
     case "enum":
       return Object.keys(schema.values)[0];
     case "integer":
+    case "number":
       return Math.max(schema.min, 1);
     case "duration":
       return "1s";
@@ -86,6 +89,8 @@ export function arbitraryOf(schema: Schema): fc.Arbitrary<unknown> {
       return fc.constantFrom(...good[schema.format]);
     case "enum":
       return fc.constantFrom(...Object.keys(schema.values));
+    case "number":
+      return fc.integer({ min: 10 * schema.min, max: 10 * schema.max }).map((tenths) => tenths / 10);
     case "integer":
       return fc.integer({ min: schema.min, max: Math.min(schema.max, 2_000_000) });
     case "duration":
@@ -99,12 +104,15 @@ export function arbitraryOf(schema: Schema): fc.Arbitrary<unknown> {
 
 function arbitraryObject(schema: Extract<Schema, { type: "object" }>): fc.Arbitrary<unknown> {
   const fields = Object.entries(schema.fields).filter(([, field]) => field.type !== "unsupported");
-  const chosen = schema.oneOf?.fields;
-  const required = fields.filter(([, field]) => field.required).map(([name]) => name);
-  const whole = fc.record(Object.fromEntries(fields.map(([name, field]) => [name, arbitraryOf(field)])), {
-    requiredKeys: required,
-  });
-  return whole
-    .map((value) => (chosen ? Object.fromEntries(Object.entries(value).slice(0, 1)) : value))
+  const choices = fields.map(([name]) => name).filter((name) => schema.oneOf?.fields.includes(name));
+  const chosen = fc.constantFrom(...choices, ...(schema.oneOf?.required ? [] : [undefined]));
+  return chosen
+    .chain((choice) => {
+      const taken = fields.filter(([name]) => name === choice || !choices.includes(name));
+      const required = taken.filter(([name, field]) => field.required || name === choice).map(([name]) => name);
+      return fc.record(Object.fromEntries(taken.map(([name, field]) => [name, arbitraryOf(field)])), {
+        requiredKeys: required,
+      });
+    })
     .filter((value) => !schema.notEmpty || Object.keys(value).length > 0);
 }
