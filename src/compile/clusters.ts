@@ -41,6 +41,8 @@ function clusterOf(input: ClusterInput, { port, protocol }: ServicePort, subset:
     protocol: spokenTo(protocol, settings.connectionPool),
     balancer: balancerOf(settings.balancer),
     pool,
+    ...(settings.warmup ? { warmup: settings.warmup } : {}),
+    ...(settings.retryBudget ? { retryBudget: settings.retryBudget } : {}),
     ...(settings.outlierDetection ? { outliers: settings.outlierDetection } : {}),
     upstream: {
       kind: "endpoints",

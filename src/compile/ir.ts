@@ -15,7 +15,7 @@ import type {
   Rewrite,
   StringMatch,
 } from "../model/route.ts";
-import type { ConnectionPool, OutlierDetection } from "../model/traffic.ts";
+import type { ConnectionPool, OutlierDetection, RetryBudget, Warmup } from "../model/traffic.ts";
 import type { LocalAddress } from "../model/workload.ts";
 
 export type Item = ClusterItem | EndpointsItem | RouteTableItem | ListenerItem;
@@ -33,8 +33,10 @@ export interface ClusterItem {
   readonly name: string;
   readonly protocol: UpstreamProtocol;
   readonly balancer: Balancer;
+  readonly warmup?: Warmup;
   readonly pool: PoolLimits;
   readonly outliers?: OutlierDetection;
+  readonly retryBudget?: RetryBudget;
   readonly upstream: ClusterUpstream;
 }
 

@@ -5,6 +5,7 @@ import {
   type Cluster,
   Cluster_DiscoveryType,
   Cluster_LbPolicy,
+  type Cluster_SlowStartConfigSchema,
   ClusterSchema,
 } from "#envoy/envoy/config/cluster/v3/cluster_pb.js";
 import type { OutlierDetectionSchema } from "#envoy/envoy/config/cluster/v3/outlier_detection_pb.js";
@@ -13,7 +14,7 @@ import type { HttpProtocolOptionsSchema as CommonHttpOptionsSchema } from "#envo
 import { ClusterConfigSchema } from "#envoy/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import { HttpProtocolOptionsSchema } from "#envoy/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import type { Balancer, ClusterItem, PoolLimits, UpstreamProtocol } from "../compile/ir.ts";
-import type { Keepalive, OutlierDetection } from "../model/traffic.ts";
+import type { Keepalive, OutlierDetection, RetryBudget, Warmup } from "../model/traffic.ts";
 import { unreachable } from "../platform/error.ts";
 import { duration, type Init, packed, socketAddress } from "./any.ts";
 import { ads } from "./config_source.ts";
@@ -44,7 +45,7 @@ export function clusterMessage(item: ClusterItem): Cluster {
   return create(ClusterSchema, {
     name: item.name,
     connectTimeout: duration(pool.connectTimeoutMs ?? connectTimeoutMs),
-    circuitBreakers: { thresholds: [thresholds(pool)] },
+    circuitBreakers: { thresholds: [thresholds(pool, item.retryBudget)] },
     // All endpoints ill is an answer too: no traffic to any rather than to all of them, unless a rule says otherwise.
     commonLbConfig: { healthyPanicThreshold: { value: item.outliers?.minHealthPercent ?? 0 } },
     ...(item.outliers ? { outlierDetection: outlierDetection(item.outliers) } : {}),
@@ -61,6 +62,7 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
         clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
         edsClusterConfig: { edsConfig: ads() },
         lbPolicy: balancers[item.balancer],
+        ...(item.warmup ? warming(item.balancer, item.warmup) : {}),
         // What discovery takes away goes at once, whatever its last health check said.
         ignoreHealthOnHostRemoval: true,
         ...sockets(item.upstream.tls, item.protocol),
@@ -109,12 +111,23 @@ function sockets(
   };
 }
 
-function thresholds(pool: PoolLimits) {
+const defaultRetryPercent = 20;
+const defaultRetryConcurrency = 3;
+
+function thresholds(pool: PoolLimits, budget: RetryBudget | undefined) {
   return {
     maxConnections: pool.maxConnections ?? noLimit,
     maxPendingRequests: pool.http1MaxPendingRequests ?? noLimit,
     maxRequests: pool.http2MaxRequests ?? noLimit,
     maxRetries: pool.maxRetries ?? noLimit,
+    ...(budget
+      ? {
+          retryBudget: {
+            budgetPercent: { value: budget.percent ?? defaultRetryPercent },
+            minRetryConcurrency: budget.minRetryConcurrency ?? defaultRetryConcurrency,
+          },
+        }
+      : {}),
   };
 }
 
@@ -163,6 +176,25 @@ function keepalive({ probes, timeMs, intervalMs }: Keepalive): Init<typeof TcpKe
 /** The system counts them so; none is not what anybody meant. */
 function wholeSeconds(ms: number): number {
   return Math.max(1, Math.round(ms / 1_000));
+}
+
+const defaultWarmupPercent = 10;
+
+function warming(balancer: Balancer, warmup: Warmup): Pick<Init<typeof ClusterSchema>, "lbConfig"> {
+  const { durationMs, minimumPercent, aggression } = warmup;
+  const slowStartConfig: Init<typeof Cluster_SlowStartConfigSchema> = {
+    slowStartWindow: duration(durationMs),
+    minWeightPercent: { value: minimumPercent ?? defaultWarmupPercent },
+    ...(aggression === undefined ? {} : { aggression: { defaultValue: aggression, runtimeKey: "warmup.aggression" } }),
+  };
+  switch (balancer) {
+    case "round-robin":
+      return { lbConfig: { case: "roundRobinLbConfig", value: { slowStartConfig } } };
+    case "least-request":
+      return { lbConfig: { case: "leastRequestLbConfig", value: { slowStartConfig } } };
+    case "random":
+      return {};
+  }
 }
 
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";

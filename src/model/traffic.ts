@@ -45,10 +45,29 @@ export interface OutlierDetection {
 
 export type ClientTls = "disable" | "mesh" | "auto";
 
+/** How many retries may be under way, in proportion to the requests that are. */
+export interface RetryBudget {
+  /** 0 to 100; absent: 20. */
+  readonly percent?: number;
+  /** So many may always be; absent: 3. */
+  readonly minRetryConcurrency?: number;
+}
+
+/** How a new endpoint's share grows to its full size. */
+export interface Warmup {
+  readonly durationMs: number;
+  /** Of the share, at the beginning; absent: 10. */
+  readonly minimumPercent?: number;
+  /** Above 1 it grows faster at first; absent: 1. */
+  readonly aggression?: number;
+}
+
 export interface TrafficSettings {
   readonly balancer?: SimpleBalancer;
+  readonly warmup?: Warmup;
   readonly connectionPool?: ConnectionPool;
   readonly outlierDetection?: OutlierDetection;
+  readonly retryBudget?: RetryBudget;
   /** ISTIO_MUTUAL is "mesh"; absent or "auto": mTLS to whoever has a mesh identity. */
   readonly tls?: ClientTls;
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Patient, startPatient } from "../support/echo.ts";
-import { LiveObjects } from "../support/live_objects.ts";
+import { all, LiveObjects } from "../support/live_objects.ts";
 import { Mesh } from "../support/mesh.ts";
 import { countBy, send, sendMany } from "../support/requests.ts";
 import { type RunningWorkload, Workloads } from "../support/workload.ts";
@@ -107,4 +107,30 @@ test("what is over the limit of connections and of those who wait is answered wi
   assert.ok(over.every(({ headers }) => headers["x-envoy-overloaded"] === "true"));
   const taken = answers.filter(({ status }) => status === 200).length;
   assert.ok(taken > 0 && taken + over.length === answers.length);
+});
+
+test("retries stay within their budget while everything fails", async () => {
+  assert.ok(sound && ill);
+  const route = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop}
+spec: {hosts: [shop], http: [{route: [{destination: {host: shop}}], retries: {attempts: 5, retryOn: "503", backoff: 1ms}}]}
+`;
+  const asked = 1_000;
+  const reached = async (policy: string): Promise<number> => {
+    await objects.replace(all(rule(policy), route));
+    for (const application of [sound, ill]) {
+      application?.takeReached();
+      if (application) application.status = 503;
+    }
+    const answers = await sendMany(shop(), asked, 40);
+    assert.ok(answers.every(({ status }) => status === 503));
+    return (sound?.takeReached().length ?? 0) + (ill?.takeReached().length ?? 0);
+  };
+
+  assert.equal(await reached("{loadBalancer: {simple: RANDOM}}"), 6 * asked);
+  const within = await reached("{retryBudget: {percent: 25, minRetryConcurrency: 1}}");
+
+  assert.ok(within > asked && within <= 1.25 * asked, `${within} for ${asked}`);
 });

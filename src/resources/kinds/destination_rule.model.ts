@@ -7,12 +7,13 @@ import type {
   OutlierDetection,
   SimpleBalancer,
   TrafficSettings,
+  Warmup,
 } from "../../model/traffic.ts";
 import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
 import { exportToOf, hostOf, milliseconds, type Owner } from "./shared.model.ts";
 
 type Policy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
-type Settings = Pick<Policy, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls">;
+type Settings = Pick<Policy, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls" | "retryBudget">;
 type Balancer = NonNullable<NonNullable<Policy["loadBalancer"]>["simple"]>;
 type Pool = NonNullable<Policy["connectionPool"]>;
 type Outliers = NonNullable<Policy["outlierDetection"]>;
@@ -55,10 +56,21 @@ function settingsOf(policy: Settings | undefined): TrafficSettings {
   const balancer = balancers[policy?.loadBalancer?.simple ?? "UNSPECIFIED"];
   return {
     ...(balancer === undefined ? {} : { balancer }),
+    ...warmupPart(policy?.loadBalancer),
     ...(policy?.connectionPool ? { connectionPool: poolOf(policy.connectionPool) } : {}),
     ...(policy?.outlierDetection ? { outlierDetection: outliersOf(policy.outlierDetection) } : {}),
+    ...(policy?.retryBudget ? { retryBudget: policy.retryBudget } : {}),
     ...(policy?.tls ? { tls: tlsModes[policy.tls.mode] } : {}),
   };
+}
+
+function warmupPart({ warmup, warmupDurationSecs }: Policy["loadBalancer"] & object = {}): {
+  readonly warmup?: Warmup;
+} {
+  const time = warmup?.duration ?? warmupDurationSecs;
+  if (time === undefined) return {};
+  const { duration: _, ...shares } = warmup ?? {};
+  return { warmup: { durationMs: milliseconds(time), ...shares } };
 }
 
 /** 0 is Istio's "not set" for every count. */

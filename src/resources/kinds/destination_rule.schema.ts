@@ -6,6 +6,7 @@ import {
   type Infer,
   integer,
   list,
+  number,
   object,
   portNumber,
   required,
@@ -36,8 +37,27 @@ const loadBalancer = object({
     }),
     consistentHash: unsupported("Chooses by a hash of a header, cookie, address or query parameter."),
     localityLbSetting: unsupported("Distribution and failover between localities."),
-    warmupDurationSecs: unsupported("How long a new endpoint gets less."),
-    warmup: unsupported("How a new endpoint's share grows."),
+    warmupDurationSecs: duration({ description: "How long a new endpoint gets less.", deprecated: "warmup.duration" }),
+    warmup: object({
+      description: "How a new endpoint's share grows; with ROUND_ROBIN and LEAST_REQUEST.",
+      default: "it has its full share at once",
+      fields: {
+        duration: required(duration({ description: "Until it has its full share." })),
+        minimumPercent: number({
+          description: "What it has at the beginning.",
+          default: "10",
+          unit: "%",
+          min: 0,
+          max: 100,
+        }),
+        aggression: number({
+          description: "How it grows: 1 evenly, more faster at first.",
+          default: "1",
+          min: 1,
+          max: 1_000,
+        }),
+      },
+    }),
   },
 });
 
@@ -187,7 +207,14 @@ const trafficPolicy = (description: string) =>
       }),
       tunnel: unsupported("Tunnels TCP through HTTP CONNECT."),
       proxyProtocol: unsupported("Says who the caller is by the PROXY protocol."),
-      retryBudget: unsupported("How many retries there may be in proportion to requests."),
+      retryBudget: object({
+        description:
+          "How many retries may be under way, in proportion to the requests that are; instead of maxRetries.",
+        fields: {
+          percent: number({ description: "Of the requests under way.", default: "20", unit: "%", min: 0, max: 100 }),
+          minRetryConcurrency: count("So many may always be under way.", "3"),
+        },
+      }),
     },
   });
 
