@@ -5,8 +5,8 @@
  *
  *   npm run bench -- rehome [--proxies 500] [--services 1000] [--endpoints 10] [--kills 3] [--stays-dead] [--json] [--xdsload PATH]
  *
- * The node is started again at once, and its start takes a core of the machine that all of this runs on; with --stays-dead it
- * is not before the proxies are through, as when its machine is gone.
+ * The node is started again after two seconds, as by systemd in production; its start takes a core of the machine that all of
+ * this runs on. With --stays-dead it is not before the proxies are through, as when its machine is gone.
  *
  * With --xdsload, or WEFT_XDSLOAD, an independent load program in Go takes the place of our own proxies (one process with
  * all of them, so their own cost is in the figure too). It takes -addr, -n, -rounds, -meta, -trigger-url, -trigger-body,

@@ -342,6 +342,11 @@ export const limits = {
   /** dev: first wait before what died again is started again, ms, doubled each time; and the longest. */
   devRestartFirstMs: 100,
   devRestartLongestMs: 5_000,
+  /**
+   * dev with several nodes: how long one that died stays away, ms, as deploy/systemd has it. Its proxies are with the others in
+   * that time, and its start would take half of a small machine from them.
+   */
+  devRestartNodeMs: 2_000,
   /** dev: what ran this long, ms, has not died "again": its next restart is at once. */
   devSteadyMs: 10_000,
   /** dev: a signal repeated within this time, ms, is the same one: npm and a terminal both send it. */

@@ -55,7 +55,7 @@ class FakeProcess {
   }
 }
 
-function given() {
+function given(extra: Partial<PartSpec> = {}) {
   const clock = new ManualClock();
   const processes = new FakeProcesses();
   const told: string[] = [];
@@ -64,6 +64,7 @@ function given() {
     logPath: "/dev/null",
     ready: { kind: "line" },
     command: () => ({ program: "meshd", args: [] }),
+    ...extra,
   };
   const supervisor = new Supervisor({
     spec,
@@ -78,8 +79,8 @@ function given() {
   return { clock, processes, told, supervisor };
 }
 
-async function running() {
-  const parts = given();
+async function running(extra: Partial<PartSpec> = {}) {
+  const parts = given(extra);
   const start = parts.supervisor.start(new AbortController().signal);
   parts.processes.last.becomeReady();
   await start;
@@ -97,6 +98,18 @@ const noHurry = new AbortController().signal;
 test("the wait before a restart is none, then doubles up to its limit", () => {
   const waits = [0, 1, 2, 3, 20].map(restartDelayMs);
   assert.deepEqual(waits, [0, 100, 200, 400, limits.devRestartLongestMs]);
+});
+
+test("a part with a shortest wait is not started before it", async () => {
+  const { clock, processes, told, supervisor } = await running({ restartAfterMs: 2_000 });
+
+  processes.last.die("SIGKILL");
+  await move(clock, 1_999);
+  assert.deepEqual(told, ["first 1", "ended 1 SIGKILL"]);
+  await move(clock, 1);
+
+  assert.deepEqual(told, ["first 1", "ended 1 SIGKILL", "again 2"]);
+  await supervisor.stop(noHurry);
 });
 
 test("a part that dies is started again at once, and told with its new pid", async () => {

@@ -132,7 +132,12 @@ export class ControlPlane {
     const stateDirectory = state.directory(plan.name);
     const { svidLifetimeS, hostLeaseS, outboundTrafficPolicy } = settings;
     const input = { node: plan, stateDirectory, ...files, svidLifetimeS, hostLeaseS, outboundTrafficPolicy };
-    const part = parts.make({ name: plan.name, ready: { kind: "line" }, command: () => meshd(tools, input) });
+    const part = parts.make({
+      name: plan.name,
+      ready: { kind: "line" },
+      command: () => meshd(tools, input),
+      ...(settings.nodes > 1 && { restartAfterMs: limits.devRestartNodeMs }),
+    });
     this.#nodes.push({ plan, part });
     await console.step(`${plan.name}: API on http://${plan.api}, xDS on ${plan.xds}`, async () => {
       await part.start(signal);

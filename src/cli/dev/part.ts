@@ -34,6 +34,8 @@ export interface PartSpec {
   readonly ready: ReadySign;
   /** Asked at each start: an address may have changed since the last. */
   readonly command: () => PartCommand;
+  /** Shortest wait before it is started again, ms; absent: none. */
+  readonly restartAfterMs?: number;
   /** Lines of its standard output. */
   readonly onLine?: (line: string) => void;
 }

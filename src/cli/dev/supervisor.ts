@@ -5,7 +5,7 @@
  *      └──ends, or is not ready in time (killed)──▶ waiting
  *
  * The first start is the caller's: it fails when the part does. After that what dies is started again, at once when it
- * had run steadily, else after a wait that doubles. Every start again is told with its new pid.
+ * had run steadily (or after the part's own shortest wait), else after a wait that doubles. Every start again is told with its new pid.
  */
 import { type Clock, sleep } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
@@ -106,7 +106,8 @@ export class Supervisor {
       if (stop.aborted) return;
       this.#tellEnded(how);
       deaths = clock.monotonicMs() - startedMs >= limits.devSteadyMs ? 0 : deaths;
-      await sleep(clock, restartDelayMs(deaths++), stop).catch(() => {});
+      const waitMs = Math.max(restartDelayMs(deaths++), this.#options.spec.restartAfterMs ?? 0);
+      await sleep(clock, waitMs, stop).catch(() => {});
       if (stop.aborted) return;
       startedMs = clock.monotonicMs();
       process = this.#launch(true);
