@@ -95,6 +95,14 @@ check("VirtualService", {
     spec: "hosts: [a]\nhttp: [{match: [{uri: {prefix: /a}}], redirect: {uri: /b, redirectCode: 304}}, {redirect: {uri: /}, fault: {abort: {httpStatus: 500}}}]",
     told: ["MSH1315 spec.http[0].redirect.redirectCode", "MSH1315 spec.http[1].fault"],
   },
+  "headers that cannot be changed so, and a lone percent sign": {
+    spec: `hosts: [a]\nhttp: [{${to}, headers: {request: {set: {Host: b, x: "50%"}, add: {host: c}}, response: {remove: [Host]}}}]`,
+    told: [
+      "MSH1207 spec.http[0].headers.request.set.x",
+      "MSH1207 spec.http[0].headers.request.add.host",
+      "MSH1207 spec.http[0].headers.response.remove[0]",
+    ],
+  },
   "a delay of more than everybody": {
     spec: `hosts: [a]\nhttp: [{${to}, fault: {delay: {fixedDelay: 1s, percentage: {value: 100.5}}}}]`,
     told: ["MSH1206 spec.http[0].fault.delay.percentage.value"],

@@ -108,19 +108,19 @@ const destinationOf = (description: string) =>
 
 const headerValue = string({
   description: "Its value; %…% are Envoy's variables, %% is a percent sign.",
-  format: "text",
+  format: "headerValue",
 });
 
-const headerEdits = (description: string) =>
+const headerEdits = <const Set extends "setHeader" | "changedHeader">(description: string, set: Set) =>
   object({
     description,
     notEmpty: true,
     fields: {
-      set: map({ description: "Takes the place of what was there.", keys: "editedHeader", values: headerValue }),
-      add: map({ description: "Is added to what was there.", keys: "editedHeader", values: headerValue }),
+      set: map({ description: "Takes the place of what was there.", keys: set, values: headerValue }),
+      add: map({ description: "Is added to what was there.", keys: "changedHeader", values: headerValue }),
       remove: list({
         description: "Is taken away.",
-        items: string({ description: "A header's name.", format: "headerName" }),
+        items: string({ description: "A header's name.", format: "changedHeader" }),
       }),
     },
   });
@@ -130,8 +130,8 @@ const headers = (description: string) =>
     description,
     notEmpty: true,
     fields: {
-      request: headerEdits("Before the request is sent on."),
-      response: headerEdits("Before the response is sent back."),
+      request: headerEdits("Before the request is sent on.", "setHeader"),
+      response: headerEdits("Before the response is sent back.", "changedHeader"),
     },
   });
 
@@ -177,7 +177,7 @@ const directResponse = object({
       description: "What it says.",
       default: "nothing",
       fields: {
-        string: string({ description: "Text.", format: "text" }),
+        string: string({ description: "Text.", format: "responseBody" }),
         bytes: unsupported("Bytes in base64; write text in `string`."),
       },
     }),

@@ -88,10 +88,27 @@ export const formats = {
     maxLength: 63,
   },
   annotationValue: { wants: "text", maxLength: 256 * 1024 },
-  editedHeader: {
+  setHeader: {
     wants: "a header's name (letters, digits, '-' and '_') or :authority",
     pattern: /^(:authority|[-_A-Za-z0-9]+)$/,
     maxLength: 256,
+  },
+  /** Envoy changes the Host in one way alone. */
+  changedHeader: {
+    wants: "a header's name: letters, digits, '-' and '_'",
+    pattern: /^[-_A-Za-z0-9]+$/,
+    maxLength: 256,
+    check: (text) =>
+      text.toLowerCase() === "host" ? "the Host can only be set, on requests; so can rewrite.authority" : undefined,
+  },
+  headerValue: {
+    wants: "text without control characters, in which %VARIABLE% is Envoy's and %% a percent sign",
+    maxLength: 4_096,
+    check: (text) => printable(text) ?? checkVariables(text),
+  },
+  responseBody: {
+    wants: "text of at most 4,096 bytes",
+    check: (text) => (Buffer.byteLength(text) > 4_096 ? "" : undefined),
   },
   queryName: { wants: "a parameter's name", maxLength: 1_024, check: (text) => notEmpty(text) ?? printable(text) },
   headerName: {
@@ -244,6 +261,11 @@ function checkGatewayRef(text: string): string | undefined {
   if (text.includes(".")) return text.split(".").every(isDnsLabel) ? undefined : "";
   const parts = text.split("/");
   return parts.length <= 2 && parts.every(isDnsLabel) ? undefined : "";
+}
+
+function checkVariables(text: string): string | undefined {
+  const rest = text.replace(/%%|%[A-Z_]+(\([^()%]*\))?(:\d+)?%/g, "");
+  return rest.includes("%") ? "a % begins a variable, as in %REQ(x-user)%; write %% for the sign" : undefined;
 }
 
 function checkLabelKey(text: string): string | undefined {
