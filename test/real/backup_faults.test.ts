@@ -62,7 +62,7 @@ test("a backup taken while four write is one moment: whole appends, all up to it
   };
   const writing = Promise.all([0, 1, 2, 3].map(writer));
   const snapshots = [];
-  while (snapshots.length < 15) snapshots.push(await readSnapshot(store, never));
+  while (snapshots.length < 15 || acknowledged.length <= 50) snapshots.push(await readSnapshot(store, never));
   stop = true;
   await writing;
   for (const { revision, records } of snapshots) {
@@ -73,7 +73,6 @@ test("a backup taken while four write is one moment: whole appends, all up to it
       assert.deepEqual(held, [until, until, until], `writer ${index} at revision ${at}`);
     }
   }
-  assert.ok(acknowledged.length > 50, `only ${acknowledged.length} writes`);
 });
 
 test("of two restores at once one is done and the other says so; the truth is the one that was acknowledged", async (t) => {
