@@ -15,7 +15,7 @@ import { serviceKey } from "../model/names.ts";
 import { objectKey } from "../model/object.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { dnsClusterItem } from "./clusters.ts";
-import { Derivations } from "./derive.ts";
+import { Derivations, wholeService } from "./derive.ts";
 import { meshView, type View, viewsOf } from "./destination_rules.ts";
 import { wantedPorts } from "./gateway.ts";
 import { Graph, type Node, type Read } from "./graph.ts";
@@ -35,6 +35,10 @@ export interface Moved {
   readonly workloads: ReadonlySet<WorkloadName>;
   /** Of callers without a record. */
   readonly namespaces: ReadonlySet<Namespace>;
+}
+
+function nobodyMoved(): { readonly workloads: Set<WorkloadName>; readonly namespaces: Set<Namespace> } {
+  return { workloads: new Set(), namespaces: new Set() };
 }
 
 /** Layers that callers of a namespace share where no Sidecar holds, the widest first. */
@@ -63,6 +67,7 @@ export class Compiler {
   });
   readonly #workloads = new Map<WorkloadName, Workload>();
   readonly #callers = new Map<Namespace, number>();
+  #moved = nobodyMoved();
 
   constructor() {
     this.#open("mesh", (read) =>
@@ -110,12 +115,9 @@ export class Compiler {
 
   /** Whose layers are others since the last call. They keep what they had until the next update. */
   takeMoved(): Moved {
-    const moved = this.#scopes.takeMoved().map((who) => who.split(" "));
-    const named = (kind: string): string[] => moved.flatMap(([of, name = ""]) => (of === kind ? name : []));
-    return {
-      workloads: new Set(named("own") as WorkloadName[]),
-      namespaces: new Set(named("outbound") as Namespace[]),
-    };
+    const moved = this.#moved;
+    this.#moved = nobodyMoved();
+    return moved;
   }
 
   /** What a layer holds now; nothing, if it never held anything. */
@@ -175,11 +177,16 @@ export class Compiler {
     const before = this.#workloads.get(name);
     this.#workloads.set(name, workload);
     this.#input.setWorkload(workload);
-    if (workload.role === "sidecar") this.#countCaller(workload.namespace, 1);
-    if (before?.role === "sidecar") this.#countCaller(before.namespace, -1);
     if (workload.role === "sidecar") {
-      this.#scopes.watch(`own ${name}`, workload.namespace, (read) => read(this.#input.workloads.at(name)));
+      this.#countCaller(workload.namespace, 1);
+      this.#scopes.watch(`own ${name}`, {
+        namespace: workload.namespace,
+        caller: (read) => read(this.#input.workloads.at(name)),
+        onMoved: () => this.#moved.workloads.add(name),
+      });
     }
+    if (before?.role === "sidecar") this.#countCaller(before.namespace, -1);
+    if (workload.role !== "sidecar") this.#scopes.forget(`own ${name}`);
     this.#open(`own ${name}`, (read) => {
       const now = read(this.#input.workloads.at(name));
       const layer = layerKey("own", name);
@@ -203,7 +210,11 @@ export class Compiler {
       this.#callers.set(namespace, count);
       const layer = layerKey("routes", "ns", namespace);
       this.#open(`outbound ${namespace}`, (read) => [{ layer, item: this.#derive.outbound(read, namespace) }]);
-      this.#scopes.watch(`outbound ${namespace}`, namespace, () => ({ namespace, labels: {} }));
+      this.#scopes.watch(`outbound ${namespace}`, {
+        namespace,
+        caller: () => ({ namespace, labels: {} }),
+        onMoved: () => this.#moved.namespaces.add(namespace),
+      });
     } else if (this.#callers.delete(namespace)) {
       this.#scopes.forget(`outbound ${namespace}`);
       this.#close(`outbound ${namespace}`);
@@ -233,13 +244,9 @@ export class Compiler {
     const own = subsets.filter(
       ({ name, labels }) => !shared.some((subset) => subset.name === name && same(subset.labels, labels)),
     );
-    const wanted = view ? own : [{ name: "", labels: {} }, ...own];
-    const endpoints = this.#derive.ports(read, service).flatMap(({ port }) =>
-      wanted.map(({ name, labels }) => ({
-        layer: endpointLayer,
-        item: this.#derive.assignment(read, service, port, { name, labels }),
-      })),
-    );
+    const endpoints = this.#derive
+      .assignments(read, service, view ? own : [wholeService, ...own])
+      .map((item) => ({ layer: endpointLayer, item }));
     return [...clusters, ...endpoints];
   }
 

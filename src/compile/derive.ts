@@ -47,6 +47,9 @@ export interface SubsetKey {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** The service itself. */
+export const wholeService: SubsetKey = { name: "", labels: {} };
+
 /** A name that requests can be routed by: a service's, or one that a VirtualService made. */
 interface ShownName {
   readonly host: string;
@@ -185,8 +188,12 @@ export class Derivations {
     return read(this.#clusters.at(service, view));
   }
 
-  assignment(read: Read, service: string, port: number, subset: SubsetKey): EndpointsItem {
-    return read(this.#assignment.at(service, String(port), subsetText(subset)));
+  /** Endpoints of each of its ports, for each of the subsets. */
+  assignments(read: Read, service: string, subsets: readonly SubsetKey[]): readonly EndpointsItem[] {
+    const keys = subsets.map(subsetText);
+    return this.ports(read, service).flatMap(({ port }) =>
+      keys.map((subset) => read(this.#assignment.at(service, String(port), subset))),
+    );
   }
 
   outbound(read: Read, namespace: Namespace): RouteTableItem {

@@ -31,8 +31,8 @@ const everyPath: PathMatch = { kind: "prefix", value: "/", ignoreCase: false };
 
 export function routesOf(http: readonly HttpRoute[], context: RouteContext): readonly Route[] {
   return http.flatMap((route) => {
-    const action = actionOf(route, context);
-    const { headers } = hostApart(route.headers);
+    const { host, headers } = hostApart(route.headers);
+    const action = actionOf(route, host, context);
     const parts = {
       ...(route.name === undefined ? {} : { name: route.name }),
       ...(headers ? { headers } : {}),
@@ -73,14 +73,15 @@ function pathMatch(uri: StringMatch | undefined, ignoreCase: boolean): PathMatch
   return { kind: uri.kind, value: uri.value, ignoreCase: ignoreCase && uri.kind !== "regex" };
 }
 
-function actionOf(route: HttpRoute, context: RouteContext): RouteAction {
+/** @param setHost the Host that is set among the route's headers. */
+function actionOf(route: HttpRoute, setHost: string | undefined, context: RouteContext): RouteAction {
   const { answer, mirrors, timeoutMs = 0 } = route;
   if (answer?.kind === "respond") return answer;
   if (answer) return redirectOf(answer, context.port);
   const clusters = clustersOf(route.destinations, context);
   // Nowhere to go is as good as a service that is not there.
   if (clusters.length === 0) return { kind: "respond", status: 503 };
-  const host = route.rewrite?.host ?? hostApart(route.headers).host;
+  const host = route.rewrite?.host ?? setHost;
   const rewrite = { ...route.rewrite, ...(host === undefined ? {} : { host }) };
   return {
     ...forward(clusters, timeoutMs, route.retries ? retriesOf(route.retries) : defaultRetries),

@@ -7,7 +7,7 @@
  */
 import type { Namespace } from "../model/names.ts";
 import { dnsClusterItem } from "./clusters.ts";
-import type { Derivations } from "./derive.ts";
+import { type Derivations, wholeService } from "./derive.ts";
 import { meshView, viewsOf } from "./destination_rules.ts";
 import type { Graph, Node, Read } from "./graph.ts";
 import { type LayerKey, layerKey } from "./layer.ts";
@@ -32,6 +32,14 @@ interface Opened {
   readonly members: Node<readonly string[]>;
 }
 
+export interface Watch {
+  /** Never another. */
+  readonly namespace: Namespace;
+  caller(read: Read): Caller | undefined;
+  /** It sees another part of the mesh from now on. */
+  onMoved(): void;
+}
+
 interface Watched {
   readonly node: Node<ScopeOf>;
   readonly namespace: Namespace;
@@ -44,14 +52,13 @@ export class Scopes {
   readonly #ports: Ports;
   readonly #watched = new Map<string, Watched>();
   readonly #opened = new Map<string, Opened>();
-  readonly #moved = new Set<string>();
 
   constructor(ports: Ports) {
     this.#ports = ports;
   }
 
-  /** @param who any name, for `forget` and `layersOf`. Its namespace never changes. */
-  watch(who: string, namespace: Namespace, caller: (read: Read) => Caller | undefined): void {
+  /** @param who any name, for `forget` and `layersOf`. */
+  watch(who: string, { namespace, caller, onMoved }: Watch): void {
     if (this.#watched.has(who)) return;
     const { graph, derive } = this.#ports;
     const compute = (read: Read): ScopeOf => {
@@ -61,7 +68,7 @@ export class Scopes {
     const node = graph.watch("scope of", compute, (now, before) => {
       if (now !== "") this.#enter(namespace, now);
       if (before) this.#leave(namespace, before);
-      if (before !== undefined) this.#moved.add(who);
+      if (before !== undefined) onMoved();
     });
     this.#watched.set(who, { node, namespace });
   }
@@ -82,21 +89,14 @@ export class Scopes {
     return watched && sidecars ? layersUnder(watched.namespace, sidecars) : undefined;
   }
 
-  /** Who sees another part of the mesh than at the last call. */
-  takeMoved(): readonly string[] {
-    const moved = [...this.#moved];
-    this.#moved.clear();
-    return moved;
-  }
-
   /** Lets go of scopes without callers. */
   sweep(): void {
-    for (const [key, { callers, members, namespace }] of this.#opened) {
+    for (const [key, { callers, members }] of this.#opened) {
       if (callers > 0) continue;
       this.#opened.delete(key);
       for (const service of members.last() ?? []) this.#ports.outputs.close(`scoped ${key} ${service}`);
       members.end();
-      this.#ports.outputs.close(`scope ${namespace} ${key}`);
+      this.#ports.outputs.close(`scope ${key}`);
     }
   }
 
@@ -116,7 +116,7 @@ export class Scopes {
     const { graph, derive, outputs } = this.#ports;
     const key = `${namespace}/${sidecars}`;
     const [clusters, endpoints, routes] = layersUnder(namespace, sidecars);
-    outputs.open(`scope ${namespace} ${key}`, (read) => [
+    outputs.open(`scope ${key}`, (read) => [
       { layer: routes, item: derive.scopedOutbound(read, namespace, sidecars) },
       ...(derive.policyUnder(read, namespace, sidecars) === "ALLOW_ANY"
         ? [{ layer: clusters, item: dnsClusterItem }]
@@ -151,12 +151,9 @@ export class Scopes {
     const { subsets } = derive.rule(read, service, view);
     return [
       ...derive.clusters(read, service, view).map((item) => ({ layer: layers.clusters, item })),
-      ...derive.ports(read, service).flatMap(({ port }) =>
-        [{ name: "", labels: {} }, ...subsets].map(({ name, labels }) => ({
-          layer: layers.endpoints,
-          item: derive.assignment(read, service, port, { name, labels }),
-        })),
-      ),
+      ...derive
+        .assignments(read, service, [wholeService, ...subsets])
+        .map((item) => ({ layer: layers.endpoints, item })),
     ];
   }
 }

@@ -9,7 +9,7 @@ import {
 import { PreviousHostsPredicateSchema } from "#envoy/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { PreviousPrioritiesConfigSchema } from "#envoy/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
 import type { Retries, RouteAction, WeightedCluster } from "../compile/ir.ts";
-import type { FixedResponse, Redirect, Rewrite } from "../model/route.ts";
+import type { FixedResponse, RedirectStatus, Rewrite } from "../model/route.ts";
 import { duration, fraction, type Init, packed } from "./any.ts";
 import { headerChanges } from "./header_changes.ts";
 
@@ -34,7 +34,7 @@ function responseInit({ status, body }: FixedResponse) {
   };
 }
 
-const codes: Readonly<Record<Redirect["status"], Code>> = {
+const codes: Readonly<Record<RedirectStatus, Code>> = {
   301: Code.MOVED_PERMANENTLY,
   302: Code.FOUND,
   303: Code.SEE_OTHER,
@@ -105,9 +105,10 @@ const hostSelectionAttempts = 5n;
 /** After how many tries the localities that were tried are left out; Istio's figure. */
 const prioritiesAfter = 2;
 
+const elsewhere = packed(PreviousHostsPredicateSchema, {});
+const priorities = packed(PreviousPrioritiesConfigSchema, { updateFrequency: prioritiesAfter });
+
 function retryInit(retries: Retries): MessageInitShape<typeof RouteActionSchema>["retryPolicy"] & object {
-  const elsewhere = packed(PreviousHostsPredicateSchema, {});
-  const priorities = packed(PreviousPrioritiesConfigSchema, { updateFrequency: prioritiesAfter });
   return {
     retryOn: retries.on.join(","),
     numRetries: retries.attempts,

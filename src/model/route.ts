@@ -71,6 +71,9 @@ export interface Rewrite {
   readonly host?: string;
 }
 
+export const redirectStatuses = [301, 302, 303, 307, 308] as const;
+export type RedirectStatus = (typeof redirectStatuses)[number];
+
 /** What was not said stays as in the request. */
 export interface Redirect {
   readonly kind: "redirect";
@@ -79,7 +82,7 @@ export interface Redirect {
   readonly scheme?: string;
   /** "request": that of the request; absent: the scheme's. */
   readonly port?: number | "request";
-  readonly status: 301 | 302 | 303 | 307 | 308;
+  readonly status: RedirectStatus;
 }
 
 export interface FixedResponse {

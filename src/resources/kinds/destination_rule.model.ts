@@ -96,12 +96,11 @@ function keepaliveOf({ probes, time, interval }: NonNullable<NonNullable<Pool["t
 }
 
 function outliersOf(outliers: Outliers): OutlierDetection {
-  const { splitExternalLocalOriginErrors, consecutiveLocalOriginFailures, interval, baseEjectionTime, ...counts } =
-    outliers;
+  const { splitExternalLocalOriginErrors, consecutiveLocalOriginFailures, ...rest } = outliers;
+  const { interval, baseEjectionTime, maxEjectionPercent, ...counts } = rest;
   const local = consecutiveLocalOriginFailures ? { consecutiveFailures: consecutiveLocalOriginFailures } : {};
-  const { maxEjectionPercent, ...others } = counts;
   return {
-    ...others,
+    ...counts,
     ...(maxEjectionPercent ? { maxEjectionPercent } : {}),
     ...(splitExternalLocalOriginErrors ? { localOrigin: local } : {}),
     ...timesOf({ intervalMs: interval, baseEjectionTimeMs: baseEjectionTime }),

@@ -11,9 +11,13 @@ export interface Owner {
   readonly createdAt: number;
 }
 
-/** A full name may end in a dot; the mesh's names have none. */
 export function hostOf(word: string, { namespace }: Owner): Host {
-  return resolveHost(word.length > 1 && word.endsWith(".") ? word.slice(0, -1) : word, namespace);
+  return resolveHost(undotted(word), namespace);
+}
+
+/** A full name may end in a dot; the mesh's names have none. */
+export function undotted(name: string): string {
+  return name.length > 1 && name.endsWith(".") ? name.slice(0, -1) : name;
 }
 
 export function exportToOf(words: readonly string[] | undefined, { namespace }: Owner): readonly string[] {

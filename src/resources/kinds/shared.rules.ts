@@ -34,9 +34,17 @@ export function exportedTo(word: string, own: Namespace): string {
 
 export function selectorRules(
   selector: { readonly matchLabels?: Readonly<Record<string, string>> } | undefined,
-  { tell }: RuleContext,
+  context: RuleContext,
 ): void {
-  if (selector && Object.keys(selector.matchLabels ?? {}).length === 0) {
-    tell(["spec", "selector"], "MSH1311", "has no labels and so selects every workload; leave it out if that is meant");
-  }
+  if (selector) labelsRules(selector.matchLabels, ["spec", "selector"], context);
+}
+
+/** @param path of the selector that has the labels. */
+export function labelsRules(
+  labels: Readonly<Record<string, string>> = {},
+  path: FieldPath,
+  { tell }: Pick<RuleContext, "tell">,
+): void {
+  if (Object.keys(labels).length > 0) return;
+  tell(path, "MSH1311", "has no labels and so selects every workload; leave it out if that is meant");
 }

@@ -1,6 +1,6 @@
 /** Sidecar → model. */
 import type { EgressHosts, Sidecar } from "../../model/sidecar.ts";
-import { type Owner, selectorOf } from "./shared.model.ts";
+import { type Owner, selectorOf, undotted } from "./shared.model.ts";
 import { meshNamespace } from "./shared.rules.ts";
 import type { SidecarSpec } from "./sidecar.schema.ts";
 
@@ -16,9 +16,8 @@ export function toSidecar(spec: SidecarSpec, owner: Owner): Sidecar {
 
 function egressHostsOf(word: string): EgressHosts {
   const slash = word.indexOf("/");
-  const host = word.slice(slash + 1).toLowerCase();
   return {
     namespace: meshNamespace(word.slice(0, slash)) as EgressHosts["namespace"],
-    host: host.length > 1 && host.endsWith(".") ? host.slice(0, -1) : host,
+    host: undotted(word.slice(slash + 1).toLowerCase()),
   };
 }

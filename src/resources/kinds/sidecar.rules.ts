@@ -1,18 +1,12 @@
 /** What is asked of a Sidecar beyond its fields. */
 import { rootNamespace } from "../../model/names.ts";
 import type { RuleContext } from "./kind.ts";
-import { tellRootNamespace } from "./shared.rules.ts";
+import { labelsRules, tellRootNamespace } from "./shared.rules.ts";
 import type { SidecarSpec } from "./sidecar.schema.ts";
 
 export function sidecarRules(spec: SidecarSpec, context: RuleContext): void {
-  const { tell, namespace } = context;
-  if (spec.workloadSelector && Object.keys(spec.workloadSelector.labels ?? {}).length === 0) {
-    const message = "has no labels and so selects every workload; leave it out if that is meant";
-    tell(["spec", "workloadSelector"], "MSH1311", message);
-  } else if (spec.workloadSelector && namespace === rootNamespace) {
-    const message = `selects workloads of ${rootNamespace} alone; what is for every namespace has no selector`;
-    tell(["spec", "workloadSelector"], "MSH1313", message);
-  }
+  const { tell } = context;
+  if (spec.workloadSelector) workloadRules(spec.workloadSelector, context);
   for (const [index, { hosts }] of (spec.egress ?? []).entries()) {
     const path = ["spec", "egress", index];
     if (index > 0) tell(path, "MSH1306", "only one list of hosts may be for all ports; put them into the first");
@@ -26,4 +20,14 @@ export function sidecarRules(spec: SidecarSpec, context: RuleContext): void {
       }
     }
   }
+}
+
+function workloadRules(
+  { labels }: NonNullable<SidecarSpec["workloadSelector"]>,
+  { tell, namespace }: Pick<RuleContext, "tell" | "namespace">,
+): void {
+  const path = ["spec", "workloadSelector"];
+  labelsRules(labels, path, { tell });
+  if (namespace !== rootNamespace || Object.keys(labels ?? {}).length === 0) return;
+  tell(path, "MSH1313", `selects workloads of ${rootNamespace} alone; what is for every namespace has no selector`);
 }

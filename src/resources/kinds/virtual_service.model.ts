@@ -1,20 +1,21 @@
 /** VirtualService → model. */
-import type {
-  Cors,
-  Destination,
-  Fault,
-  FixedResponse,
-  HeaderChanges,
-  HeaderEdits,
-  HeaderMatch,
-  HttpMatch,
-  HttpRoute,
-  Mirror,
-  Redirect,
-  RetryPolicy,
-  Rewrite,
-  StringMatch,
-  VirtualService,
+import {
+  type Cors,
+  type Destination,
+  type Fault,
+  type FixedResponse,
+  type HeaderChanges,
+  type HeaderEdits,
+  type HeaderMatch,
+  type HttpMatch,
+  type HttpRoute,
+  type Mirror,
+  type Redirect,
+  type RetryPolicy,
+  type Rewrite,
+  redirectStatuses,
+  type StringMatch,
+  type VirtualService,
 } from "../../model/route.ts";
 import { exportToOf, gatewayOf, hostOf, milliseconds, type Owner } from "./shared.model.ts";
 import { grpcStatuses, type VirtualServiceSpec } from "./virtual_service.schema.ts";
@@ -101,8 +102,6 @@ function answerOf({ redirect, directResponse }: RouteSpec): Redirect | FixedResp
     status: redirectStatuses.find((status) => status === redirect.redirectCode) ?? 301,
   };
 }
-
-const redirectStatuses = [301, 302, 303, 307, 308] as const;
 
 function rewriteOf({ uri, authority, uriRegexRewrite }: NonNullable<RouteSpec["rewrite"]>): Rewrite {
   return {

@@ -1,5 +1,6 @@
 /** What is asked of a VirtualService beyond its fields. */
 
+import { redirectStatuses } from "../../model/route.ts";
 import type { FieldPath } from "../document/node.ts";
 import { covers } from "../hosts.ts";
 import type { RuleContext } from "./kind.ts";
@@ -75,8 +76,8 @@ function answerRules(route: VirtualServiceSpec["http"][number], path: FieldPath,
     }
   }
   const code = route.redirect?.redirectCode;
-  if (code !== undefined && ![301, 302, 303, 307, 308].includes(code)) {
-    tell([...path, "redirect", "redirectCode"], "MSH1315", `${code} must be one of 301, 302, 303, 307, 308`);
+  if (code !== undefined && !redirectStatuses.some((status) => status === code)) {
+    tell([...path, "redirect", "redirectCode"], "MSH1315", `${code} must be one of ${redirectStatuses.join(", ")}`);
   }
 }
 

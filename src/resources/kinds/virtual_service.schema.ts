@@ -111,6 +111,9 @@ const headerValue = string({
   format: "headerValue",
 });
 
+const headerNames = (description: string, format: "headerName" | "changedHeader") =>
+  list({ description, items: string({ description: "A header's name.", format }) });
+
 const headerEdits = <const Set extends "setHeader" | "changedHeader">(description: string, set: Set) =>
   object({
     description,
@@ -118,10 +121,7 @@ const headerEdits = <const Set extends "setHeader" | "changedHeader">(descriptio
     fields: {
       set: map({ description: "Takes the place of what was there.", keys: set, values: headerValue }),
       add: map({ description: "Is added to what was there.", keys: "changedHeader", values: headerValue }),
-      remove: list({
-        description: "Is taken away.",
-        items: string({ description: "A header's name.", format: "changedHeader" }),
-      }),
+      remove: headerNames("Is taken away.", "changedHeader"),
     },
   });
 
@@ -237,14 +237,8 @@ const cors = object({
       description: "Methods that may be used.",
       items: string({ description: "A method.", format: "text" }),
     }),
-    allowHeaders: list({
-      description: "Headers that may be sent.",
-      items: string({ description: "A header's name.", format: "headerName" }),
-    }),
-    exposeHeaders: list({
-      description: "Headers of the answer that the page may read.",
-      items: string({ description: "A header's name.", format: "headerName" }),
-    }),
+    allowHeaders: headerNames("Headers that may be sent.", "headerName"),
+    exposeHeaders: headerNames("Headers of the answer that the page may read.", "headerName"),
     maxAge: duration({ description: "How long the browser may remember the answer.", default: "as the browser likes" }),
     allowCredentials: boolean({ description: "Whether cookies and the like may be sent.", default: "false" }),
     unmatchedPreflights: choice({

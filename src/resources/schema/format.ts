@@ -27,6 +27,12 @@ const retryWords: ReadonlySet<string> = new Set([
   ...["cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"],
 ]);
 
+const headerName = {
+  wants: "a header's name: letters, digits, '-' and '_'",
+  pattern: /^[-_A-Za-z0-9]+$/,
+  maxLength: 256,
+};
+
 const laterProtocols = ["HTTPS", "TLS", "TCP", "GRPC-WEB", "MONGO", "REDIS", "MYSQL"];
 
 export const formats = {
@@ -68,12 +74,12 @@ export const formats = {
   gatewayHost: {
     wants: "a host, *.SUFFIX or *, with NAMESPACE/, ./ or */ before it where only some may bind",
     maxLength: 320,
-    check: checkGatewayHost,
+    check: (text) => (text.includes("/") ? checkHostOf(text, ["*", "."]) : checkHost(text)),
   },
   egressHost: {
     wants: "NAMESPACE/HOST, such as ./*, shop/*.shop.svc.cluster.local or */*",
     maxLength: 320,
-    check: checkEgressHost,
+    check: (text) => checkHostOf(text, ["*", ".", "~"]),
   },
   gatewayRef: { wants: "mesh, a Gateway's NAME, or NAMESPACE/NAME", maxLength: 127, check: checkGatewayRef },
   exportTo: {
@@ -95,10 +101,8 @@ export const formats = {
   },
   /** Envoy changes the Host in one way alone. */
   changedHeader: {
-    wants: "a header's name: letters, digits, '-' and '_'",
-    pattern: /^[-_A-Za-z0-9]+$/,
-    maxLength: 256,
-    check: (text) =>
+    ...headerName,
+    check: (text: string) =>
       text.toLowerCase() === "host" ? "the Host can only be set, on requests; so can rewrite.authority" : undefined,
   },
   headerValue: {
@@ -111,11 +115,7 @@ export const formats = {
     check: (text) => (Buffer.byteLength(text) > 4_096 ? "" : undefined),
   },
   queryName: { wants: "a parameter's name", maxLength: 1_024, check: (text) => notEmpty(text) ?? printable(text) },
-  headerName: {
-    wants: "a header's name: letters, digits, '-' and '_'",
-    pattern: /^[-_A-Za-z0-9]+$/,
-    maxLength: 256,
-  },
+  headerName,
   regex: { wants: "a regular expression of RE2", check: checkRegex },
   prefix: { wants: "text that is not empty", maxLength: 4_096, check: (text) => notEmpty(text) ?? printable(text) },
   retryOn: { wants: "retry conditions and status codes, separated by commas", maxLength: 512, check: checkRetryOn },
@@ -241,19 +241,11 @@ function checkHost(text: string): string | undefined {
     : undefined;
 }
 
-function checkGatewayHost(text: string): string | undefined {
-  const slash = text.indexOf("/");
-  if (slash < 0) return checkHost(text);
-  const namespace = text.slice(0, slash);
-  const good = namespace === "*" || namespace === "." || isDnsLabel(namespace);
-  return good ? checkHost(text.slice(slash + 1)) : "";
-}
-
-function checkEgressHost(text: string): string | undefined {
+/** NAMESPACE/HOST. @param words that stand for namespaces. */
+function checkHostOf(text: string, words: readonly string[]): string | undefined {
   const slash = text.indexOf("/");
   const namespace = text.slice(0, Math.max(0, slash));
-  const good = ["*", ".", "~"].includes(namespace) || isDnsLabel(namespace);
-  return good ? checkHost(text.slice(slash + 1)) : "";
+  return words.includes(namespace) || isDnsLabel(namespace) ? checkHost(text.slice(slash + 1)) : "";
 }
 
 function checkGatewayRef(text: string): string | undefined {
