@@ -7,6 +7,7 @@
  * the node has a certificate. What it prints on standard output is one line of JSON, when all of that is done.
  */
 import { mkdir } from "node:fs/promises";
+import { setFlagsFromString } from "node:v8";
 import { systemClock } from "../platform/clock.ts";
 import { WeftError } from "../platform/error.ts";
 import { stderrLogger } from "../platform/log.ts";
@@ -15,6 +16,14 @@ import { keepCompiled } from "../platform/start.ts";
 import { startTracing } from "../telemetry/tracing.ts";
 import { startNode } from "./node.ts";
 import { parseOptions, UsageError, usage } from "./options.ts";
+
+/**
+ * What a node makes when it reads the mesh and configures its first proxies lives long, and V8 concludes that all that is
+ * made in those places does: each acknowledgement, each change would be made where only a full collection finds it, and
+ * would keep alive what it refers to. With 100 changes a second, each for 50 proxies, a minor collection took 12 ms instead
+ * of 4.5, and left 42 kB a change instead of 17.
+ */
+setFlagsFromString("--no-allocation-site-pretenuring");
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));

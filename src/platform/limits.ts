@@ -118,6 +118,8 @@ export const limits = {
   xdsSliceMs: 10,
   /** The same of what new streams say: what it makes the node write takes as long again. */
   xdsArrivalSliceMs: 5,
+  /** Requests shorter than this cost less to take than to put in line, in bytes. */
+  xdsShortRequestBytes: 4_096,
   /** After so many refusals on end a proxy is sent to only this often, in ms. */
   xdsRefusalsAtOnce: 64,
   xdsRefusedPauseMs: 250,

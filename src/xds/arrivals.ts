@@ -3,8 +3,9 @@
  * its way to it memory; a thousand that come at once, because their node died, would hold up every change to those that
  * were here before. So they stand in line for a seat. How many seats there are follows how late the event loop runs: one
  * more while it is in time and somebody waits, half of them when it is late. A seat is given back when the proxy has taken
- * what it asked for, and after limits.xdsSeatMs from a proxy that is far away, or does not read. What those with a seat say
- * (a thousand names at a time) is taken up in slices of limits.xdsArrivalSliceMs, between which everybody else has a turn.
+ * what it asked for, and after limits.xdsSeatMs from a proxy that is far away, or does not read. What those with a seat say,
+ * and long requests of whomever (a thousand names at a time), is taken up in slices of limits.xdsArrivalSliceMs, between which
+ * everybody else has a turn.
  */
 import type { Clock, Timer } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
@@ -12,6 +13,8 @@ import { limits } from "../platform/limits.ts";
 export interface Arrival {
   /** Called once, when it has a seat; at once where there is one. */
   readonly begin: () => void;
+  /** It did not leave in its time, and has no seat any more. */
+  readonly late: () => void;
 }
 
 export class Arrivals {
@@ -72,7 +75,10 @@ export class Arrivals {
     for (const arrival of this.#waiting) {
       if (this.#seated.size >= this.#seats) return;
       this.#waiting.delete(arrival);
-      const timer = this.#clock.after(limits.xdsSeatMs, () => this.leave(arrival));
+      const timer = this.#clock.after(limits.xdsSeatMs, () => {
+        this.leave(arrival);
+        arrival.late();
+      });
       this.#seated.set(arrival, timer);
       arrival.begin();
     }

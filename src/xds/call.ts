@@ -88,7 +88,7 @@ export class AdsCall implements CallListener {
   readonly #dialect: Dialect;
   #known: Known | undefined;
   #timer: Timer;
-  /** From its first request until it has taken its first configuration. */
+  /** From its first request until it has taken its first configuration, or has lost its seat. */
   #arrival: Arrival | undefined;
   #open = true;
 
@@ -101,7 +101,7 @@ export class AdsCall implements CallListener {
   }
 
   received(bytes: Buffer): void {
-    if (!this.#arrival) {
+    if (!this.#arrival && bytes.length < limits.xdsShortRequestBytes) {
       this.#take(bytes);
       return;
     }
@@ -202,7 +202,7 @@ export class AdsCall implements CallListener {
     const { arrivals } = this.#context;
     const first = (): void => this.#identifyFirst(peer, node, request);
     const begin = (): void => this.#whenAdmitted(() => arrivals.inTurn(first));
-    this.#arrival = { begin };
+    this.#arrival = { begin, late: () => (this.#arrival = undefined) };
     arrivals.enter(this.#arrival);
   }
 

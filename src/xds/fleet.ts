@@ -33,7 +33,7 @@ export class Fleet {
   readonly #streams = new Set<ProxyStream>();
   readonly #distribution = new Distribution(this.#store.step.position);
   /** Streams that owe something and have not had their turn. */
-  readonly #due = new Set<ProxyStream>();
+  #due = new Set<ProxyStream>();
   #draining = false;
 
   constructor(options: FleetOptions) {
@@ -146,5 +146,7 @@ export class Fleet {
     }
     this.#draining = this.#due.size > 0;
     if (this.#draining) setImmediate(() => this.#drain());
+    // Each table of a set that grows and shrinks refers to the next: once one of them is old, V8 takes none of them for young.
+    else this.#due = new Set();
   }
 }

@@ -42,7 +42,8 @@ class Writer {
 
   /** @param size of what is written, in bytes. */
   constructor(size: number, { framed }: { readonly framed: boolean }) {
-    this.bytes = Buffer.allocUnsafe(framed ? size + prefixBytes : size);
+    // A part is kept, and must not hold the pool that Node cuts small buffers from, of 64 KiB; a frame is gone in a moment.
+    this.bytes = framed ? Buffer.allocUnsafe(size + prefixBytes) : Buffer.allocUnsafeSlow(size);
     if (!framed) return;
     this.bytes.writeUInt8(0, 0);
     this.bytes.writeUInt32BE(size, 1);

@@ -40,7 +40,11 @@ export class NameMap<V> {
   }
 
   delete(name: string): boolean {
-    return this.has(name) && this.#singly().delete(name);
+    if (!this.has(name)) return false;
+    // Not the map's own way to become empty: see Fleet on tables that refer to each other.
+    if (this.size === 1) this.clear();
+    else this.#singly().delete(name);
+    return true;
   }
 
   clear(): void {

@@ -32,14 +32,12 @@ export type Received =
   | { readonly kind: "interest" }
   | {
       readonly kind: "acknowledged";
-      readonly nonce: string;
       readonly type: ResourceType;
       /** The oldest that what was taken comes from. */
       readonly step: Step;
     }
   | {
       readonly kind: "refused";
-      readonly nonce: string;
       readonly type: ResourceType;
       readonly names: readonly string[];
       readonly because: string;
@@ -100,13 +98,13 @@ export class Session {
     if (error === undefined) {
       const { step } = state.inFlight;
       acknowledge(this.#stream, state);
-      return { kind: "acknowledged", nonce, type, step };
+      return { kind: "acknowledged", type, step };
     }
     const names = state.inFlight.items.map((item) => item.resource.name);
     // Envoy ends its words with a newline.
     const because = error.trim();
     const withheld = refuse(this.#stream, state, because);
-    return { kind: "refused", nonce, type, names, because, withheld, accepting: state.ackedVersion !== "" };
+    return { kind: "refused", type, names, because, withheld, accepting: state.ackedVersion !== "" };
   }
 
   #receiveUnknown({ typeUrl, subscribe, nonce }: DeltaRequest): Received {

@@ -19,7 +19,7 @@ import { Stack } from "./stack.ts";
 import { reaches } from "./step.ts";
 import type { SubscriptionIndex } from "./subscription.ts";
 import type { Refusal } from "./type_state.ts";
-import { typeOfUrl } from "./type_url.ts";
+import { perType, typeOfUrl } from "./type_url.ts";
 
 /** The answer to what cannot be said. */
 const unspoken: DeltaRequest = {
@@ -64,8 +64,8 @@ export class ProxyStream implements Holder {
   readonly proxy: string;
   readonly #session: Session;
   readonly #options: StreamOptions;
-  /** nonce → when it was handed to the wire; at most one per type. */
-  readonly #sentAtMs = new Map<string, number>();
+  /** When the response on its way was handed to the wire. */
+  readonly #sentAtMs: Record<ResourceType, number> = perType(() => Number.NaN);
   #unflushedBytes = 0;
   /** Responses refused since one was taken. */
   #refusals = 0;
@@ -147,7 +147,7 @@ export class ProxyStream implements Holder {
       const { length } = bytes;
       this.#unflushedBytes += length;
       const type = typeOfUrl(response.typeUrl);
-      if (type) this.#sentAtMs.set(response.nonce, clock.monotonicMs());
+      if (type) this.#sentAtMs[type] = clock.monotonicMs();
       observer.pushed(type ?? "other", length);
       wire.write(bytes, () => this.#flushed(length));
     }
@@ -212,13 +212,11 @@ export class ProxyStream implements Holder {
   #report(received: Received): void {
     if (received.kind !== "acknowledged" && received.kind !== "refused") return;
     const { observer, clock } = this.#options;
-    const sentAtMs = this.#sentAtMs.get(received.nonce);
-    this.#sentAtMs.delete(received.nonce);
     if (received.kind === "acknowledged") {
-      if (sentAtMs === undefined) return;
-      const nowMs = clock.monotonicMs();
       const { type, step } = received;
-      observer.acknowledged(type, nowMs - sentAtMs, step.atMs === undefined ? undefined : nowMs - step.atMs);
+      const nowMs = clock.monotonicMs();
+      const sinceMs = step.atMs === undefined ? undefined : nowMs - step.atMs;
+      observer.acknowledged(type, nowMs - this.#sentAtMs[type], sinceMs);
       return;
     }
     const { type, names, because, withheld, accepting } = received;

@@ -20,11 +20,22 @@ function world(): { clock: ManualClock; arrivals: Arrivals; late: (ms: number) =
   return { clock, arrivals: new Arrivals(lagging), late: (ms) => (lateMs += ms) };
 }
 
-function comers(arrivals: Arrivals, count: number): { readonly begun: number[]; readonly all: Arrival[] } {
+function comers(
+  arrivals: Arrivals,
+  count: number,
+): {
+  readonly begun: number[];
+  readonly late: number[];
+  readonly all: Arrival[];
+} {
   const begun: number[] = [];
-  const all = Array.from({ length: count }, (_, i): Arrival => ({ begin: () => begun.push(i) }));
+  const late: number[] = [];
+  const all = Array.from(
+    { length: count },
+    (_, i): Arrival => ({ begin: () => begun.push(i), late: () => late.push(i) }),
+  );
   for (const arrival of all) arrivals.enter(arrival);
-  return { begun, all };
+  return { begun, late, all };
 }
 
 test("the first have a seat at once, the others in the order in which they came", () => {
@@ -66,9 +77,10 @@ test("when the event loop is late there are half as many, down to a limit", asyn
   assert.equal(begun.length, atFirst);
 });
 
-test("a seat does not wait for one that never takes what it is sent", async () => {
+test("a seat does not wait for one that never takes what it is sent, which is told that it has lost it", async () => {
   const { arrivals, clock, late } = world();
-  const { begun } = comers(arrivals, 2 * atFirst);
+  const { begun, late: lost, all } = comers(arrivals, 2 * atFirst);
+  for (const arrival of all.slice(0, 1)) arrivals.leave(arrival);
   const pass = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += lookMs) {
       late(limits.xdsLateMs + 1);
@@ -76,9 +88,12 @@ test("a seat does not wait for one that never takes what it is sent", async () =
     }
   };
   await pass(limits.xdsSeatMs - lookMs);
-  assert.equal(begun.length, atFirst);
+  assert.equal(begun.length, atFirst + 1);
+  assert.deepEqual(lost, []);
   await pass(2 * lookMs);
-  assert.equal(begun.length, atFirst + atLeast);
+  assert.equal(begun.length, atFirst + 1 + atLeast);
+  // The first left in its time, and the one that took its seat is not the first any more.
+  assert.deepEqual(lost, [1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 test("what those with a seat say is taken up in its order, in slices between which others have a turn", async () => {
