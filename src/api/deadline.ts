@@ -11,9 +11,8 @@ export async function withDeadline<Result>(
   caller?: FastifyReply,
 ): Promise<Result> {
   const controller = new AbortController();
-  const timedOut = new ApiRefusal("timeout", `it took longer than ${ms} ms; try again`);
-  const timer = clock.after(ms, () => controller.abort(timedOut));
-  const leave = (): void => controller.abort(timedOut);
+  const leave = (): void => controller.abort(new ApiRefusal("timeout", `it took longer than ${ms} ms; try again`));
+  const timer = clock.after(ms, leave);
   caller?.raw.on("close", leave);
   try {
     return await work(controller.signal);

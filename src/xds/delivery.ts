@@ -24,9 +24,28 @@ export function isQuiet({ types, generation }: StreamState): boolean {
   );
 }
 
+/** As after most changes: then nothing is pinned, and what is on its way goes before what is owed. */
+function owesEndpointsAlone({ types, generation }: StreamState): boolean {
+  const { cluster, endpoints, listener, route } = types;
+  return (
+    generation === undefined &&
+    cluster.quiet &&
+    listener.quiet &&
+    route.quiet &&
+    !endpoints.unanswered &&
+    endpoints.again.length === 0
+  );
+}
+
 /** Everything that can be sent now. `current` is the layers' newest step. */
 export function deliver(stream: StreamState, current: Step): DeltaResponse[] {
   const out: DeltaResponse[] = [];
+  if (owesEndpointsAlone(stream)) {
+    const { endpoints } = stream.types;
+    if (endpoints.inFlight) return out;
+    sendEndpoints(stream, current, out);
+    if (endpoints.dirty.size === 0) return out;
+  }
   for (const type of resourceTypes) sendAgain(stream, stream.types[type], current, out);
   for (;;) {
     stream.generation ??= begin(stream, current);

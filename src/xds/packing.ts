@@ -18,8 +18,9 @@ export interface Whole {
 
 export function owedWhole(stream: StreamState, { type, dirty, withheld }: TypeState): Whole | undefined {
   const names = dirty.whole;
+  if (!names || withheld.size > 0) return undefined;
   const [debt] = dirty.samples();
-  if (!names || !debt || debt.held !== undefined || withheld.size > 0) return undefined;
+  if (!debt || debt.held !== undefined) return undefined;
   return { names, list: stream.stack.those(type, names), debt };
 }
 

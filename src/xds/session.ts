@@ -121,7 +121,7 @@ export class Session {
   /** `name` is about to change in a layer of the stack, in the newest step. */
   touch(type: ResourceType, name: string): void {
     const state = this.#stream.types[type];
-    if (!state.wants(name) || state.dirty.has(name)) return;
+    if (state.dirty.has(name) || !state.wants(name)) return;
     const held = this.#stream.stack.resolve(type, name)?.resource.version;
     state.dirty.set(name, { held, answer: false, step: this.#currentStep() });
   }

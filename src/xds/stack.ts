@@ -11,16 +11,14 @@ import type { ItemList, NameList } from "./name_list.ts";
 export class Stack {
   readonly #store: LayerStore;
   readonly keys: readonly LayerKey[];
-  readonly #members: ReadonlySet<LayerKey>;
 
   constructor(store: LayerStore, keys: readonly LayerKey[]) {
     this.#store = store;
     this.keys = keys;
-    this.#members = new Set(keys);
   }
 
   has(layer: LayerKey): boolean {
-    return this.#members.has(layer);
+    return this.keys.includes(layer);
   }
 
   /** The last layer that has the name wins; what is asked for and missing is empty, not absent. */
