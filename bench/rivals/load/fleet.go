@@ -151,7 +151,6 @@ func (p *proxy) take(message []byte) {
 		for _, resource := range response.resources {
 			p.answered(string(resource.name))
 		}
-		// A cluster that takes its endpoints elsewhere has none.
 		for _, name := range response.removed {
 			p.answered(name)
 		}
@@ -176,7 +175,7 @@ func (p *proxy) takeClusters(response response) {
 	var names []string
 	for _, resource := range response.resources {
 		name := p.fleet.words.endpointsOf(resource)
-		if _, known := p.wanted[name]; known {
+		if _, known := p.wanted[name]; known || name == "" {
 			continue
 		}
 		if service := serviceOf(name); p.fleet.shares > 1 && service >= 0 && service%p.fleet.shares != p.number%p.fleet.shares {

@@ -83,7 +83,8 @@ type words struct {
 
 func newWords() *words { return &words{known: map[string]string{}} }
 
-// endpointsOf reads a Cluster: 1 name, 3 EdsClusterConfig{2 service_name}.
+// endpointsOf reads a Cluster: 1 name, 3 EdsClusterConfig{2 service_name}. One that takes its endpoints elsewhere has none
+// of these, and Envoy does not ask for any: "".
 func (w *words) endpointsOf(r resource) string {
 	key := string(r.name) + " " + string(r.version)
 	w.lock.RLock()
@@ -92,11 +93,11 @@ func (w *words) endpointsOf(r resource) string {
 	if known {
 		return name
 	}
-	name = string(r.name)
 	fields(r.value, func(number protowire.Number, value []byte) {
 		if number != 3 {
 			return
 		}
+		name = string(r.name)
 		fields(value, func(part protowire.Number, value []byte) {
 			if part == 2 && len(value) > 0 {
 				name = string(value)
