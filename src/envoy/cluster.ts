@@ -103,12 +103,8 @@ function sockets(
   if (tls.mode === "plaintext") return {};
   const secured = meshClient(tls, protocol === "tcp" ? tcpAlpn : []);
   if (tls.mode === "mesh") return { transportSocket: secured };
-  return {
-    transportSocketMatches: [
-      { name: "plaintext", match: { [tlsModeKey]: plaintextTlsMode }, transportSocket: plaintext() },
-      { name: "mesh", match: {}, transportSocket: secured },
-    ],
-  };
+  const marked = { name: "plaintext", match: { [tlsModeKey]: plaintextTlsMode }, transportSocket: plaintext() };
+  return { transportSocketMatches: [marked], transportSocket: secured };
 }
 
 const defaultRetryPercent = 20;

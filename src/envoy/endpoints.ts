@@ -10,7 +10,8 @@ import { socketAddress } from "./any.ts";
 import { plaintextTlsMode, tlsModeKey, transportMetadata } from "./transport_socket.ts";
 
 const healths: Readonly<Record<ReachableEndpoint["health"], HealthStatus>> = {
-  healthy: HealthStatus.HEALTHY,
+  // Taken for healthy, and as Envoy's default not written.
+  healthy: HealthStatus.UNKNOWN,
   unhealthy: HealthStatus.UNHEALTHY,
   draining: HealthStatus.DRAINING,
 };
