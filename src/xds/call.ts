@@ -101,7 +101,9 @@ export class AdsCall implements CallListener {
   }
 
   received(bytes: Buffer): void {
-    if (!this.#arrival && bytes.length < limits.xdsShortRequestBytes) {
+    const isShort = bytes.length < limits.xdsShortRequestBytes;
+    // The first waits for nobody: it says who enters the line.
+    if (!this.#known || (!this.#arrival && isShort)) {
       this.#take(bytes);
       return;
     }

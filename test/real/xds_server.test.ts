@@ -251,6 +251,28 @@ describe("in plaintext", () => {
     assert.equal(server.arrivals.waiting, 0);
   });
 
+  test("a proxy that moves here with a thousand versions may say the rest before it is known", async () => {
+    let answered: Promise<void> = Promise.resolve();
+    const { plaintext } = await serve(undefined, () => answered.then(() => undefined));
+    const witness = Stream.open(plaintext).hello("cart.default");
+    await witness.next();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    answered = promise;
+    const initialResourceVersions = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`gone-${i}`, "v"]));
+    assert.ok(JSON.stringify(initialResourceVersions).length > limits.xdsShortRequestBytes);
+    const mover = Stream.open(plaintext)
+      .ask({ typeUrl: typeUrls.cluster, node: { id: "cart.default" }, initialResourceVersions })
+      .ask({ typeUrl: typeUrls.endpoints, resourceNamesSubscribe: ["cart"] });
+    for (const name of ["a", "b", "c"]) {
+      witness.ask({ typeUrl: typeUrls.endpoints, resourceNamesSubscribe: [name] });
+      const { nonce } = await witness.next();
+      witness.ask({ typeUrl: typeUrls.endpoints, responseNonce: nonce });
+    }
+    const said = Promise.race([mover.next(), mover.end()]);
+    resolve();
+    assert.equal(Reflect.get(await said, "typeUrl"), typeUrls.cluster);
+  });
+
   test("a node that has read nothing yet takes no stream, so that nobody is sent an empty mesh", async () => {
     const clock = new ManualClock();
     const options = { fleet: new Fleet({ clock }), identities: new Records(), clock, random: seededRandom(1) };
