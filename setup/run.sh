@@ -44,6 +44,8 @@ run_program() {
   module=$1
   shift
   [ -z "${HOME-}" ] || export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE-${XDG_CACHE_HOME:-$HOME/.cache}/weft/compiled}"
+  # As platform/installation.ts says.
+  [ "$module" != meshd/main ] || exec "$node" --max-semi-space-size=16 "$root/src/$module.ts" "$@"
   exec "$node" "$root/src/$module.ts" "$@"
 }
 

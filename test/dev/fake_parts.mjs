@@ -10,7 +10,9 @@ import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 
 import { createServer, request as httpRequest } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 
-const [program, ...args] = process.argv.slice(2);
+// What comes before the program is Node's.
+const given = process.argv.slice(2);
+const [program, ...args] = given.slice(given.findIndex((word) => !word.startsWith("--")));
 const flag = (name) => args[args.indexOf(name) + 1];
 const journal = (line) => {
   if (process.env.FAKE_JOURNAL) appendFileSync(process.env.FAKE_JOURNAL, `${line}\n`);

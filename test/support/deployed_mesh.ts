@@ -10,11 +10,11 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeF
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { moduleFile, nodeFlags } from "../../src/platform/installation.ts";
 import { envoyPath } from "./agent_process.ts";
 import { deployDirectory, freePort, natsServerPath, one, parseEnvironment, parseUnit, tryRun } from "./deployment.ts";
 import { meshctlEntry, type Ran } from "./mesh.ts";
 
-const root = join(import.meta.dirname, "../..");
 const deployed = (path: string): string => readFileSync(join(deployDirectory, path), "utf8");
 
 /** TimeoutStopSec of the units. */
@@ -207,7 +207,7 @@ export class DeployedMesh {
       );
       return paths[filled] ?? filled;
     });
-    const child = this.#start(name, process.execPath, [join(root, `src/${module}.ts`), ...args]);
+    const child = this.#start(name, process.execPath, [...nodeFlags(module), moduleFile(module), ...args]);
     if (!child.stdout) throw new Error("no stdout");
     const [line] = await Promise.race([
       once(createInterface({ input: child.stdout }), "line"),

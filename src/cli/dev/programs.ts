@@ -2,14 +2,14 @@
 import { defaultTrustDomain } from "../../model/identity.ts";
 import type { OutboundTrafficPolicy } from "../../model/traffic.ts";
 import { WeftError } from "../../platform/error.ts";
-import { compiledDirectory, findTool, moduleFile } from "../../platform/installation.ts";
+import { compiledDirectory, findTool, moduleFile, nodeFlags } from "../../platform/installation.ts";
 import type { CliContext } from "../command.ts";
 import type { PartCommand } from "./part.ts";
 import type { AgentPlan, NodePlan } from "./plan.ts";
 
 function program(node: string, module: string, args: readonly string[]): PartCommand {
   const environment = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? compiledDirectory };
-  return { program: node, args: [moduleFile(module), ...args], environment };
+  return { program: node, args: [...nodeFlags(module), moduleFile(module), ...args], environment };
 }
 
 export interface Tools {
