@@ -86,6 +86,11 @@ function problemsOf(object: ObjectRef, item: Item, validate: Validate): readonly
 function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInput): readonly InputChange[] {
   switch (object.kind) {
     case "VirtualService": {
+      if (object.hosts.length === 0) return asRoot(object, mesh);
+      const delegates = object.http.flatMap(({ delegate }) => delegate ?? []);
+      const handed = after.filter(
+        (other) => other.kind === "VirtualService" && delegates.some((ref) => keyOf(ref) === keyOf(other)),
+      );
       const named = [
         ...object.hosts,
         ...object.http.flatMap(({ destinations }) => destinations.map(({ host }) => host)),
@@ -93,7 +98,7 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
       const gateways = after.filter((other) => other.kind === "Gateway" && object.gateways.includes(keyOf(other)));
       const workloads = gateways.map((gateway) => gatewayFor(gateway, object.namespace));
       const caller = object.gateways.includes(meshGateway) ? [callerIn(object.namespace)] : [];
-      return [...servicesOf(named, mesh), ...asChanges(gateways), ...workloads, ...caller];
+      return [...servicesOf(named, mesh), ...asChanges([...handed, ...gateways]), ...workloads, ...caller];
     }
     case "DestinationRule": {
       const found = servicesOf([object.host], mesh);
@@ -114,7 +119,14 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
   }
 }
 
-function keyOf({ namespace, name }: ObjectRef): string {
+/** What is delegated to is tried as if it had a host of its own. */
+function asRoot(object: MeshObject & { readonly kind: "VirtualService" }, mesh: MeshInput): readonly InputChange[] {
+  const named = object.http.flatMap(({ destinations }) => destinations.map(({ host }) => host));
+  const root = { ...object, name: `check-${object.name}`, hosts: ["check.invalid" as Host] };
+  return [...servicesOf(named, mesh), { kind: "object", object: root }, callerIn(object.namespace)];
+}
+
+function keyOf({ namespace, name }: Pick<ObjectRef, "namespace" | "name">): string {
   return `${namespace}/${name}`;
 }
 

@@ -5,7 +5,7 @@
  *     ├────▶ identities ─────┘   ▲                  ├▶ service (output, one for each)
  *     └────▶ assignment ─────────│──────────────────┘
  *   rules ─▶ rule ───────────────┘
- *   candidates, ports ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one for each namespace with callers)
+ *   delegates, candidates, ports ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one for each namespace with callers)
  *   own (output, one for each workload)
  */
 import type { ServicePort } from "../model/endpoint.ts";
@@ -21,12 +21,13 @@ import {
 } from "../model/names.ts";
 import { objectKey } from "../model/object.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "../model/policy.ts";
-import type { VirtualService } from "../model/route.ts";
+import type { VirtualService, VirtualServiceRef } from "../model/route.ts";
 import type { Sidecar } from "../model/sidecar.ts";
 import type { DestinationRule, OutboundTrafficPolicy } from "../model/traffic.ts";
 import type { Workload } from "../model/workload.ts";
 import { assignmentOf, endpointKey } from "./assignments.ts";
 import { clustersOf } from "./clusters.ts";
+import { withDelegates } from "./delegates.ts";
 import { type EffectiveRule, ruleFor, type View } from "./destination_rules.ts";
 import { gatewayItems } from "./gateway.ts";
 import { type CellFamily, type Graph, NodeFamily, type Read } from "./graph.ts";
@@ -77,6 +78,8 @@ export class Derivations {
   readonly #disabling: NodeFamily<[string], readonly PeerAuthentication[]>;
   readonly #assignment: NodeFamily<[string, string, string], EndpointsItem>;
   readonly #candidates: NodeFamily<[string], readonly Candidate[]>;
+  /** VirtualServices with what they delegate. */
+  readonly #routers: NodeFamily<[string], VirtualService | undefined>;
   readonly #serviceHosts: NodeFamily<[string, string, string], readonly VirtualHost[]>;
   readonly #nameHosts: NodeFamily<[string, string, string], readonly VirtualHost[]>;
   readonly #shown: NodeFamily<[], readonly Shown[]>;
@@ -136,17 +139,21 @@ export class Derivations {
           exportTo: from.exportTo,
         }));
     });
+    this.#routers = new NodeFamily(graph, "delegates", (read, key) => {
+      const root = read(input.virtualServices.at(key));
+      return root && withDelegates(root, (ref) => read(input.virtualServices.at(virtualServiceKey(ref))));
+    });
     this.#serviceHosts = new NodeFamily(graph, "hosts", (read, key, virtualService, short) =>
       serviceVirtualHosts({
         service: serviceOf(key),
         ports: read(this.#ports.at(key)) ?? [],
-        virtualService: virtualService ? read(input.virtualServices.at(virtualService)) : undefined,
+        virtualService: virtualService ? read(this.#routers.at(virtualService)) : undefined,
         short: short === "short",
         portsOf: this.#portsOf(read),
       }),
     );
     this.#nameHosts = new NodeFamily(graph, "hosts", (read, host, key, short) => {
-      const virtualService = read(input.virtualServices.at(key));
+      const virtualService = read(this.#routers.at(key));
       if (!virtualService) return [];
       return nameVirtualHosts({
         host: host as Host,
@@ -252,7 +259,7 @@ export class Derivations {
     }
     for (const { candidates } of read(this.#shown.at())) {
       const candidate = candidateFor(candidates, namespace, scope);
-      const routes = candidate && read(this.#input.virtualServices.at(candidate.key));
+      const routes = candidate && read(this.#routers.at(candidate.key));
       for (const { host } of routes?.http.flatMap(({ destinations }) => destinations) ?? []) {
         const service = serviceOfHost(host);
         if (service && there.has(serviceKey(service))) seen.add(serviceKey(service));
@@ -296,7 +303,7 @@ export class Derivations {
     return gatewayItems({
       workload,
       gateways: read(input.gateways),
-      virtualServices: read(input.gatewayBound),
+      virtualServices: read(input.gatewayBound).flatMap((one) => read(this.#routers.at(virtualServiceKey(one))) ?? []),
       authorizationPolicies,
       portsOf: this.#portsOf(read),
     });
@@ -342,7 +349,7 @@ export class Derivations {
   }
 }
 
-function virtualServiceKey({ namespace, name }: VirtualService): string {
+function virtualServiceKey({ namespace, name }: VirtualServiceRef): string {
   return objectKey({ kind: "VirtualService", namespace, name });
 }
 

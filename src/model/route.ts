@@ -123,13 +123,20 @@ export interface RetryPolicy {
   readonly samePlace: boolean;
 }
 
+export interface VirtualServiceRef {
+  readonly namespace: Namespace;
+  readonly name: string;
+}
+
 export interface HttpRoute {
   readonly name?: string;
   /** Any of them; empty: every request. */
   readonly matches: readonly HttpMatch[];
+  /** Its routes stand here instead. */
+  readonly delegate?: VirtualServiceRef;
   /** Instead of sending it on. */
   readonly answer?: Redirect | FixedResponse;
-  /** Empty with an answer alone. */
+  /** Empty with an answer or a delegate alone. */
   readonly destinations: readonly Destination[];
   readonly rewrite?: Rewrite;
   readonly mirrors: readonly Mirror[];
@@ -145,6 +152,7 @@ export interface HttpRoute {
 export interface VirtualService {
   readonly namespace: Namespace;
   readonly name: string;
+  /** Empty: others hand it requests (HttpRoute.delegate). */
   readonly hosts: readonly Host[];
   /** namespace/name of gateways, or "mesh"; never empty. */
   readonly gateways: readonly string[];

@@ -7,7 +7,7 @@ import { gatewayKey } from "../model/gateway.ts";
 import { type Host, meshDomain, type ServiceRef, serviceHost } from "../model/names.ts";
 import { type MeshObject, objectKey, type Resource } from "../model/object.ts";
 import type { Problem, SourcePosition } from "../model/problem.ts";
-import type { Destination, VirtualService } from "../model/route.ts";
+import type { Destination, VirtualService, VirtualServiceRef } from "../model/route.ts";
 import { WeftError } from "../platform/error.ts";
 import type { FieldPath } from "./document/node.ts";
 import { covers } from "./hosts.ts";
@@ -48,7 +48,7 @@ export function analyze(analyzed: readonly Analyzed[], known: Known = {}): reado
 
 type Told = (
   path: FieldPath,
-  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1405" | "MSH1406",
+  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1405" | "MSH1406" | "MSH1407",
   message: string,
 ) => void;
 type OfKind<K extends MeshObject["kind"]> = Extract<MeshObject, { readonly kind: K }>;
@@ -98,8 +98,9 @@ function judgeVirtualService(router: OfKind<"VirtualService">, world: World, tel
     }
   };
   gateways(router.gateways, ["spec", "gateways"]);
-  for (const [index, { matches, destinations }] of router.http.entries()) {
+  for (const [index, { matches, destinations, delegate }] of router.http.entries()) {
     const path = ["spec", "http", index];
+    if (delegate) judgeDelegate(delegate, [...path, "delegate"], world, tell);
     for (const [at, match] of matches.entries()) gateways(match.gateways, [...path, "match", at, "gateways"]);
     for (const [at, one] of destinations.entries())
       judgeDestination(one, [...path, "route", at, "destination"], world, tell);
@@ -115,6 +116,14 @@ function judgeVirtualService(router: OfKind<"VirtualService">, world: World, tel
     const index = router.hosts.indexOf(host);
     tell(["spec", "hosts", index], "MSH1405", `${host} is routed by ${nameOf(other)} too; merge the two`);
   }
+}
+
+function judgeDelegate(ref: VirtualServiceRef, path: FieldPath, world: World, tell: Told): void {
+  const key = `${ref.namespace}/${ref.name}`;
+  const found = world.routers.find(({ namespace, name }) => `${namespace}/${name}` === key);
+  if (found?.hosts.length === 0) return;
+  if (found) tell(path, "MSH1407", `virtualservice ${key} has hosts of its own; what is delegated to has none`);
+  else tell([...path, "name"], "MSH1407", `there is no virtualservice ${key}; such requests meet the next route`);
 }
 
 function judgeDestination({ host, subset }: Destination, path: FieldPath, world: World, tell: Told): void {

@@ -97,6 +97,10 @@ export const problemCodes = {
   MSH1404: warning("The weights of a route do not add up to 100.", "Make them 100, so that they read as percent."),
   MSH1405: warning("Two VirtualServices are for the same host and place.", "Merge them; otherwise the older one wins."),
   MSH1406: warning("Two DestinationRules are for the same host.", "Merge them; otherwise the older one wins."),
+  MSH1407: warning(
+    "The VirtualService that is delegated to does not exist, or has hosts.",
+    "Apply one without hosts, or mend the name.",
+  ),
   // Endpoints and workloads
   MSH1501: error("An endpoint or workload names a port that is not declared.", "Declare it in `ports`."),
   MSH1502: error("Two things share an id, name or number.", "Give each its own."),

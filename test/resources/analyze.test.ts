@@ -56,6 +56,19 @@ test("a gateway that is not there, of the router or of a match", () => {
   ]);
 });
 
+test("a delegate that is not there, and one that has hosts of its own", () => {
+  const root = router("x", "hosts: [a]\nhttp: [{delegate: {name: inner, namespace: team}}]");
+  assert.deepEqual(told(root), [
+    "MSH1407 spec.http[0].delegate.name: there is no virtualservice team/inner; such requests meet the next route",
+  ]);
+  const inner = (hosts: string) =>
+    document("VirtualService", `${hosts}\nhttp: [{directResponse: {status: 200}}]`, "{name: inner, namespace: team}");
+  assert.deepEqual(told(`${root}---\n${inner("hosts: [b]")}`), [
+    "MSH1407 spec.http[0].delegate: virtualservice team/inner has hosts of its own; what is delegated to has none",
+  ]);
+  assert.deepEqual(told(`${root}---\n${inner("")}`), []);
+});
+
 test("weights that are no percent", () => {
   const weighed = (a: number, b: number) =>
     router(

@@ -27,7 +27,10 @@ const to = "route: [{destination: {host: a}}]";
 
 check("VirtualService", {
   "nothing to route": { spec: "hosts: [a]", told: ["MSH1204 spec.http"] },
-  "no hosts": { spec: `http: [{${to}}]`, told: ["MSH1204 spec.hosts"] },
+  "no hosts, so that others delegate to it, with a gateway and a delegate of its own": {
+    spec: `gateways: [g]\nhttp: [{match: [{uri: {prefix: /a}}], delegate: {name: b}}, {${to}}]`,
+    told: ["MSH1315 spec.gateways", "MSH1315 spec.http[0].delegate"],
+  },
   "an empty list of routes": { spec: "hosts: [a]\nhttp: []", told: ["MSH1210 spec.http"] },
   "a route without destinations": { spec: "hosts: [a]\nhttp: [{route: []}]", told: ["MSH1210 spec.http[0].route"] },
   "a null item": { spec: `hosts: [a]\nhttp:\n  -\n  - ${to}`, told: ["MSH1211 spec.http[0]"] },
@@ -84,8 +87,13 @@ check("VirtualService", {
     told: ["MSH1212 spec.gateways[0]", "MSH1108 spec.gateways[0]", "MSH1108 spec.gateways[1]"],
   },
   "what Istio has and we have not": {
-    spec: `hosts: [a]\ntcp: []\nhttp: [{${to}, delegate: {name: b}}, {match: [{sourceLabels: {}}], ${to}}]`,
-    told: ["MSH1202 spec.tcp", "MSH1202 spec.http[0].delegate", "MSH1202 spec.http[1].match[0].sourceLabels"],
+    spec: `hosts: [a]\ntcp: []\nhttp: [{${to}, delegate: {name: b}}, {delegate: {namespace: istio-system}}, {match: [{sourceLabels: {}}], ${to}}]`,
+    told: [
+      "MSH1202 spec.tcp",
+      "MSH1209 spec.http[0]",
+      "MSH1204 spec.http[1].delegate.name",
+      "MSH1202 spec.http[2].match[0].sourceLabels",
+    ],
   },
   "a route, a redirect and nothing": {
     spec: `hosts: [a]\nhttp: [{${to}, redirect: {uri: /b}}, {timeout: 1s}, {redirect: {}}]`,

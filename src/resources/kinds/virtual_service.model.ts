@@ -1,4 +1,5 @@
 /** VirtualService → model. */
+import type { Namespace } from "../../model/names.ts";
 import {
   type Cors,
   type Destination,
@@ -16,8 +17,10 @@ import {
   redirectStatuses,
   type StringMatch,
   type VirtualService,
+  type VirtualServiceRef,
 } from "../../model/route.ts";
 import { exportToOf, gatewayOf, hostOf, milliseconds, type Owner } from "./shared.model.ts";
+import { meshNamespace } from "./shared.rules.ts";
 import { grpcStatuses, type VirtualServiceSpec } from "./virtual_service.schema.ts";
 
 type RouteSpec = VirtualServiceSpec["http"][number];
@@ -30,7 +33,7 @@ export function toVirtualService(spec: VirtualServiceSpec, owner: Owner): Virtua
   const gateways = (spec.gateways ?? []).map((word) => gatewayOf(word, owner));
   return {
     ...owner,
-    hosts: spec.hosts.map((word) => hostOf(word, owner)),
+    hosts: (spec.hosts ?? []).map((word) => hostOf(word, owner)),
     gateways: gateways.length > 0 ? gateways : ["mesh"],
     exportTo: exportToOf(spec.exportTo, owner),
     http: spec.http.map((route) => routeOf(route, owner)),
@@ -44,6 +47,7 @@ function routeOf(route: RouteSpec, owner: Owner): HttpRoute {
   return {
     ...(name === undefined || name === "" ? {} : { name }),
     matches: (route.match ?? []).map((match) => matchOf(match, owner)),
+    ...(route.delegate ? { delegate: delegateOf(route.delegate, owner) } : {}),
     ...(answer ? { answer } : {}),
     destinations: shares.map((share) => shareOf(share, shares.length, owner)),
     ...(rewrite ? { rewrite: rewriteOf(rewrite) } : {}),
@@ -54,6 +58,10 @@ function routeOf(route: RouteSpec, owner: Owner): HttpRoute {
     ...(timeout === undefined ? {} : { timeoutMs: milliseconds(timeout) }),
     ...(retries === undefined ? {} : { retries: retriesOf(retries) }),
   };
+}
+
+function delegateOf({ name, namespace }: NonNullable<RouteSpec["delegate"]>, owner: Owner): VirtualServiceRef {
+  return { name, namespace: namespace === undefined ? owner.namespace : (meshNamespace(namespace) as Namespace) };
 }
 
 function retriesOf(retries: NonNullable<RouteSpec["retries"]>): RetryPolicy {

@@ -12,8 +12,10 @@ const weightsMax = 4_294_967_295;
 export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleContext): void {
   const { tell } = context;
   const gateways = spec.gateways ?? [];
+  const hosts = spec.hosts ?? [];
   const inMesh = gateways.length === 0 || gateways.includes("mesh");
-  for (const [index, host] of spec.hosts.entries()) {
+  if (hosts.length === 0) delegateRules(spec, context);
+  for (const [index, host] of hosts.entries()) {
     if (host === "*" && inMesh) {
       tell(
         ["spec", "hosts", index],
@@ -21,11 +23,9 @@ export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleConte
         "'*' is for Gateways only; name the hosts, or the Gateway in `gateways`",
       );
     }
-    const earlier = spec.hosts.findIndex(
-      (other, at) => at !== index && covers(other.toLowerCase(), host.toLowerCase()),
-    );
-    if (earlier >= 0 && !(spec.hosts[earlier]?.toLowerCase() === host.toLowerCase() && earlier > index)) {
-      tell(["spec", "hosts", index], "MSH1302", `${host} is covered by ${spec.hosts[earlier]}; keep one of them`);
+    const earlier = hosts.findIndex((other, at) => at !== index && covers(other.toLowerCase(), host.toLowerCase()));
+    if (earlier >= 0 && !(hosts[earlier]?.toLowerCase() === host.toLowerCase() && earlier > index)) {
+      tell(["spec", "hosts", index], "MSH1302", `${host} is covered by ${hosts[earlier]}; keep one of them`);
     }
   }
   gatewayNameRules(gateways, ["spec", "gateways"], context);
@@ -53,6 +53,19 @@ export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleConte
   }
 }
 
+/** Without hosts it is for what others delegate to it. */
+function delegateRules({ gateways = [], http }: VirtualServiceSpec, { tell }: RuleContext): void {
+  if (gateways.length > 0) {
+    const message = "stands beside no hosts: who delegates to it says where; add hosts, or leave the gateways out";
+    tell(["spec", "gateways"], "MSH1315", message);
+  }
+  for (const [index, { delegate }] of http.entries()) {
+    if (!delegate) continue;
+    const message = "stands in a VirtualService without hosts, which is delegated to: only one level is taken";
+    tell(["spec", "http", index, "delegate"], "MSH1315", message);
+  }
+}
+
 function weightRules(
   destinations: NonNullable<VirtualServiceSpec["http"][number]["route"]>,
   path: FieldPath,
@@ -69,6 +82,8 @@ function weightRules(
 /** What is for requests that are sent on means nothing beside an answer. */
 function answerRules(route: VirtualServiceSpec["http"][number], path: FieldPath, { tell }: RuleContext): void {
   const answer = route.redirect ? "redirect" : route.directResponse ? "directResponse" : undefined;
+  if (route.delegate?.namespace)
+    tellRootNamespace([...path, "delegate", "namespace"], route.delegate.namespace, { tell });
   const sent = ["rewrite", "fault"] as const;
   if (answer) {
     for (const field of sent) {

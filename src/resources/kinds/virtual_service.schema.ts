@@ -261,6 +261,15 @@ const mirror = object({
   },
 });
 
+const delegate = object({
+  description:
+    "Hands the request to the routes of a VirtualService without hosts, which see only what was handed to them.",
+  fields: {
+    name: required(string({ description: "Its name.", format: "name" })),
+    namespace: string({ description: "Its namespace.", default: "the own one", format: "label" }),
+  },
+});
+
 const route = list({
   description: "Where the request goes: one of these, by weight.",
   minItems: 1,
@@ -308,13 +317,11 @@ const retries = object({
 export const virtualServiceSchema = object({
   description: "How requests for hosts are routed: by path, header, method and port, in order, the first match wins.",
   fields: {
-    hosts: required(
-      list({
-        description: "The hosts it is for. A short name is of its own namespace; '*' is for gateways only.",
-        minItems: 1,
-        items: string({ description: "A host, *.SUFFIX, or *.", format: "routedHost" }),
-      }),
-    ),
+    hosts: list({
+      description: "The hosts it is for. A short name is of its own namespace; '*' is for gateways only.",
+      default: "none: it takes what other VirtualServices delegate to it",
+      items: string({ description: "A host, *.SUFFIX, or *.", format: "routedHost" }),
+    }),
     gateways: gatewayNames("Where it applies: Gateways by name; mesh is every sidecar.", "mesh"),
     exportTo,
     http: required(
@@ -323,7 +330,7 @@ export const virtualServiceSchema = object({
         minItems: 1,
         items: object({
           description: "Requests that match, and what becomes of them.",
-          oneOf: { fields: ["route", "redirect", "directResponse"], required: true },
+          oneOf: { fields: ["route", "redirect", "directResponse", "delegate"], required: true },
           fields: {
             name: string({ description: "A name for logs and statistics.", format: "text" }),
             match: list({
@@ -336,7 +343,7 @@ export const virtualServiceSchema = object({
             retries,
             redirect,
             directResponse,
-            delegate: unsupported("Hands the request to another VirtualService."),
+            delegate,
             rewrite,
             fault,
             mirror: destinationOf("Sends a copy there; nobody waits for its answer."),
