@@ -7,7 +7,7 @@
  *   clusters/ns/NS    clusters that differ for callers of that namespace
  *   endpoints/ns/NS   endpoints of subsets that differ likewise
  *   routes/ns/NS      the route table of that namespace's callers
- *   …/scope/NS/…      instead of all these, for callers that a Sidecar narrows (scopes.ts)
+ *   …/scope/NS/…      instead of these, for callers that a Sidecar narrows, or for whose labels routes ask (scopes.ts)
  *   own/NAME.NS       a workload's listeners, the clusters of its application, its own route tables
  */
 import type { Namespace, WorkloadName } from "../model/names.ts";
@@ -21,15 +21,19 @@ import { wantedPorts } from "./gateway.ts";
 import { Graph, type Node, type Read } from "./graph.ts";
 import { type InputChange, MeshInput } from "./input.ts";
 import type { Item } from "./ir.ts";
-import { type LayerChange, type LayerKey, layerKey } from "./layer.ts";
+import {
+  clustersMesh,
+  endpointsMesh,
+  type LayerChange,
+  type LayerKey,
+  layerKey,
+  layersOfDestinations,
+} from "./layer.ts";
 import { LayerTable, type Placed } from "./layer_table.ts";
 import { same } from "./same.ts";
 import { Scopes } from "./scopes.ts";
 
 type Output = Node<readonly Placed[]>;
-
-const clustersMesh = layerKey("clusters", "mesh");
-const endpointsMesh = layerKey("endpoints", "mesh");
 
 export interface Moved {
   readonly workloads: ReadonlySet<WorkloadName>;
@@ -44,10 +48,6 @@ function nobodyMoved(): { readonly workloads: Set<WorkloadName>; readonly namesp
 /** Layers that callers of a namespace share where no Sidecar holds, the widest first. */
 export function layersOfCaller(namespace: Namespace): readonly LayerKey[] {
   return [...layersOfDestinations(namespace), layerKey("routes", "ns", namespace)];
-}
-
-function layersOfDestinations(namespace: Namespace): readonly LayerKey[] {
-  return [clustersMesh, endpointsMesh, layerKey("clusters", "ns", namespace), layerKey("endpoints", "ns", namespace)];
 }
 
 export class Compiler {

@@ -22,7 +22,6 @@ import {
 import { objectKey } from "../model/object.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "../model/policy.ts";
 import type { VirtualService, VirtualServiceRef } from "../model/route.ts";
-import type { Sidecar } from "../model/sidecar.ts";
 import type { DestinationRule, OutboundTrafficPolicy } from "../model/traffic.ts";
 import type { Workload } from "../model/workload.ts";
 import { assignmentOf, endpointKey } from "./assignments.ts";
@@ -38,8 +37,19 @@ import { type MergedService, mergeShards } from "./merge.ts";
 import { type Candidate, candidateFor, outboundTable } from "./outbound_table.ts";
 import { anyDisables, mutualTlsMode } from "./peer_authentication.ts";
 import type { PortsOf } from "./routes.ts";
-import { type Caller, type Scope, scopeUnder, seesService, sidecarsFor } from "./scope.ts";
+import {
+  type Caller,
+  partsOf,
+  type Scope,
+  type ScopeName,
+  scopeName,
+  scopeUnder,
+  seesService,
+  sidecarName,
+  sidecarsFor,
+} from "./scope.ts";
 import { sidecarItems } from "./sidecar.ts";
+import { type Asked, askedOf, labelsIn, type Source, sourceFrom, sourceText } from "./source.ts";
 import { nameVirtualHosts, otherHosts, serviceVirtualHosts } from "./virtual_hosts.ts";
 
 /** What one subset of one view selects, as a key. */
@@ -64,6 +74,8 @@ interface ShownName {
 interface Shown extends ShownName {
   /** Namespaces that a VirtualService for it is shown to, not to all. */
   readonly shownTo: readonly string[];
+  /** Whether routes for it ask of which namespace the caller is. */
+  readonly asksNamespace: boolean;
   readonly hosts: readonly VirtualHost[];
 }
 
@@ -80,12 +92,14 @@ export class Derivations {
   readonly #candidates: NodeFamily<[string], readonly Candidate[]>;
   /** VirtualServices with what they delegate. */
   readonly #routers: NodeFamily<[string], VirtualService | undefined>;
-  readonly #serviceHosts: NodeFamily<[string, string, string], readonly VirtualHost[]>;
-  readonly #nameHosts: NodeFamily<[string, string, string], readonly VirtualHost[]>;
+  /** What the routes ask of callers. */
+  readonly #asked: NodeFamily<[string], Asked>;
+  readonly #serviceHosts: NodeFamily<[string, string, string, string], readonly VirtualHost[]>;
+  readonly #nameHosts: NodeFamily<[string, string, string, string], readonly VirtualHost[]>;
   readonly #shown: NodeFamily<[], readonly Shown[]>;
   /** The table of a namespace that has nothing of its own. */
   readonly #strangers: NodeFamily<[], RouteTableItem>;
-  readonly #scope: NodeFamily<[Namespace, string], Scope>;
+  readonly #scope: NodeFamily<[Namespace, ScopeName], Scope>;
 
   constructor(graph: Graph, input: MeshInput) {
     this.#input = input;
@@ -143,33 +157,36 @@ export class Derivations {
       const root = read(input.virtualServices.at(key));
       return root && withDelegates(root, (ref) => read(input.virtualServices.at(virtualServiceKey(ref))));
     });
-    this.#serviceHosts = new NodeFamily(graph, "hosts", (read, key, virtualService, short) =>
+    this.#asked = new NodeFamily(graph, "asked", (read, key) => askedOf(read(this.#routers.at(key))?.http ?? []));
+    this.#serviceHosts = new NodeFamily(graph, "hosts", (read, key, virtualService, short, source) =>
       serviceVirtualHosts({
         service: serviceOf(key),
         ports: read(this.#ports.at(key)) ?? [],
         virtualService: virtualService ? read(this.#routers.at(virtualService)) : undefined,
         short: short === "short",
+        source: sourceFrom(source),
         portsOf: this.#portsOf(read),
       }),
     );
-    this.#nameHosts = new NodeFamily(graph, "hosts", (read, host, key, short) => {
+    this.#nameHosts = new NodeFamily(graph, "hosts", (read, host, key, short, source) => {
       const virtualService = read(this.#routers.at(key));
       if (!virtualService) return [];
       return nameVirtualHosts({
         host: host as Host,
         virtualService,
         short: short === "short",
+        source: sourceFrom(source),
         portsOf: this.#portsOf(read),
       });
     });
     this.#shown = new NodeFamily(graph, "shown", (read) => this.#show(read));
-    this.#scope = new NodeFamily(graph, "scope", (read, namespace, sidecars) => {
+    this.#scope = new NodeFamily(graph, "scope", (read, namespace, name) => {
+      const { sidecars, labels } = partsOf(name);
       const all = [...read(input.sidecars.at(namespace)), ...read(input.sidecars.at(rootNamespace))];
-      const names = sidecars.split("+");
-      const found = names.flatMap((name) => all.find((one) => sidecarName(one) === name) ?? []);
+      const found = sidecars.flatMap((one) => all.find((sidecar) => sidecarName(sidecar) === one) ?? []);
       // With one of them gone its callers are about to move, and are served from this until they have.
-      const before = found.length < names.length ? this.#scope.at(namespace, sidecars).last() : undefined;
-      return before ?? scopeUnder(found, namespace);
+      const before = found.length < sidecars.length ? this.#scope.at(namespace, name).last() : undefined;
+      return before ?? scopeUnder(found, { namespace, labels });
     });
     this.#strangers = new NodeFamily(graph, "strangers", (read) =>
       this.#table(
@@ -205,7 +222,8 @@ export class Derivations {
 
   outbound(read: Read, namespace: Namespace): RouteTableItem {
     const shown = read(this.#shown.at());
-    const isParticular = (one: Shown): boolean => one.namespace === namespace || one.shownTo.includes(namespace);
+    const isParticular = (one: Shown): boolean =>
+      one.namespace === namespace || one.asksNamespace || one.shownTo.includes(namespace);
     if (!shown.some(isParticular)) return read(this.#strangers.at());
     const hosts = shown.flatMap((one) => (isParticular(one) ? this.#hostsFor(read, one, namespace) : one.hosts));
     return this.#table(read, hosts);
@@ -223,7 +241,8 @@ export class Derivations {
     return names.map((unnamed) => {
       const name = { ...unnamed, candidates: read(this.#candidates.at(unnamed.host)) };
       const shownTo = name.candidates.flatMap(({ exportTo }) => (isPublic(exportTo) ? [] : exportTo));
-      return { ...name, shownTo, hosts: this.#hostsFor(read, name) };
+      const asksNamespace = name.candidates.some(({ key }) => read(this.#asked.at(key)).namespace);
+      return { ...name, shownTo, asksNamespace, hosts: this.#hostsFor(read, name) };
     });
   }
 
@@ -234,22 +253,25 @@ export class Derivations {
     const short = namespace !== undefined && own === namespace ? "short" : "";
     const hidden = scope && service && !candidate && !seesService(scope, service.namespace, host);
     if (hidden) return [];
-    if (service) return read(this.#serviceHosts.at(serviceKey(service), candidate?.key ?? "", short));
-    return candidate ? read(this.#nameHosts.at(host, candidate.key, short)) : [];
+    const caller: Source = { ...(namespace ? { namespace } : {}), labels: scope?.labels ?? {} };
+    const source = candidate ? sourceText(read(this.#asked.at(candidate.key)), caller) : "";
+    if (service) return read(this.#serviceHosts.at(serviceKey(service), candidate?.key ?? "", short, source));
+    return candidate ? read(this.#nameHosts.at(host, candidate.key, short, source)) : [];
   }
 
   #table(read: Read, hosts: readonly VirtualHost[]): RouteTableItem {
     return outboundTable([...hosts, otherHosts(read(this.#input.settings).outboundTrafficPolicy)]);
   }
 
-  /** Names of the Sidecars that hold for a caller; "": none. */
-  sidecars(read: Read, caller: Caller): string {
-    return this.#sidecarsFor(read, caller).map(sidecarName).join("+");
+  scopeOf(read: Read, caller: Caller): ScopeName {
+    const own = read(this.#input.sidecars.at(caller.namespace));
+    const sidecars = sidecarsFor({ own, root: read(this.#input.sidecars.at(rootNamespace)) }, caller);
+    return scopeName(sidecars, labelsIn(caller.labels, read(this.#input.sourceLabels)));
   }
 
-  /** Services that callers under the Sidecars may reach, by key: those that are seen, and those that seen routes lead to. */
-  members(read: Read, namespace: Namespace, sidecars: string): readonly string[] {
-    const scope = read(this.#scope.at(namespace, sidecars));
+  /** Services that callers of the scope may reach, by key: those that are seen, and those that seen routes lead to. */
+  members(read: Read, namespace: Namespace, name: ScopeName): readonly string[] {
+    const scope = read(this.#scope.at(namespace, name));
     const services = read(this.#input.services);
     if (!scope.egress) return services.map(serviceKey);
     const seen = new Set<string>();
@@ -268,20 +290,15 @@ export class Derivations {
     return [...seen].sort(compare);
   }
 
-  policyUnder(read: Read, namespace: Namespace, sidecars: string): OutboundTrafficPolicy {
-    const said = sidecars === "" ? undefined : read(this.#scope.at(namespace, sidecars)).outboundTrafficPolicy;
+  policyUnder(read: Read, namespace: Namespace, name: ScopeName): OutboundTrafficPolicy {
+    const said = name === "" ? undefined : read(this.#scope.at(namespace, name)).outboundTrafficPolicy;
     return said ?? read(this.#input.settings).outboundTrafficPolicy;
   }
 
-  scopedOutbound(read: Read, namespace: Namespace, sidecars: string): RouteTableItem {
-    const scope = read(this.#scope.at(namespace, sidecars));
+  scopedOutbound(read: Read, namespace: Namespace, name: ScopeName): RouteTableItem {
+    const scope = read(this.#scope.at(namespace, name));
     const hosts = read(this.#shown.at()).flatMap((one) => this.#hostsFor(read, one, namespace, scope));
-    return outboundTable([...hosts, otherHosts(this.policyUnder(read, namespace, sidecars))]);
-  }
-
-  #sidecarsFor(read: Read, caller: Caller): readonly Sidecar[] {
-    const own = read(this.#input.sidecars.at(caller.namespace));
-    return sidecarsFor({ own, root: read(this.#input.sidecars.at(rootNamespace)) }, caller);
+    return outboundTable([...hosts, otherHosts(this.policyUnder(read, namespace, name))]);
   }
 
   own(read: Read, workload: Workload): readonly Item[] {
@@ -297,7 +314,7 @@ export class Derivations {
         workload,
         peerAuthentications: this.#reaching(read, namespace, input.peerAuthentications),
         authorizationPolicies,
-        outboundTrafficPolicy: this.policyUnder(read, namespace, this.sidecars(read, workload)),
+        outboundTrafficPolicy: this.policyUnder(read, namespace, this.scopeOf(read, workload)),
       });
     }
     return gatewayItems({
@@ -351,11 +368,6 @@ export class Derivations {
 
 function virtualServiceKey({ namespace, name }: VirtualServiceRef): string {
   return objectKey({ kind: "VirtualService", namespace, name });
-}
-
-/** Namespaces and names have no "+". */
-function sidecarName({ namespace, name }: Sidecar): string {
-  return `${namespace}.${name}`;
 }
 
 /** The inverse of serviceKey. */

@@ -73,7 +73,7 @@ function virtualHosts(input: GatewayInput, gateways: readonly Gateway[], port: n
       }
     }
     for (const [host, gateway] of bound) {
-      const context = { gateway: gatewayKey(gateway), port, portsOf: input.portsOf };
+      const context = { gateway: gatewayKey(gateway), port, source: input.workload, portsOf: input.portsOf };
       const known = routes.get(host) ?? [refuseConnect];
       routes.set(host, [...known, ...routesOf(virtualService.http, context)]);
     }

@@ -15,6 +15,7 @@ import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { Cell, CellFamily, type Graph } from "./graph.ts";
 import { compare, isWildcard } from "./hosts.ts";
 import { defaultSettings, type MeshSettings } from "./settings.ts";
+import { askedOf } from "./source.ts";
 import type { Silent } from "./withholding.ts";
 
 export type InputChange =
@@ -57,6 +58,8 @@ export class MeshInput {
   readonly meshByHost: CellFamily<readonly VirtualService[]>;
   readonly meshWildcards: Cell<readonly VirtualService[]>;
   readonly meshHosts: Cell<readonly string[]>;
+  /** Labels of callers that some VirtualService asks for, sorted. */
+  readonly sourceLabels: Cell<readonly string[]>;
   /** Bound to any gateway. */
   readonly gatewayBound: Cell<readonly VirtualService[]>;
   readonly gateways: Cell<readonly Gateway[]>;
@@ -68,6 +71,7 @@ export class MeshInput {
   readonly #objects = new Map<string, MeshObject>();
   readonly #services = new Map<string, ServiceRef>();
   readonly #meshHosts = new Map<string, number>();
+  readonly #sourceLabels = new Map<string, number>();
   #silent: ReadonlyMap<string, Silent> = new Map();
   #listsStale = false;
 
@@ -84,6 +88,7 @@ export class MeshInput {
     this.meshByHost = new CellFamily<readonly VirtualService[]>(graph, nothing);
     this.meshWildcards = new Cell<readonly VirtualService[]>(graph, nothing);
     this.meshHosts = new Cell<readonly string[]>(graph, nothing);
+    this.sourceLabels = new Cell<readonly string[]>(graph, nothing);
     this.gatewayBound = new Cell<readonly VirtualService[]>(graph, nothing);
     this.gateways = new Cell<readonly Gateway[]>(graph, nothing);
     this.sidecars = new CellFamily<readonly Sidecar[]>(graph, nothing);
@@ -153,6 +158,7 @@ export class MeshInput {
     this.#listsStale = false;
     this.services.set([...this.#services].sort(([a], [b]) => compare(a, b)).map(([, ref]) => ref));
     this.meshHosts.set([...this.#meshHosts.keys()].sort(compare));
+    this.sourceLabels.set([...this.#sourceLabels.keys()].sort(compare));
   }
 
   /** Takes `known`, or what stood under its key before, out of the cells and puts `now` in. */
@@ -185,11 +191,11 @@ export class MeshInput {
     this.virtualServices.set(objectKey(known), present ? known : undefined);
     if (known.gateways.some((gateway) => gateway !== meshGateway)) replaceIn(this.gatewayBound, known, present);
     if (!known.gateways.includes(meshGateway)) return;
+    const step = present ? 1 : -1;
+    for (const label of askedOf(known.http).labels) countIn(this.#sourceLabels, label, step);
     for (const host of new Set<string>(known.hosts)) {
       replaceAt(this.meshByHost, host, known, present);
-      const count = (this.#meshHosts.get(host) ?? 0) + (present ? 1 : -1);
-      if (count === 0) this.#meshHosts.delete(host);
-      else this.#meshHosts.set(host, count);
+      countIn(this.#meshHosts, host, step);
     }
     if (known.hosts.some(isWildcard)) replaceIn(this.meshWildcards, known, present);
     this.#listsStale = true;
@@ -199,6 +205,12 @@ export class MeshInput {
 interface Named {
   readonly namespace: string;
   readonly name: string;
+}
+
+function countIn(counts: Map<string, number>, name: string, step: 1 | -1): void {
+  const count = (counts.get(name) ?? 0) + step;
+  if (count === 0) counts.delete(name);
+  else counts.set(name, count);
 }
 
 function replaced<T extends Named>(list: readonly T[], item: T, present: boolean): readonly T[] {

@@ -2,13 +2,21 @@
  * Layers: the shared parts of which every proxy's configuration is a stack. A proxy's layers are listed from the widest
  * to its own; a name in a later layer hides the same name in an earlier one. Memory follows layers, not proxies.
  */
-import type { Branded } from "../model/names.ts";
+import type { Branded, Namespace } from "../model/names.ts";
 
 /** For example clusters/mesh, clusters/ns/shop, endpoints/mesh, routes/ns/shop, own/reviews-v1.shop */
 export type LayerKey = Branded<"layer">;
 
 export function layerKey(...parts: readonly string[]): LayerKey {
   return parts.join("/") as LayerKey;
+}
+
+export const clustersMesh = layerKey("clusters", "mesh");
+export const endpointsMesh = layerKey("endpoints", "mesh");
+
+/** What callers of a namespace may reach where no Sidecar holds, the widest first. */
+export function layersOfDestinations(namespace: Namespace): readonly LayerKey[] {
+  return [clustersMesh, endpointsMesh, layerKey("clusters", "ns", namespace), layerKey("endpoints", "ns", namespace)];
 }
 
 /** What became of one layer in one step: later changes to a name replace earlier ones. */

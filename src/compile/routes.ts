@@ -12,6 +12,7 @@ import type {
 } from "../model/route.ts";
 import type { PathMatch, Retries, Route, RouteAction, RouteHeaderMatch, WeightedCluster } from "./ir.ts";
 import { outboundCluster } from "./naming.ts";
+import { isFrom, type Source } from "./source.ts";
 
 /** The ports of a service; undefined: there is no such service. */
 export type PortsOf = (host: Host) => readonly ServicePort[] | undefined;
@@ -21,6 +22,7 @@ export interface RouteContext {
   readonly gateway: string;
   /** The port of the request; undefined: any that no other virtual host has. */
   readonly port: number | undefined;
+  readonly source: Source;
   readonly portsOf: PortsOf;
 }
 
@@ -49,11 +51,9 @@ export function defaultRoute(cluster: string): Route {
   return { match: requestMatch(undefined), action: forward([{ name: cluster, weight: 100 }], 0, defaultRetries) };
 }
 
-function applies(match: HttpMatch, { gateway, port }: RouteContext): boolean {
-  return (
-    (match.port === undefined || match.port === port) &&
-    (match.gateways.length === 0 || match.gateways.includes(gateway))
-  );
+function applies(match: HttpMatch, { gateway, port, source }: RouteContext): boolean {
+  if (match.port !== undefined && match.port !== port) return false;
+  return match.gateways.length > 0 ? match.gateways.includes(gateway) : isFrom(match, source);
 }
 
 function requestMatch(match: HttpMatch | undefined): Route["match"] {

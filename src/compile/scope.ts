@@ -14,9 +14,11 @@ export interface Caller {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** One way to see the mesh; callers of one namespace under one Sidecar share it. */
+/** One way to see the mesh; callers of one namespace that are alike in Sidecars, and in labels that routes ask for, share it. */
 export interface Scope {
   readonly namespace: Namespace;
+  /** Those that routes ask for. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Absent: everything. */
   readonly egress?: readonly EgressHosts[];
   /** Absent: the mesh's. */
@@ -35,10 +37,44 @@ export function sidecarsFor(
   return [...eldest(own, selecting), ...eldest(own, wide), ...(namespace === rootNamespace ? [] : eldest(root, wide))];
 }
 
-export function scopeUnder(sidecars: readonly Sidecar[], namespace: Namespace): Scope {
+/** Names a scope of a namespace; "": its callers see what all of the namespace do. */
+export type ScopeName = string;
+
+/** Of the Sidecars that hold, and the labels that routes ask for. Neither names nor labels have "+", "?", "&" or "=". */
+export function scopeName(sidecars: readonly Sidecar[], labels: Readonly<Record<string, string>>): ScopeName {
+  const asked = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return sidecars.map(sidecarName).join("+") + (asked.length > 0 ? `?${asked.join("&")}` : "");
+}
+
+/** The inverse. */
+export function partsOf(name: ScopeName): {
+  readonly sidecars: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+} {
+  const [sidecars = "", labels = ""] = name.split("?");
+  const pairs = labels.split("&").flatMap((pair): [string, string][] => {
+    const [key = "", value = ""] = pair.split("=");
+    return key === "" ? [] : [[key, value]];
+  });
+  return { sidecars: sidecars === "" ? [] : sidecars.split("+"), labels: Object.fromEntries(pairs) };
+}
+
+export function sidecarName({ namespace, name }: Sidecar): string {
+  return `${namespace}.${name}`;
+}
+
+export function scopeUnder(
+  sidecars: readonly Sidecar[],
+  { namespace, labels }: { readonly namespace: Namespace; readonly labels: Readonly<Record<string, string>> },
+): Scope {
   const egress = sidecars.find((sidecar) => sidecar.egress)?.egress;
   const outboundTrafficPolicy = sidecars.find((sidecar) => sidecar.outboundTrafficPolicy)?.outboundTrafficPolicy;
-  return { namespace, ...(egress ? { egress } : {}), ...(outboundTrafficPolicy ? { outboundTrafficPolicy } : {}) };
+  return {
+    namespace,
+    labels,
+    ...(egress ? { egress } : {}),
+    ...(outboundTrafficPolicy ? { outboundTrafficPolicy } : {}),
+  };
 }
 
 /** Whether a service may be reached. */

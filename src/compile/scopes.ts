@@ -1,18 +1,19 @@
 /**
- * The layers of callers that a Sidecar narrows, in place of those that a whole namespace shares. Opened with the first
- * caller of a scope; with the last one gone they stay until `sweep`, because its proxy is served from them until it has
- * been given others. Written by the compiler alone.
+ * The layers of callers that do not see what their whole namespace does: because a Sidecar narrows it, or because routes ask
+ * for labels that they have. Opened with the first caller of a scope; with the last one gone they stay until `sweep`,
+ * because its proxy is served from them until it has been given others. Written by the compiler alone.
  *
- *   clusters/scope/NS/SIDECARS, endpoints/scope/NS/SIDECARS, routes/scope/NS/SIDECARS
+ *   routes/scope/NS/NAME                             instead of routes/ns/NS
+ *   clusters/scope/NS/NAME, endpoints/scope/NS/NAME  under a Sidecar, instead of the mesh's and the namespace's
  */
 import type { Namespace } from "../model/names.ts";
 import { dnsClusterItem } from "./clusters.ts";
 import { type Derivations, wholeService } from "./derive.ts";
 import { meshView, viewsOf } from "./destination_rules.ts";
 import type { Graph, Node, Read } from "./graph.ts";
-import { type LayerKey, layerKey } from "./layer.ts";
+import { type LayerKey, layerKey, layersOfDestinations } from "./layer.ts";
 import type { Placed } from "./layer_table.ts";
-import type { Caller } from "./scope.ts";
+import { type Caller, partsOf, type ScopeName } from "./scope.ts";
 
 /** Where the items of an output go. Outputs are named KIND REST. */
 export interface Outputs {
@@ -29,7 +30,8 @@ interface Ports {
 interface Opened {
   readonly namespace: Namespace;
   callers: number;
-  readonly members: Node<readonly string[]>;
+  /** Absent: those of the namespace. */
+  readonly members: Node<readonly string[]> | undefined;
 }
 
 export interface Watch {
@@ -41,12 +43,9 @@ export interface Watch {
 }
 
 interface Watched {
-  readonly node: Node<ScopeOf>;
+  readonly node: Node<ScopeName>;
   readonly namespace: Namespace;
 }
-
-/** The Sidecars that hold; "": none. */
-type ScopeOf = string;
 
 export class Scopes {
   readonly #ports: Ports;
@@ -61,9 +60,9 @@ export class Scopes {
   watch(who: string, { namespace, caller, onMoved }: Watch): void {
     if (this.#watched.has(who)) return;
     const { graph, derive } = this.#ports;
-    const compute = (read: Read): ScopeOf => {
+    const compute = (read: Read): ScopeName => {
       const now = caller(read);
-      return now ? derive.sidecars(read, now) : "";
+      return now ? derive.scopeOf(read, now) : "";
     };
     const node = graph.watch("scope of", compute, (now, before) => {
       if (now !== "") this.#enter(namespace, now);
@@ -82,11 +81,13 @@ export class Scopes {
     if (last) this.#leave(watched.namespace, last);
   }
 
-  /** undefined: no Sidecar holds for it. */
+  /** undefined: it sees what its namespace does. */
   layersOf(who: string): readonly LayerKey[] | undefined {
     const watched = this.#watched.get(who);
-    const sidecars = watched?.node.last();
-    return watched && sidecars ? layersUnder(watched.namespace, sidecars) : undefined;
+    const name = watched?.node.last();
+    if (!watched || !name) return undefined;
+    const { clusters, endpoints, routes } = layersUnder(watched.namespace, name);
+    return isNarrowed(name) ? [clusters, endpoints, routes] : [...layersOfDestinations(watched.namespace), routes];
   }
 
   /** Lets go of scopes without callers. */
@@ -94,49 +95,53 @@ export class Scopes {
     for (const [key, { callers, members }] of this.#opened) {
       if (callers > 0) continue;
       this.#opened.delete(key);
-      for (const service of members.last() ?? []) this.#ports.outputs.close(`scoped ${key} ${service}`);
-      members.end();
+      for (const service of members?.last() ?? []) this.#ports.outputs.close(`scoped ${key} ${service}`);
+      members?.end();
       this.#ports.outputs.close(`scope ${key}`);
     }
   }
 
-  #enter(namespace: Namespace, sidecars: ScopeOf): void {
-    const key = `${namespace}/${sidecars}`;
-    const opened = this.#opened.get(key) ?? this.#openScope(namespace, sidecars);
+  #enter(namespace: Namespace, name: ScopeName): void {
+    const key = `${namespace}/${name}`;
+    const opened = this.#opened.get(key) ?? this.#openScope(namespace, name);
     opened.callers++;
     this.#opened.set(key, opened);
   }
 
-  #leave(namespace: Namespace, sidecars: ScopeOf): void {
-    const opened = this.#opened.get(`${namespace}/${sidecars}`);
+  #leave(namespace: Namespace, name: ScopeName): void {
+    const opened = this.#opened.get(`${namespace}/${name}`);
     if (opened) opened.callers--;
   }
 
-  #openScope(namespace: Namespace, sidecars: ScopeOf): Opened {
-    const { graph, derive, outputs } = this.#ports;
-    const key = `${namespace}/${sidecars}`;
-    const [clusters, endpoints, routes] = layersUnder(namespace, sidecars);
-    outputs.open(`scope ${key}`, (read) => [
-      { layer: routes, item: derive.scopedOutbound(read, namespace, sidecars) },
-      ...(derive.policyUnder(read, namespace, sidecars) === "ALLOW_ANY"
+  #openScope(namespace: Namespace, name: ScopeName): Opened {
+    const { derive, outputs } = this.#ports;
+    const { clusters, routes } = layersUnder(namespace, name);
+    const narrowed = isNarrowed(name);
+    outputs.open(`scope ${namespace}/${name}`, (read) => [
+      { layer: routes, item: derive.scopedOutbound(read, namespace, name) },
+      ...(narrowed && derive.policyUnder(read, namespace, name) === "ALLOW_ANY"
         ? [{ layer: clusters, item: dnsClusterItem }]
         : []),
     ]);
-    const members = graph.watch(
+    return { namespace, callers: 0, members: narrowed ? this.#watchMembers(namespace, name) : undefined };
+  }
+
+  #watchMembers(namespace: Namespace, name: ScopeName): Node<readonly string[]> {
+    const { graph, derive, outputs } = this.#ports;
+    const layers = layersUnder(namespace, name);
+    const output = (service: string): string => `scoped ${namespace}/${name} ${service}`;
+    return graph.watch(
       "scope members",
-      (read) => derive.members(read, namespace, sidecars),
+      (read) => derive.members(read, namespace, name),
       (now, before) => {
         const left = new Set(before);
         for (const service of now) {
           left.delete(service);
-          const items = (read: Read): readonly Placed[] =>
-            this.#items(read, service, namespace, { clusters, endpoints });
-          outputs.open(`scoped ${key} ${service}`, items);
+          outputs.open(output(service), (read) => this.#items(read, service, namespace, layers));
         }
-        for (const service of left) outputs.close(`scoped ${key} ${service}`);
+        for (const service of left) outputs.close(output(service));
       },
     );
-    return { namespace, callers: 0, members };
   }
 
   #items(
@@ -158,7 +163,12 @@ export class Scopes {
   }
 }
 
-function layersUnder(namespace: Namespace, sidecars: ScopeOf): readonly [LayerKey, LayerKey, LayerKey] {
-  const layer = (what: string): LayerKey => layerKey(what, "scope", namespace, sidecars);
-  return [layer("clusters"), layer("endpoints"), layer("routes")];
+/** Only then it has destinations of its own. */
+function isNarrowed(name: ScopeName): boolean {
+  return partsOf(name).sidecars.length > 0;
+}
+
+function layersUnder(namespace: Namespace, name: ScopeName): Record<"clusters" | "endpoints" | "routes", LayerKey> {
+  const layer = (what: string): LayerKey => layerKey(what, "scope", namespace, name);
+  return { clusters: layer("clusters"), endpoints: layer("endpoints"), routes: layer("routes") };
 }

@@ -9,7 +9,8 @@ import type { VirtualService } from "../model/route.ts";
 import { isWildcard } from "./hosts.ts";
 import type { Route, VirtualHost } from "./ir.ts";
 import { dnsCluster, outboundCluster } from "./naming.ts";
-import { defaultRoute, type PortsOf, refuseConnect, routesOf } from "./routes.ts";
+import { defaultRoute, type PortsOf, type RouteContext, refuseConnect, routesOf } from "./routes.ts";
+import type { Source } from "./source.ts";
 
 /** Ports that requests can be routed on. An undeclared port is one of them: its callers speak HTTP to be here at all. */
 export function httpPorts(ports: readonly ServicePort[]): readonly ServicePort[] {
@@ -23,11 +24,12 @@ export interface ServiceHostsInput {
   readonly virtualService: VirtualService | undefined;
   /** Whether callers are of the service's namespace, and may use its short name. */
   readonly short: boolean;
+  readonly source: Source;
   readonly portsOf: PortsOf;
 }
 
 export function serviceVirtualHosts(input: ServiceHostsInput): readonly VirtualHost[] {
-  const { service, virtualService, portsOf } = input;
+  const { service, virtualService, source, portsOf } = input;
   const host = serviceHost(service);
   const ports = httpPorts(input.ports);
   const names = namesOf(service, input.short);
@@ -35,14 +37,17 @@ export function serviceVirtualHosts(input: ServiceHostsInput): readonly VirtualH
   return ports.map(({ port }) => ({
     name: `${host}:${port}`,
     domains: domains(names, [port], port === withoutPort),
-    routes: [refuseConnect, ...chosenRoutes(virtualService, { port, portsOf }, outboundCluster(port, "", host))],
+    routes: [
+      refuseConnect,
+      ...chosenRoutes(virtualService, { port, source, portsOf }, outboundCluster(port, "", host)),
+    ],
   }));
 }
 
 /** A VirtualService without HTTP routes leaves HTTP as it is. */
 function chosenRoutes(
   virtualService: VirtualService | undefined,
-  context: { readonly port: number; readonly portsOf: PortsOf },
+  context: Omit<RouteContext, "gateway">,
   cluster: string,
 ): readonly Route[] {
   if (!virtualService || virtualService.http.length === 0) return [defaultRoute(cluster)];
@@ -53,6 +58,7 @@ export interface VirtualHostsInput {
   readonly host: Host;
   readonly virtualService: VirtualService;
   readonly short: boolean;
+  readonly source: Source;
   readonly portsOf: PortsOf;
 }
 
@@ -60,14 +66,20 @@ export interface VirtualHostsInput {
  * A VirtualService's host that is no service: a name that exists only by its routes. Each port that a match names has a
  * virtual host; every other port has one together.
  */
-export function nameVirtualHosts({ host, virtualService, short, portsOf }: VirtualHostsInput): readonly VirtualHost[] {
+export function nameVirtualHosts({
+  host,
+  virtualService,
+  short,
+  source,
+  portsOf,
+}: VirtualHostsInput): readonly VirtualHost[] {
   const { http } = virtualService;
   if (http.length === 0) return [];
   const service = serviceOfHost(host);
   const names = service ? namesOf(service, short) : [host];
   const routes = (port: number | undefined): readonly Route[] => [
     refuseConnect,
-    ...routesOf(http, { gateway: "mesh", port, portsOf }),
+    ...routesOf(http, { gateway: "mesh", port, source, portsOf }),
   ];
   const matched = new Set([80, ...http.flatMap(({ matches }) => matches.flatMap(({ port }) => port ?? []))]);
   const hosts = [...matched]

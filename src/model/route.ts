@@ -33,6 +33,9 @@ export interface HttpMatch {
   readonly port?: number;
   /** Gateways (namespace/name) or "mesh"; empty: those of the VirtualService. */
   readonly gateways: readonly string[];
+  /** Of the caller's workload, or of the gateway's; neither is asked where the match names gateways. */
+  readonly sourceNamespace?: Namespace;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
 }
 
 /** In this order: set, add, remove. Names in lower case. */

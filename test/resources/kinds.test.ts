@@ -87,12 +87,12 @@ check("VirtualService", {
     told: ["MSH1212 spec.gateways[0]", "MSH1108 spec.gateways[0]", "MSH1108 spec.gateways[1]"],
   },
   "what Istio has and we have not": {
-    spec: `hosts: [a]\ntcp: []\nhttp: [{${to}, delegate: {name: b}}, {delegate: {namespace: istio-system}}, {match: [{sourceLabels: {}}], ${to}}]`,
+    spec: `hosts: [a]\ntcp: []\nhttp: [{${to}, delegate: {name: b}}, {delegate: {namespace: istio-system}}, {match: [{statPrefix: x}], ${to}}]`,
     told: [
       "MSH1202 spec.tcp",
       "MSH1209 spec.http[0]",
       "MSH1204 spec.http[1].delegate.name",
-      "MSH1202 spec.http[2].match[0].sourceLabels",
+      "MSH1202 spec.http[2].match[0].statPrefix",
     ],
   },
   "a route, a redirect and nothing": {

@@ -61,7 +61,7 @@ function routeOf(route: RouteSpec, owner: Owner): HttpRoute {
 }
 
 function delegateOf({ name, namespace }: NonNullable<RouteSpec["delegate"]>, owner: Owner): VirtualServiceRef {
-  return { name, namespace: namespace === undefined ? owner.namespace : (meshNamespace(namespace) as Namespace) };
+  return { name, namespace: namespace === undefined ? owner.namespace : namespaceOf(namespace) };
 }
 
 function retriesOf(retries: NonNullable<RouteSpec["retries"]>): RetryPolicy {
@@ -194,7 +194,13 @@ function matchOf(match: MatchSpec, owner: Owner): HttpMatch {
     query: Object.entries(match.queryParams ?? {}).map(([name, spec]) => ({ name, match: stringMatchOf(spec) })),
     ...(port === undefined ? {} : { port }),
     gateways: (match.gateways ?? []).map((word) => gatewayOf(word, owner)),
+    ...(match.sourceNamespace ? { sourceNamespace: namespaceOf(match.sourceNamespace) } : {}),
+    ...(match.sourceLabels ? { sourceLabels: match.sourceLabels } : {}),
   };
+}
+
+function namespaceOf(word: string): Namespace {
+  return meshNamespace(word) as Namespace;
 }
 
 /** Every request has a path, a method and an authority: to ask only that they are there asks nothing. */

@@ -39,6 +39,8 @@ export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleConte
     if ((route.match ?? []).length === 0 && takesAll < 0) takesAll = index;
     for (const [at, match] of (route.match ?? []).entries()) {
       gatewayNameRules(match.gateways ?? [], [...path, "match", at, "gateways"], context);
+      if (match.sourceNamespace !== undefined)
+        tellRootNamespace([...path, "match", at, "sourceNamespace"], match.sourceNamespace, context);
       if (match.method?.exact !== undefined && match.method.exact !== match.method.exact.toUpperCase()) {
         tell(
           [...path, "match", at, "method"],

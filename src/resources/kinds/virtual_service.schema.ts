@@ -14,7 +14,7 @@ import {
   string,
   unsupported,
 } from "../schema/type.ts";
-import { exportTo } from "./shared.ts";
+import { exportTo, labels } from "./shared.ts";
 
 /** In the order of their numbers. */
 export const grpcStatuses = [
@@ -77,8 +77,11 @@ const match = object({
         },
       }),
     }),
-    sourceLabels: unsupported("Labels of the caller's workload."),
-    sourceNamespace: unsupported("Namespace of the caller's workload."),
+    sourceLabels: labels("Labels that the caller's workload must have, all of them. Not asked beside `gateways`."),
+    sourceNamespace: string({
+      description: "Namespace that the caller's workload must be of. Not asked beside `gateways`.",
+      format: "label",
+    }),
     statPrefix: unsupported("A prefix for the route's statistics."),
   },
 });
