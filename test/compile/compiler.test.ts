@@ -5,6 +5,8 @@ import { Compiler, layersOfCaller } from "../../src/compile/compiler.ts";
 import type { InputChange } from "../../src/compile/input.ts";
 import type { Item } from "../../src/compile/ir.ts";
 import type { LayerChange } from "../../src/compile/layer.ts";
+import type { MeshObject } from "../../src/model/object.ts";
+import type { HttpMatch, HttpRoute } from "../../src/model/route.ts";
 import type { Workload } from "../../src/model/workload.ts";
 import { nameOfWorkload } from "../../src/model/workload.ts";
 import {
@@ -235,6 +237,12 @@ test("a caller under a Sidecar has layers of what it may reach; what it had stay
 });
 
 const services = ["a", "b", "c"];
+const anyRequest: HttpMatch = { ignoreUriCase: false, headers: [], withoutHeaders: [], query: [], gateways: [] };
+
+function routing(one: MeshObject & { readonly kind: "VirtualService" }, route: Partial<HttpRoute>): MeshObject {
+  return { ...one, http: one.http.map((known) => ({ ...known, ...route })) };
+}
+
 const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
   fc
     .record({
@@ -268,8 +276,17 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
       exportTo: fc.constantFrom<readonly string[]>([], ["shop"], ["default"]),
       createdAt: fc.nat(3),
       name: fc.constantFrom("one", "two"),
+      route: fc.constantFrom<Partial<HttpRoute>>(
+        {},
+        { delegate: { namespace: ns("default"), name: "inner" }, destinations: [] },
+        { matches: [{ ...anyRequest, sourceLabels: { app: "client" } }] },
+        { matches: [{ ...anyRequest, sourceNamespace: ns("shop") }] },
+      ),
     })
-    .map(({ host, subset, ...rest }) => setObject(virtualService(host, { subset }, rest))),
+    .map(({ host, subset, route, ...rest }) => setObject(routing(virtualService(host, { subset }, rest), route))),
+  fc
+    .constantFrom(...services)
+    .map((host) => setObject(virtualService(host, {}, { name: "inner", hosts: [], exportTo: ["*"] }))),
   fc
     .record({
       host: fc.constantFrom(...services),
@@ -290,7 +307,7 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
     .record({
       kind: fc.constantFrom("VirtualService" as const, "DestinationRule" as const, "Sidecar" as const),
       namespace: fc.constantFrom(ns("default"), ns("shop"), ns("mesh-system")),
-      name: fc.constantFrom(...services, "one", "two"),
+      name: fc.constantFrom(...services, "one", "two", "inner"),
     })
     .map((ref) => ({ kind: "object-removed" as const, ref })),
   fc.constantFrom(workload(sidecar("client")), workload(sidecar("shopper", "shop"))),
