@@ -2,32 +2,61 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Ask, type RequestCase, requestTable } from "../requests/table.ts";
+import {
+  answersTo,
+  type Caller,
+  gatewayPort,
+  nameOfVersion,
+  type WorldService,
+  worldServices,
+} from "../requests/world.ts";
 import { type Echo, type Reached, startHttpEcho } from "../support/echo.ts";
 import { LiveObjects } from "../support/live_objects.ts";
 import { Mesh } from "../support/mesh.ts";
 import { type Answer, countBy, send, sendMany } from "../support/requests.ts";
-import { type RunningWorkload, Workloads } from "../support/workload.ts";
-
-const services = ["reviews", "ratings", "cart"];
+import { Workloads } from "../support/workload.ts";
 
 let mesh: Mesh;
 let objects: LiveObjects;
 let workloads: Workloads;
-let client: RunningWorkload;
 const applications = new Map<string, Echo>();
+/** host:port that each caller connects to. */
+const ways = new Map<Caller, string>();
 
 before(async () => {
   mesh = await Mesh.start({ demo: false });
   objects = new LiveObjects(mesh);
   workloads = new Workloads(mesh);
-  for (const service of services) {
-    const application = await startHttpEcho({ "x-by": `${service} v1`, "x-powered-by": "echo" });
-    applications.set(`${service} v1`, application);
-    const ports = [{ name: "http", port: 9080, appPort: application.port }];
-    await workloads.sidecar({ service, labels: { version: "v1" }, ports });
-  }
-  client = await workloads.sidecar({ service: "client" });
+  const failures = new Map<string, number>();
+  await Promise.all([
+    ...worldServices.flatMap((one) => one.versions.map((version) => startVersion(one, version, failures))),
+    startCaller("client", "default"),
+    startCaller("stranger", "other"),
+    startGateway(),
+  ]);
 });
+
+async function startVersion(of: WorldService, version: string, failures: Map<string, number>): Promise<void> {
+  const { service, namespace } = of;
+  const name = nameOfVersion(of, version);
+  const application = await startHttpEcho({ "x-by": name, "x-powered-by": "echo" }, failures);
+  applications.set(name, application);
+  const ports = of.ports.map((text) => {
+    const [port = "", number] = text.split(":");
+    return { name: port, port: Number(number), appPort: application.port };
+  });
+  await workloads.sidecar({ service, namespace, labels: { version }, ports });
+}
+
+async function startCaller(caller: Caller, namespace: string): Promise<void> {
+  const { outbound } = await workloads.sidecar({ service: caller, namespace });
+  ways.set(caller, outbound);
+}
+
+async function startGateway(): Promise<void> {
+  const { listeners } = await workloads.gateway({ name: "ingress", ports: [gatewayPort] });
+  ways.set("gateway", listeners?.[gatewayPort] ?? "");
+}
 
 after(async () => {
   await workloads?.stop();
@@ -41,12 +70,12 @@ for (const [file, cases] of requestTable()) {
   });
 }
 
-async function judge({ given, ask = [], shares, copies }: RequestCase): Promise<void> {
+async function judge({ given, ask, shares, copies }: RequestCase): Promise<void> {
   await objects.replace(given);
-  for (const application of applications.values()) application.takeReached();
+  for (const who of applications.keys()) takeReached(who);
   let asked = 0;
   for (const one of ask) {
-    for (let time = 0; time < (one.times ?? 1); time++) assertAnswer(one, await answerTo(one));
+    for (let time = 0; time < (one.times ?? 1); time++) await judgeAsk(one);
     asked += one.times ?? 1;
   }
   for (const [who, [least, most]] of Object.entries(copies ?? {})) {
@@ -55,45 +84,72 @@ async function judge({ given, ask = [], shares, copies }: RequestCase): Promise<
   }
   if (!shares) return;
   const { of, to, path, ...wanted } = shares;
-  const answers = await sendMany({ via: client.outbound, host: to, ...(path && { path }) }, of);
+  const answers = await sendMany({ via: wayOf("client"), host: to, ...(path && { path }) }, of);
   const counts = countBy(answers, ({ headers }) => String(headers["x-by"] ?? "nobody"));
   for (const [who, range] of Object.entries(wanted)) {
     const [least = 0, most = 1] = range as readonly number[];
-    const share = (counts[who] ?? 0) / of;
+    const got = Object.entries(counts).filter(([by]) => answersTo(who, by));
+    const share = got.reduce((sum, [, count]) => sum + count, 0) / of;
     assert.ok(share >= least && share <= most, `${who} got ${share} of ${of}`);
   }
 }
 
-function answerTo({ to, path = "/", method = "GET", headers = {} }: Ask): Promise<Answer> {
-  return send({ via: client.outbound, host: to, path, method, headers });
+async function judgeAsk(ask: Ask): Promise<void> {
+  if (ask.tries !== undefined) takeReached();
+  const before = performance.now();
+  assertAnswer(ask, await answerTo(ask));
+  const tookMs = performance.now() - before;
+  if (ask.tries !== undefined) assert.equal(takeReached(), ask.tries, `tries of ${JSON.stringify(ask)}`);
+  const [least, most] = ask.takes ?? [0, Number.POSITIVE_INFINITY];
+  assert.ok(tookMs >= least && tookMs <= most, `${JSON.stringify(ask)} took ${tookMs} ms`);
+}
+
+function wayOf(caller: Caller): string {
+  return ways.get(caller) ?? assert.fail(`there is no ${caller}`);
+}
+
+function answerTo({ from = "client", to, path = "/", method = "GET", headers = {} }: Ask): Promise<Answer> {
+  return send({ via: wayOf(from), host: to, path, method, headers });
 }
 
 function assertAnswer(ask: Ask, { status, headers, body }: Answer): void {
   const { by, saw, got, body: text } = ask;
   const asked = JSON.stringify(ask);
   assert.equal(status, ask.status, asked);
-  if (by !== undefined) assert.equal(headers["x-by"], by, asked);
+  const who = String(headers["x-by"] ?? "nobody");
+  if (by !== undefined) assert.ok(answersTo(by, who), `${asked} was answered by ${who}`);
   if (text !== undefined) assert.equal(body, text, asked);
-  for (const [name, value] of Object.entries(got ?? {}))
-    assert.equal(String(headers[name] ?? ""), value, `${asked} ${name}`);
+  for (const [name, value] of Object.entries(got ?? {})) assertSame(headers[name], value, `${asked} ${name}`);
   if (!saw) return;
   const reached: Reached = JSON.parse(body);
   for (const [name, value] of Object.entries(saw)) {
-    assert.equal(name === "path" ? reached.url : headerOf(reached, name), value, `${asked} ${name}`);
+    assertSame(name === "path" ? reached.url : headerOf(reached, name), value, `${asked} ${name}`);
   }
+}
+
+/** @param wanted "~text": contains it */
+function assertSame(found: string | readonly string[] | undefined, wanted: string, asked: string): void {
+  const value = String(found ?? "");
+  if (wanted.startsWith("~")) assert.ok(value.includes(wanted.slice(1)), `${asked}: ${value}`);
+  else assert.equal(value, wanted, asked);
 }
 
 function headerOf({ headers }: Reached, wanted: string): string {
   return headers.filter((_, at) => at % 2 === 1 && headers[at - 1]?.toLowerCase() === wanted).join(",");
 }
 
+/** How many requests reached `who` since the last call. @param who absent: anybody */
+function takeReached(who?: string): number {
+  const theirs = [...applications].filter(([name]) => who === undefined || answersTo(who, name));
+  return theirs.reduce((sum, [, application]) => sum + application.takeReached().length, 0);
+}
+
 /** Copies may come after the answers: as many as are wanted are waited for. */
 async function copiesAt(who: string, least: number): Promise<number> {
-  const application = applications.get(who) ?? assert.fail(`no application ${who}`);
-  let count = application.takeReached().length;
+  let count = takeReached(who);
   for (let tries = 0; count < least && tries < 200; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
-    count += application.takeReached().length;
+    count += takeReached(who);
   }
   return count;
 }

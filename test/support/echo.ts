@@ -18,8 +18,17 @@ export interface Echo {
   close(): void;
 }
 
-/** Answers 200 with the request as JSON. @param headers of every answer. */
-export async function startHttpEcho(headers: Readonly<Record<string, string>> = {}): Promise<Echo> {
+/**
+ * Answers with the request as JSON: 200, or as the request asks.
+ *   x-echo-status: the answer's status
+ *   x-echo-failures: so many tries of the request (by its x-request-id) get that status, the next 200
+ *   x-echo-delay-ms: how long it waits before
+ * @param headers of every answer. @param failures tries that have failed, where several echoes count together.
+ */
+export async function startHttpEcho(
+  headers: Readonly<Record<string, string>> = {},
+  failures = new Map<string, number>(),
+): Promise<Echo> {
   const reached: Reached[] = [];
   const server = createHttpServer((request, response) => {
     const seen = seenIn(request);
@@ -27,9 +36,25 @@ export async function startHttpEcho(headers: Readonly<Record<string, string>> = 
     request.resume();
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify(seen));
+    response.statusCode = statusAsked(request, failures);
+    const answer = setTimeout(
+      () => response.end(JSON.stringify(seen)),
+      Number(request.headers["x-echo-delay-ms"] ?? 0),
+    );
+    response.on("close", () => clearTimeout(answer));
   });
   return echoOn(server, reached, () => server.closeAllConnections());
+}
+
+function statusAsked({ headers }: IncomingMessage, failures: Map<string, number>): number {
+  const status = Number(headers["x-echo-status"] ?? 200);
+  const most = headers["x-echo-failures"];
+  if (most === undefined) return status;
+  const id = String(headers["x-request-id"]);
+  const failed = failures.get(id) ?? 0;
+  if (failed >= Number(most)) return 200;
+  failures.set(id, failed + 1);
+  return status;
 }
 
 /** An echo that is told how it feels. */

@@ -1,9 +1,13 @@
 /**
  * What a test has applied to its mesh, replaced as a whole: what the new documents do not name is deleted, and the call
- * ends when every proxy has acknowledged it, so the next request follows it.
+ * ends when every proxy has acknowledged it, so the next request follows it. meshctl runs inside of the test's process:
+ * to start one takes longer than what it does.
  */
 import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
+import { invoke } from "../../src/cli/invoke.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { systemRandom } from "../../src/platform/random.ts";
 import type { Mesh } from "./mesh.ts";
 
 interface Named {
@@ -30,9 +34,19 @@ export class LiveObjects {
     await this.#run(["wait", "--for=distributed"]);
   }
 
-  async #run(args: readonly string[], input?: string): Promise<void> {
-    const { code, stderr } = await this.#mesh.meshctl(args, input);
-    assert.equal(code, 0, `${args.join(" ")}\n${input ?? ""}\n${stderr}`);
+  async #run(args: readonly string[], input = ""): Promise<void> {
+    const said: string[] = [];
+    const status = await invoke(["--state-dir", this.#mesh.stateDir, ...args], {
+      environment: {},
+      clock: systemClock,
+      random: systemRandom,
+      color: false,
+      interactive: false,
+      out: () => {},
+      say: (line) => said.push(line),
+      stdin: () => Promise.resolve(input),
+    });
+    assert.equal(status, 0, `${args.join(" ")}\n${input}\n${said.join("\n")}`);
   }
 }
 
