@@ -1,7 +1,7 @@
 /** The request table (test/requests) as the interpreter reads it: what a live Envoy does with it stands there too. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { decide, edited, type HttpRequest, type Outcome } from "../../src/compile/interpret.ts";
+import { type Decision, decide, edited, type HttpRequest, type Outcome } from "../../src/compile/interpret.ts";
 import type { RouteTableItem } from "../../src/compile/ir.ts";
 import { gatewayName, outboundName } from "../../src/compile/naming.ts";
 import { compileOnce } from "../../src/compile/once.ts";
@@ -36,7 +36,8 @@ function tableOf({ given }: RequestCase, caller: Caller): RouteTableItem {
 }
 
 function requestOf({ to, path = "/", method = "GET", headers = {} }: Ask): HttpRequest {
-  return { scheme: "http", method, authority: to, path, headers };
+  const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
+  return { scheme: "http", method, authority: to, path, headers: Object.fromEntries(lower) };
 }
 
 /** Faults, CORS and policies are filters beside the route, and a header's variables are Envoy's. */
@@ -46,14 +47,18 @@ for (const [file, cases] of requestTable()) {
   describe(file, () => {
     for (const one of cases.filter(({ given }) => !notRoutes.test(given))) {
       test(one.case, () => {
-        for (const ask of one.ask) {
-          const decision = decide(tableOf(one, ask.from ?? "client"), requestOf(ask));
-          if (decision.kind === "route") assertOutcome(ask, decision.outcome);
-          else assert.equal(ask.status, 404, JSON.stringify(ask));
+        for (const [caller, asks] of Map.groupBy(one.ask, ({ from = "client" }) => from)) {
+          const table = tableOf(one, caller);
+          for (const ask of asks) judge(ask, decide(table, requestOf(ask)));
         }
       });
     }
   });
+}
+
+function judge(ask: Ask, decision: Decision): void {
+  if (decision.kind === "route") assertOutcome(ask, decision.outcome);
+  else assert.equal(ask.status, 404, JSON.stringify(ask));
 }
 
 function assertOutcome(ask: Ask, outcome: Outcome): void {
@@ -92,6 +97,6 @@ function whoIs(cluster: string): string {
   const [, , subset = "", host = ""] = cluster.split("|");
   const [service, namespace] = host.split(".");
   // There is one version of all but reviews.
-  const version = subset === "" && service !== "reviews" ? "v1" : subset;
+  const version = service === "reviews" ? subset : "v1";
   return `${service}${namespace === "default" ? "" : `.${namespace}`} ${version}`;
 }
