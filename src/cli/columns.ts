@@ -39,6 +39,8 @@ const byKind: ReadonlyMap<string, readonly Column[]> = new Map([
   ["VirtualService", [spec("GATEWAYS", "gateways"), spec("HOSTS", "hosts"), age]],
   ["Gateway", [{ title: "HOSTS", cell: hostsServed }, age]],
   ["DestinationRule", [spec("HOST", "host"), age]],
+  ["ServiceEntry", [spec("HOSTS", "hosts"), spec("LOCATION", "location"), spec("RESOLUTION", "resolution"), age]],
+  ["WorkloadEntry", [spec("ADDRESS", "address"), age]],
   ["AuthorizationPolicy", [spec("ACTION", "action"), age]],
   ["PeerAuthentication", [{ title: "MODE", cell: (item) => printValue(modeOf(item)) }, age]],
   ["Service", [status("PORTS", "ports"), status("ENDPOINTS", "endpoints"), status("HEALTHY", "healthy")]],

@@ -17,9 +17,11 @@ import {
 import { type MeshObject, type ObjectRef, objectKey } from "../model/object.ts";
 import type { ValueSet } from "../model/policy.ts";
 import type { Problem } from "../model/problem.ts";
+import type { WorkloadEntry } from "../model/service_entry.ts";
 import type { GatewayWorkload, InboundPort, SidecarWorkload, Workload } from "../model/workload.ts";
 import { keepNewest } from "../platform/keep_newest.ts";
 import { limits } from "../platform/limits.ts";
+import { hasLabels } from "./assignments.ts";
 import { Compiler } from "./compiler.ts";
 import { covers } from "./hosts.ts";
 import { type InputChange, type MeshInput, meshGateway } from "./input.ts";
@@ -98,15 +100,24 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
       const gateways = after.filter((other) => other.kind === "Gateway" && object.gateways.includes(keyOf(other)));
       const workloads = gateways.map((gateway) => gatewayFor(gateway, object.namespace));
       const caller = object.gateways.includes(meshGateway) ? [callerIn(object.namespace)] : [];
-      return [...servicesOf(named, mesh), ...asChanges([...handed, ...gateways]), ...workloads, ...caller];
+      const known = asChanges([...handed, ...entriesOf(named, after), ...gateways]);
+      return [...servicesOf(named, mesh), ...known, ...workloads, ...caller];
     }
     case "DestinationRule": {
-      const found = servicesOf([object.host], mesh);
+      const found = [...servicesOf([object.host], mesh), ...asChanges(entriesOf([object.host], after))];
       return found.length > 0 ? found : standIn(object.host, Object.keys(object.portSettings).map(Number));
     }
     case "Gateway": {
       const bound = after.filter((other) => other.kind === "VirtualService" && other.gateways.includes(keyOf(object)));
       return [...asChanges(bound), gatewayFor(object, object.namespace)];
+    }
+    case "ServiceEntry": {
+      const entries = after.filter((other) => other.kind === "WorkloadEntry" && other.namespace === object.namespace);
+      return [...asChanges(object.selector ? entries : []), callerIn(object.namespace)];
+    }
+    case "WorkloadEntry": {
+      const selecting = after.filter((other) => other.kind === "ServiceEntry" && selects(other, object));
+      return asChanges(selecting);
     }
     case "Sidecar":
       return [callerIn(object.namespace)];
@@ -148,6 +159,16 @@ function servicesOf(hosts: readonly Host[], mesh: MeshInput): readonly InputChan
   return [...wanted].flatMap((key) =>
     mesh.shards.get(key).map((shard) => ({ kind: "shard", shard: { ...shard, endpoints: [] } }) as const),
   );
+}
+
+/** ServiceEntries for hosts that these name. */
+function entriesOf(hosts: readonly Host[], after: readonly MeshObject[]): readonly MeshObject[] {
+  const named = (host: Host): boolean => hosts.some((wanted) => covers(wanted, host));
+  return after.filter((other) => other.kind === "ServiceEntry" && other.hosts.some(named)).slice(0, servicesTried);
+}
+
+function selects(entry: MeshObject & { readonly kind: "ServiceEntry" }, { namespace, labels }: WorkloadEntry): boolean {
+  return entry.selector !== undefined && entry.namespace === namespace && hasLabels(labels, entry.selector.labels);
 }
 
 function standIn(host: Host, numbers: readonly number[]): readonly InputChange[] {

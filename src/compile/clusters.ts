@@ -1,7 +1,7 @@
-/** The clusters by which callers reach a service: one for each port, and for each port and subset. Pure. */
+/** The clusters by which callers reach a destination: one for each port, and for each port and subset. Pure. */
 import type { ServicePort } from "../model/endpoint.ts";
-import type { SpiffeId, TrustDomain } from "../model/identity.ts";
-import { type ServiceRef, serviceHost } from "../model/names.ts";
+import type { TrustDomain } from "../model/identity.ts";
+import type { Host } from "../model/names.ts";
 import { isHttp, type Protocol } from "../model/protocol.ts";
 import type {
   ClientTls as ClientTlsMode,
@@ -10,31 +10,33 @@ import type {
   Subset,
   TrafficSettings,
 } from "../model/traffic.ts";
+import type { Accepted, Declared } from "./destination.ts";
 import { type EffectiveRule, settingsOf } from "./destination_rules.ts";
-import type { Balancer, ClientTls, ClusterItem, UpstreamProtocol } from "./ir.ts";
+import type { Balancer, ClientTls, ClusterItem, ClusterUpstream, LocalityEndpoints, UpstreamProtocol } from "./ir.ts";
 import { dnsCluster, outboundCluster, outboundServerName } from "./naming.ts";
 
 export interface ClusterInput {
-  readonly service: ServiceRef;
-  readonly ports: readonly ServicePort[];
-  /** Identities of its endpoints, sorted. */
-  readonly identities: readonly SpiffeId[];
+  readonly host: Host;
+  readonly declared: Declared;
+  readonly accepted: Accepted;
   readonly rule: EffectiveRule;
   readonly trustDomain: TrustDomain;
+  /** Asked for only where endpoints stand in their cluster. */
+  localities(port: number, subset: Subset | undefined): readonly LocalityEndpoints[];
 }
 
 export function clustersOf(input: ClusterInput): readonly ClusterItem[] {
-  return input.ports.flatMap((port) =>
+  return portsReached(input.declared).flatMap((port) =>
     [undefined, ...input.rule.subsets].map((subset) => clusterOf(input, port, subset)),
   );
 }
 
 function clusterOf(input: ClusterInput, { port, protocol }: ServicePort, subset: Subset | undefined): ClusterItem {
-  const { service, rule } = input;
+  const { host, rule } = input;
   const settings: TrafficSettings = settingsOf(rule, port, subset);
   const { asCaller: _asCaller, upgrade: _upgrade, ...pool } = settings.connectionPool ?? {};
   const subsetName = subset?.name ?? "";
-  const host = serviceHost(service);
+  const tls = tlsOf(input, settings.tls ?? "auto", outboundServerName(port, subsetName, host));
   return {
     type: "cluster",
     name: outboundCluster(port, subsetName, host),
@@ -44,11 +46,35 @@ function clusterOf(input: ClusterInput, { port, protocol }: ServicePort, subset:
     ...(settings.warmup ? { warmup: settings.warmup } : {}),
     ...(settings.retryBudget ? { retryBudget: settings.retryBudget } : {}),
     ...(settings.outlierDetection ? { outliers: settings.outlierDetection } : {}),
-    upstream: {
-      kind: "endpoints",
-      tls: tlsOf(input, settings.tls ?? "auto", outboundServerName(port, subsetName, host)),
-    },
+    upstream: upstreamOf(input, tls, () => input.localities(port, subset)),
   };
+}
+
+function upstreamOf(
+  { declared: { reach } }: ClusterInput,
+  tls: ClientTls,
+  localities: () => readonly LocalityEndpoints[],
+): ClusterUpstream {
+  switch (reach) {
+    case "endpoints":
+      return { kind: "endpoints", tls };
+    case "names":
+      return { kind: "names", answers: "all", localities: localities(), tls };
+    case "first-of-name":
+      return { kind: "names", answers: "first", localities: localities(), tls };
+    case "host":
+      return { kind: "dns", tls };
+  }
+}
+
+/** Where the Host says the way, only who speaks HTTP can say it. */
+function portsReached({ ports, reach }: Declared): readonly ServicePort[] {
+  return reach === "host" ? httpPorts(ports) : ports;
+}
+
+/** Ports that requests can be routed on. An undeclared port is one of them: its callers speak HTTP to be here at all. */
+export function httpPorts(ports: readonly ServicePort[]): readonly ServicePort[] {
+  return ports.filter(({ protocol }) => isHttp(protocol) || protocol === "auto");
 }
 
 /** An undeclared port is spoken to as its caller speaks; a declared one as it says. */
@@ -71,15 +97,15 @@ function balancerOf(balancer: SimpleBalancer | undefined): Balancer {
 }
 
 function tlsOf(input: ClusterInput, mode: ClientTlsMode, serverName: string): ClientTls {
-  const { identities, trustDomain, service } = input;
+  const { accepted, trustDomain, declared } = input;
   if (mode === "disable") return { mode: "plaintext" };
-  if (identities.length > 0) return { mode, serverName, servers: { kind: "exactly", ids: identities } };
   // Nobody with a mesh identity answers: there is nobody to speak mTLS to, unless a rule insists on it.
-  if (mode === "auto") return { mode: "plaintext" };
+  if (mode === "auto" && !accepted.mutual) return { mode: "plaintext" };
+  if (accepted.ids.length > 0) return { mode, serverName, servers: { kind: "exactly", ids: accepted.ids } };
   return {
     mode,
     serverName,
-    servers: { kind: "prefix", prefix: `spiffe://${trustDomain}/ns/${service.namespace}/sa/` },
+    servers: { kind: "prefix", prefix: `spiffe://${trustDomain}/ns/${declared.namespace}/sa/` },
   };
 }
 
@@ -90,5 +116,5 @@ export const dnsClusterItem: ClusterItem = {
   protocol: "downstream",
   balancer: "round-robin",
   pool: {},
-  upstream: { kind: "dns" },
+  upstream: { kind: "dns", tls: { mode: "plaintext" } },
 };

@@ -2,7 +2,7 @@
  * The compiler: changes of the input in, changes of the layers out, with nothing recomputed that did not read what
  * changed. Called by meshd with each batch of the replica; by once.ts and check.ts on small inputs of their own.
  *
- *   clusters/mesh     every service's clusters, under the rules everybody sees; the way to unknown hosts
+ *   clusters/mesh     every destination's clusters, under the rules everybody sees; the way to unknown hosts
  *   endpoints/mesh    their endpoints
  *   clusters/ns/NS    clusters that differ for callers of that namespace
  *   endpoints/ns/NS   endpoints of subsets that differ likewise
@@ -10,17 +10,17 @@
  *   …/scope/NS/…      instead of these, for callers that a Sidecar narrows, or for whose labels routes ask (scopes.ts)
  *   own/NAME.NS       a workload's listeners, the clusters of its application, its own route tables
  */
-import type { Namespace, WorkloadName } from "../model/names.ts";
-import { serviceKey } from "../model/names.ts";
-import { objectKey } from "../model/object.ts";
+import { type Host, type Namespace, serviceHost, type WorkloadName } from "../model/names.ts";
+import { type MeshObject, objectKey } from "../model/object.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { dnsClusterItem } from "./clusters.ts";
-import { Derivations, wholeService } from "./derive.ts";
-import { meshView, type View, viewsOf } from "./destination_rules.ts";
+import { Derivations } from "./derive.ts";
+import { meshView, type View } from "./destination_rules.ts";
+import { Destinations, wholeDestination } from "./destinations.ts";
 import { wantedPorts } from "./gateway.ts";
 import { Graph, type Node, type Read } from "./graph.ts";
 import { type InputChange, MeshInput } from "./input.ts";
-import type { Item } from "./ir.ts";
+import type { ClusterItem, EndpointsItem, Item } from "./ir.ts";
 import {
   clustersMesh,
   endpointsMesh,
@@ -54,12 +54,14 @@ export class Compiler {
   readonly #graph = new Graph();
   readonly #layers = new LayerTable();
   readonly #input = new MeshInput(this.#graph);
-  readonly #derive = new Derivations(this.#graph, this.#input);
-  /** By "service KEY", "outbound NS", "own NAME". */
+  readonly #destinations = new Destinations(this.#graph, this.#input);
+  readonly #derive = new Derivations(this.#graph, this.#input, this.#destinations);
+  /** By "service HOST", "outbound NS", "own NAME". */
   readonly #outputs = new Map<string, Output>();
   readonly #scopes = new Scopes({
     graph: this.#graph,
     derive: this.#derive,
+    destinations: this.#destinations,
     outputs: {
       open: (name, compute) => this.#open(name, compute),
       close: (name) => this.#close(name),
@@ -134,10 +136,10 @@ export class Compiler {
   #take(change: InputChange): void {
     switch (change.kind) {
       case "object":
-        this.#input.setObject(change.object);
+        this.#setObject(objectKey(change.object), change.object);
         return;
       case "object-removed":
-        this.#input.removeObject(objectKey(change.ref));
+        this.#setObject(objectKey(change.ref), undefined);
         return;
       case "workload":
         this.#setWorkload(change.workload);
@@ -145,18 +147,14 @@ export class Compiler {
       case "workload-removed":
         this.#removeWorkload(change.name);
         return;
-      case "shard": {
-        const key = serviceKey(change.shard.service);
+      case "shard":
         this.#input.setShard(change.shard);
-        this.#open(`service ${key}`, (read) => this.#serviceItems(read, key));
+        this.#openOrClose(serviceHost(change.shard.service));
         return;
-      }
-      case "shard-removed": {
-        const key = serviceKey(change.service);
+      case "shard-removed":
         this.#input.removeShard(change.service, change.source, change.shard);
-        if (this.#input.shards.get(key).length === 0) this.#close(`service ${key}`);
+        this.#openOrClose(serviceHost(change.service));
         return;
-      }
       case "silent-sources":
         this.#input.setSilent(change.silent);
         return;
@@ -170,6 +168,19 @@ export class Compiler {
         this.#countCaller(change.namespace, change.present ? 1 : -1);
         return;
     }
+  }
+
+  #setObject(key: string, object: MeshObject | undefined): void {
+    const before = this.#input.object(key);
+    if (object) this.#input.setObject(object);
+    else this.#input.removeObject(key);
+    const hosts = [before, object].flatMap((one) => (one?.kind === "ServiceEntry" ? one.hosts : []));
+    for (const host of hosts) this.#openOrClose(host);
+  }
+
+  #openOrClose(host: Host): void {
+    if (this.#input.hasDestination(host)) this.#open(`service ${host}`, (read) => this.#itemsOf(read, host));
+    else this.#close(`service ${host}`);
   }
 
   #setWorkload(workload: Workload): void {
@@ -221,33 +232,32 @@ export class Compiler {
     }
   }
 
-  #serviceItems(read: Read, service: string): readonly Placed[] {
-    const everybody = this.#view(read, service, meshView);
-    const views = viewsOf(this.#derive.rules(read, service));
-    const differing = views.flatMap((view) => {
-      if (same(this.#derive.rule(read, service, view), this.#derive.rule(read, service, meshView))) return [];
-      return this.#view(read, service, view);
+  #itemsOf(read: Read, host: Host): readonly Placed[] {
+    const everybody = this.#view(read, host, meshView);
+    const own = this.#destinations.ownViews(read, host);
+    const rule = this.#destinations.rule(read, host, meshView);
+    const differing = this.#destinations.views(read, host).flatMap((view) => {
+      if (!own.includes(view) && same(this.#destinations.rule(read, host, view), rule)) return [];
+      return this.#view(read, host, view);
     });
     return [...everybody, ...differing];
   }
 
-  #view(read: Read, service: string, view: View): readonly Placed[] {
+  #view(read: Read, host: Host, view: View): readonly Placed[] {
     const clusterLayer = view ? layerKey("clusters", "ns", view) : clustersMesh;
     const endpointLayer = view ? layerKey("endpoints", "ns", view) : endpointsMesh;
-    const known = view ? this.#derive.clusters(read, service, meshView) : [];
-    const clusters = this.#derive
-      .clusters(read, service, view)
+    const known = view ? this.#items(read, host, meshView) : [];
+    return this.#items(read, host, view)
       .filter((item) => !known.some((other) => same(other, item)))
-      .map((item) => ({ layer: clusterLayer, item }));
-    const shared = view ? this.#derive.rule(read, service, meshView).subsets : [];
-    const { subsets } = this.#derive.rule(read, service, view);
-    const own = subsets.filter(
-      ({ name, labels }) => !shared.some((subset) => subset.name === name && same(subset.labels, labels)),
-    );
-    const endpoints = this.#derive
-      .assignments(read, service, view ? own : [wholeService, ...own])
-      .map((item) => ({ layer: endpointLayer, item }));
-    return [...clusters, ...endpoints];
+      .map((item) => ({ layer: item.type === "cluster" ? clusterLayer : endpointLayer, item }));
+  }
+
+  #items(read: Read, host: Host, view: View): readonly (ClusterItem | EndpointsItem)[] {
+    const { subsets } = this.#destinations.rule(read, host, view);
+    return [
+      ...this.#destinations.clusters(read, host, view),
+      ...this.#destinations.assignments(read, host, view, [wholeDestination, ...subsets]),
+    ];
   }
 
   #open(name: string, compute: (read: Read) => readonly Placed[]): void {

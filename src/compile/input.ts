@@ -4,11 +4,12 @@
  */
 import type { EndpointShard } from "../model/endpoint.ts";
 import type { Gateway } from "../model/gateway.ts";
-import type { Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
-import { serviceKey } from "../model/names.ts";
+import type { Host, Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
+import { serviceKey, serviceOfHost } from "../model/names.ts";
 import { type MeshObject, type ObjectRef, objectKey } from "../model/object.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "../model/policy.ts";
 import type { VirtualService } from "../model/route.ts";
+import type { ServiceEntry, WorkloadEntry } from "../model/service_entry.ts";
 import type { Sidecar } from "../model/sidecar.ts";
 import type { DestinationRule } from "../model/traffic.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
@@ -50,6 +51,11 @@ export class MeshInput {
   readonly silentSources: CellFamily<Silent | undefined>;
   readonly unreachable: CellFamily<readonly string[]>;
   readonly workloads: CellFamily<Workload | undefined>;
+  readonly entriesByHost: CellFamily<readonly ServiceEntry[]>;
+  /** Of ServiceEntries, sorted. */
+  readonly entryHosts: Cell<readonly Host[]>;
+  /** By namespace. */
+  readonly workloadEntries: CellFamily<readonly WorkloadEntry[]>;
   readonly rulesByHost: CellFamily<readonly DestinationRule[]>;
   readonly wildcardRules: Cell<readonly DestinationRule[]>;
   /** By objectKey. */
@@ -72,6 +78,7 @@ export class MeshInput {
   readonly #services = new Map<string, ServiceRef>();
   readonly #meshHosts = new Map<string, number>();
   readonly #sourceLabels = new Map<string, number>();
+  readonly #entryHosts = new Set<Host>();
   #silent: ReadonlyMap<string, Silent> = new Map();
   #listsStale = false;
 
@@ -82,6 +89,9 @@ export class MeshInput {
     this.silentSources = new CellFamily<Silent | undefined>(graph, undefined);
     this.unreachable = new CellFamily<readonly string[]>(graph, nothing);
     this.workloads = new CellFamily<Workload | undefined>(graph, undefined);
+    this.entriesByHost = new CellFamily<readonly ServiceEntry[]>(graph, nothing);
+    this.entryHosts = new Cell<readonly Host[]>(graph, nothing);
+    this.workloadEntries = new CellFamily<readonly WorkloadEntry[]>(graph, nothing);
     this.rulesByHost = new CellFamily<readonly DestinationRule[]>(graph, nothing);
     this.wildcardRules = new Cell<readonly DestinationRule[]>(graph, nothing);
     this.virtualServices = new CellFamily<VirtualService | undefined>(graph, undefined);
@@ -102,6 +112,12 @@ export class MeshInput {
 
   objects(): Iterable<MeshObject> {
     return this.#objects.values();
+  }
+
+  /** Whether anything says of the host where it answers. */
+  hasDestination(host: Host): boolean {
+    const service = serviceOfHost(host);
+    return this.#entryHosts.has(host) || (service !== undefined && this.#services.has(serviceKey(service)));
   }
 
   setObject(object: MeshObject): void {
@@ -157,6 +173,7 @@ export class MeshInput {
     if (!this.#listsStale) return;
     this.#listsStale = false;
     this.services.set([...this.#services].sort(([a], [b]) => compare(a, b)).map(([, ref]) => ref));
+    this.entryHosts.set([...this.#entryHosts].sort(compare));
     this.meshHosts.set([...this.#meshHosts.keys()].sort(compare));
     this.sourceLabels.set([...this.#sourceLabels.keys()].sort(compare));
   }
@@ -175,6 +192,12 @@ export class MeshInput {
       case "Gateway":
         replaceIn(this.gateways, known, present);
         return;
+      case "ServiceEntry":
+        this.#indexServiceEntry(known, present);
+        return;
+      case "WorkloadEntry":
+        replaceAt(this.workloadEntries, known.namespace, known, present);
+        return;
       case "Sidecar":
         replaceAt(this.sidecars, known.namespace, known, present);
         return;
@@ -185,6 +208,15 @@ export class MeshInput {
         replaceAt(this.authorizationPolicies, known.namespace, known, present);
         return;
     }
+  }
+
+  #indexServiceEntry(known: MeshObject & { readonly kind: "ServiceEntry" }, present: boolean): void {
+    for (const host of new Set(known.hosts)) {
+      replaceAt(this.entriesByHost, host, known, present);
+      if (this.entriesByHost.get(host).length > 0) this.#entryHosts.add(host);
+      else this.#entryHosts.delete(host);
+    }
+    this.#listsStale = true;
   }
 
   #indexVirtualService(known: MeshObject & { readonly kind: "VirtualService" }, present: boolean): void {

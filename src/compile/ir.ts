@@ -45,8 +45,15 @@ export type ClusterUpstream =
   | { readonly kind: "endpoints"; readonly tls: ClientTls }
   /** The application beside the proxy. */
   | { readonly kind: "application"; readonly port: number }
+  /** Its own, whose addresses may be names. All that DNS answers are used, or the first for each new connection. */
+  | {
+      readonly kind: "names";
+      readonly answers: "all" | "first";
+      readonly localities: readonly LocalityEndpoints[];
+      readonly tls: ClientTls;
+    }
   /** Whatever the request's Host resolves to. */
-  | { readonly kind: "dns" };
+  | { readonly kind: "dns"; readonly tls: ClientTls };
 
 export type ClientTls =
   | { readonly mode: "plaintext" }
@@ -204,7 +211,7 @@ export interface HttpHandler {
   readonly role: "inbound" | "outbound" | "gateway";
   /** Name of its route table. */
   readonly routes: string;
-  /** Whether routes may lead to the "dns" cluster. */
+  /** Whether routes may lead to "dns" clusters. */
   readonly unknownHosts: boolean;
 }
 

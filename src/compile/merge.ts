@@ -40,11 +40,6 @@ export function mergeShards(
   silentOf: (source: string) => Silent | undefined = () => undefined,
 ): MergedService {
   const ordered = [...shards].sort((a, b) => compare(a.source, b.source) || a.shard - b.shard);
-  const ports = new Map<number, ServicePort>();
-  for (const port of ordered.flatMap((shard) => shard.ports)) {
-    const known = ports.get(port.port);
-    if (!known || (known.protocol === "auto" && port.protocol !== "auto")) ports.set(port.port, port);
-  }
   const endpoints = new Map<string, MergedEndpoint>();
   for (const shard of ordered) {
     // Port names are each source's own; the number is what they share.
@@ -58,9 +53,19 @@ export function mergeShards(
     }
   }
   return {
-    ports: [...ports.values()].sort((a, b) => a.port - b.port),
+    ports: portsTogether(ordered.flatMap((shard) => shard.ports)),
     endpoints: [...endpoints.values()].sort((a, b) => compare(a.source, b.source) || compare(a.id, b.id)),
   };
+}
+
+/** By number; of two that say one number, the first that names its protocol. */
+export function portsTogether(said: readonly ServicePort[]): readonly ServicePort[] {
+  const ports = new Map<number, ServicePort>();
+  for (const port of said) {
+    const known = ports.get(port.port);
+    if (!known || (known.protocol === "auto" && port.protocol !== "auto")) ports.set(port.port, port);
+  }
+  return [...ports.values()].sort((a, b) => a.port - b.port);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Namespace } from "../model/names.ts";
 import { isPublic, isVisible } from "./hosts.ts";
 import type { RouteTableItem, VirtualHost } from "./ir.ts";
 import { outboundName } from "./naming.ts";
-import { type Scope, seesRoutes } from "./scope.ts";
+import { type Scope, sees } from "./scope.ts";
 
 /** A VirtualService that speaks for a host to the mesh. */
 export interface Candidate {
@@ -30,7 +30,7 @@ export function candidateFor(
   return candidates.find((candidate) => {
     const { exportTo, host } = candidate;
     const visible = namespace === undefined ? isPublic(exportTo) : isVisible(exportTo, namespace);
-    return visible && (!scope || seesRoutes(scope, candidate.namespace, host));
+    return visible && (!scope || sees(scope, candidate.namespace, host));
   });
 }
 

@@ -6,7 +6,7 @@ import { type Namespace, rootNamespace } from "../model/names.ts";
 import type { EgressHosts, Sidecar } from "../model/sidecar.ts";
 import type { OutboundTrafficPolicy } from "../model/traffic.ts";
 import { hasLabels } from "./assignments.ts";
-import { byAge, covers, narrower } from "./hosts.ts";
+import { byAge, narrower } from "./hosts.ts";
 
 /** Whose configuration a Sidecar narrows. */
 export interface Caller {
@@ -77,13 +77,8 @@ export function scopeUnder(
   };
 }
 
-/** Whether a service may be reached. */
-export function seesService({ egress, namespace: own }: Scope, namespace: Namespace, host: string): boolean {
-  return !egress || egress.some((hosts) => isOf(hosts, { own, namespace }) && covers(hosts.host, host));
-}
-
-/** Whether a VirtualService for the host, which may be a wildcard, has a say. */
-export function seesRoutes({ egress, namespace: own }: Scope, namespace: Namespace, host: string): boolean {
+/** Whether what is under the host, or some of what a wildcard means, may be reached; or routes for it have a say. */
+export function sees({ egress, namespace: own }: Scope, namespace: Namespace, host: string): boolean {
   return !egress || egress.some((hosts) => isOf(hosts, { own, namespace }) && narrower(hosts.host, host) !== undefined);
 }
 

@@ -6,10 +6,11 @@
  *   routes/scope/NS/NAME                             instead of routes/ns/NS
  *   clusters/scope/NS/NAME, endpoints/scope/NS/NAME  under a Sidecar, instead of the mesh's and the namespace's
  */
-import type { Namespace } from "../model/names.ts";
+import type { Host, Namespace } from "../model/names.ts";
 import { dnsClusterItem } from "./clusters.ts";
-import { type Derivations, wholeService } from "./derive.ts";
-import { meshView, viewsOf } from "./destination_rules.ts";
+import type { Derivations } from "./derive.ts";
+import { meshView } from "./destination_rules.ts";
+import { type Destinations, wholeDestination } from "./destinations.ts";
 import type { Graph, Node, Read } from "./graph.ts";
 import { type LayerKey, layerKey, layersOfDestinations } from "./layer.ts";
 import type { Placed } from "./layer_table.ts";
@@ -24,6 +25,7 @@ export interface Outputs {
 interface Ports {
   readonly graph: Graph;
   readonly derive: Derivations;
+  readonly destinations: Destinations;
   readonly outputs: Outputs;
 }
 
@@ -31,7 +33,7 @@ interface Opened {
   readonly namespace: Namespace;
   callers: number;
   /** Absent: those of the namespace. */
-  readonly members: Node<readonly string[]> | undefined;
+  readonly members: Node<readonly Host[]> | undefined;
 }
 
 export interface Watch {
@@ -95,7 +97,7 @@ export class Scopes {
     for (const [key, { callers, members }] of this.#opened) {
       if (callers > 0) continue;
       this.#opened.delete(key);
-      for (const service of members?.last() ?? []) this.#ports.outputs.close(`scoped ${key} ${service}`);
+      for (const host of members?.last() ?? []) this.#ports.outputs.close(`scoped ${key} ${host}`);
       members?.end();
       this.#ports.outputs.close(`scope ${key}`);
     }
@@ -126,38 +128,38 @@ export class Scopes {
     return { namespace, callers: 0, members: narrowed ? this.#watchMembers(namespace, name) : undefined };
   }
 
-  #watchMembers(namespace: Namespace, name: ScopeName): Node<readonly string[]> {
+  #watchMembers(namespace: Namespace, name: ScopeName): Node<readonly Host[]> {
     const { graph, derive, outputs } = this.#ports;
     const layers = layersUnder(namespace, name);
-    const output = (service: string): string => `scoped ${namespace}/${name} ${service}`;
+    const output = (host: Host): string => `scoped ${namespace}/${name} ${host}`;
     return graph.watch(
       "scope members",
       (read) => derive.members(read, namespace, name),
       (now, before) => {
         const left = new Set(before);
-        for (const service of now) {
-          left.delete(service);
-          outputs.open(output(service), (read) => this.#items(read, service, namespace, layers));
+        for (const host of now) {
+          left.delete(host);
+          outputs.open(output(host), (read) => this.#items(read, host, namespace, layers));
         }
-        for (const service of left) outputs.close(output(service));
+        for (const host of left) outputs.close(output(host));
       },
     );
   }
 
   #items(
     read: Read,
-    service: string,
+    host: Host,
     namespace: Namespace,
     layers: { readonly clusters: LayerKey; readonly endpoints: LayerKey },
   ): readonly Placed[] {
-    const { derive } = this.#ports;
+    const { destinations } = this.#ports;
     // Who meets the mesh's rule shares what was worked out for everybody.
-    const view = viewsOf(derive.rules(read, service)).includes(namespace) ? namespace : meshView;
-    const { subsets } = derive.rule(read, service, view);
+    const view = destinations.views(read, host).includes(namespace) ? namespace : meshView;
+    const { subsets } = destinations.rule(read, host, view);
     return [
-      ...derive.clusters(read, service, view).map((item) => ({ layer: layers.clusters, item })),
-      ...derive
-        .assignments(read, service, [wholeService, ...subsets])
+      ...destinations.clusters(read, host, view).map((item) => ({ layer: layers.clusters, item })),
+      ...destinations
+        .assignments(read, host, view, [wholeDestination, ...subsets])
         .map((item) => ({ layer: layers.endpoints, item })),
     ];
   }

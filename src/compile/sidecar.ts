@@ -2,7 +2,6 @@
 import { serviceHost } from "../model/names.ts";
 import type { AuthorizationPolicy, MutualTlsMode, PeerAuthentication } from "../model/policy.ts";
 import { isHttp, type Protocol } from "../model/protocol.ts";
-import type { OutboundTrafficPolicy } from "../model/traffic.ts";
 import type { InboundPort, SidecarWorkload, Upstream } from "../model/workload.ts";
 import { accessOf, policiesFor } from "./authorization.ts";
 import { upstreamProtocol } from "./clusters.ts";
@@ -23,7 +22,6 @@ export interface SidecarInput {
   readonly workload: SidecarWorkload;
   readonly peerAuthentications: readonly PeerAuthentication[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
-  readonly outboundTrafficPolicy: OutboundTrafficPolicy;
 }
 
 export function sidecarItems(input: SidecarInput): readonly Item[] {
@@ -35,7 +33,7 @@ export function sidecarItems(input: SidecarInput): readonly Item[] {
   });
   // Two service ports may lead to one application port.
   const items = new Map<string, Item>(ways.map((item) => [`${item.type}\n${item.name}`, item]));
-  return [...items.values(), outboundListener(input), ...workload.upstreams.map(upstreamItem)];
+  return [...items.values(), outboundListener(workload), ...workload.upstreams.map(upstreamItem)];
 }
 
 function inboundItems(
@@ -117,7 +115,7 @@ function applicationCluster(workload: SidecarWorkload, { appPort, protocol }: In
   };
 }
 
-function outboundListener({ workload, outboundTrafficPolicy }: SidecarInput): ListenerItem {
+function outboundListener(workload: SidecarWorkload): ListenerItem {
   return {
     type: "listener",
     name: outboundName,
@@ -133,7 +131,8 @@ function outboundListener({ workload, outboundTrafficPolicy }: SidecarInput): Li
           statPrefix: outboundName,
           role: "outbound",
           routes: outboundName,
-          unknownHosts: outboundTrafficPolicy === "ALLOW_ANY",
+          // Also with REGISTRY_ONLY: a ServiceEntry may come that goes where the Host says, and the listener stays as it is.
+          unknownHosts: true,
         },
       },
     ],

@@ -2,38 +2,35 @@
  * Virtual hosts of the outbound route tables. The Host's port selects the service's PORT, so there is one virtual host
  * for each; the one that a Host without a port means is 80, else the only HTTP port. Pure.
  */
-import type { ServicePort } from "../model/endpoint.ts";
-import { type Host, meshDomain, type ServiceRef, serviceHost, serviceOfHost } from "../model/names.ts";
-import { isHttp } from "../model/protocol.ts";
+import { isIPv6 } from "node:net";
+import { type Host, meshDomain, serviceOfHost } from "../model/names.ts";
 import type { VirtualService } from "../model/route.ts";
+import { httpPorts } from "./clusters.ts";
+import type { Declared } from "./destination.ts";
 import { isWildcard } from "./hosts.ts";
 import type { Route, VirtualHost } from "./ir.ts";
 import { dnsCluster, outboundCluster } from "./naming.ts";
 import { defaultRoute, type PortsOf, type RouteContext, refuseConnect, routesOf } from "./routes.ts";
 import type { Source } from "./source.ts";
 
-/** Ports that requests can be routed on. An undeclared port is one of them: its callers speak HTTP to be here at all. */
-export function httpPorts(ports: readonly ServicePort[]): readonly ServicePort[] {
-  return ports.filter(({ protocol }) => isHttp(protocol) || protocol === "auto");
-}
-
-export interface ServiceHostsInput {
-  readonly service: ServiceRef;
-  readonly ports: readonly ServicePort[];
+export interface DestinationHostsInput {
+  readonly host: Host;
+  readonly declared: Declared;
   /** The VirtualService that holds for it, if any. */
   readonly virtualService: VirtualService | undefined;
-  /** Whether callers are of the service's namespace, and may use its short name. */
+  /** Whether callers are of a service's namespace, and may use its short name. */
   readonly short: boolean;
   readonly source: Source;
   readonly portsOf: PortsOf;
 }
 
-export function serviceVirtualHosts(input: ServiceHostsInput): readonly VirtualHost[] {
-  const { service, virtualService, source, portsOf } = input;
-  const host = serviceHost(service);
-  const ports = httpPorts(input.ports);
-  const names = namesOf(service, input.short);
-  const withoutPort = ports.some(({ port }) => port === 80) ? 80 : ports.length === 1 ? ports[0]?.port : undefined;
+export function destinationVirtualHosts(input: DestinationHostsInput): readonly VirtualHost[] {
+  const { host, declared, virtualService, source, portsOf } = input;
+  const ports = httpPorts(declared.ports);
+  const names = [...namesOf(host, input.short), ...literals(declared.addresses)];
+  // Where the Host says the way, one without a port says 80.
+  const only = ports.length === 1 && declared.reach !== "host" ? ports[0]?.port : undefined;
+  const withoutPort = ports.some(({ port }) => port === 80) ? 80 : only;
   return ports.map(({ port }) => ({
     name: `${host}:${port}`,
     domains: domains(names, [port], port === withoutPort),
@@ -75,8 +72,7 @@ export function nameVirtualHosts({
 }: VirtualHostsInput): readonly VirtualHost[] {
   const { http } = virtualService;
   if (http.length === 0) return [];
-  const service = serviceOfHost(host);
-  const names = service ? namesOf(service, short) : [host];
+  const names = namesOf(host, short);
   const routes = (port: number | undefined): readonly Route[] => [
     refuseConnect,
     ...routesOf(http, { gateway: "mesh", port, source, portsOf }),
@@ -105,10 +101,20 @@ export function otherHosts(policy: "ALLOW_ANY" | "REGISTRY_ONLY"): VirtualHost {
   return { name: "other", domains: ["*"], routes: [refuseConnect, way] };
 }
 
-/** How callers may write a service's name, the shortest first. */
-function namesOf({ name, namespace }: ServiceRef, short: boolean): readonly string[] {
-  const inNamespace = `${name}.${namespace}`;
+/** How callers may write a host; the name of a service in the mesh's domain also in part, the shortest first. */
+function namesOf(host: Host, short: boolean): readonly string[] {
+  const service = serviceOfHost(host);
+  if (!service) return [host];
+  const { name } = service;
+  const inNamespace = `${name}.${service.namespace}`;
   return [...(short ? [name] : []), inNamespace, `${inNamespace}.svc`, `${inNamespace}.${meshDomain}`];
+}
+
+/** Single addresses as a Host writes them. A network is for traffic that is captured. */
+function literals(addresses: readonly string[]): readonly string[] {
+  return addresses
+    .filter((address) => !address.includes("/"))
+    .map((address) => (isIPv6(address) ? `[${address}]` : address));
 }
 
 function domains(names: readonly string[], ports: readonly (number | "*")[], bare: boolean): readonly string[] {

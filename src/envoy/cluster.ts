@@ -4,6 +4,7 @@ import type { Any } from "@bufbuild/protobuf/wkt";
 import {
   type Cluster,
   Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
   Cluster_LbPolicy,
   type Cluster_SlowStartConfigSchema,
   ClusterSchema,
@@ -18,6 +19,7 @@ import type { Keepalive, OutlierDetection, RetryBudget, Warmup } from "../model/
 import { unreachable } from "../platform/error.ts";
 import { duration, type Init, packed, socketAddress } from "./any.ts";
 import { ads } from "./config_source.ts";
+import { endpointsMessage } from "./endpoints.ts";
 import { dnsCache } from "./filters/dns_cache.ts";
 import { meshClient, plaintext, plaintextTlsMode, tlsModeKey } from "./transport_socket.ts";
 
@@ -30,6 +32,8 @@ const noLimit = 2 ** 32 - 1;
  * request that meets a closing connection fails. A new one costs nothing on loopback.
  */
 const applicationIdleMs = 4_000;
+/** Of a name that DNS did not answer; later ones wait up to ten times as long. */
+const dnsRetryMs = 1_000;
 /** What a mesh client offers when it does not carry HTTP (compile/inbound_chains matches it). */
 const tcpAlpn = ["weft"];
 
@@ -67,6 +71,23 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
         ignoreHealthOnHostRemoval: true,
         ...sockets(item.upstream.tls, item.protocol),
       };
+    case "names": {
+      const { answers, localities, tls } = item.upstream;
+      // Envoy refuses LOGICAL_DNS without a name: of a subset that selects nobody.
+      const one = answers === "first" && localities.length > 0;
+      const type = one ? Cluster_DiscoveryType.LOGICAL_DNS : Cluster_DiscoveryType.STRICT_DNS;
+      return {
+        clusterDiscoveryType: { case: "type", value: type },
+        // A name of this host, such as localhost, has both; what listens there seldom does.
+        dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
+        respectDnsTtl: true,
+        dnsFailureRefreshRate: { baseInterval: duration(dnsRetryMs), maxInterval: duration(dnsRetryMs * 10) },
+        lbPolicy: balancers[item.balancer],
+        ...(item.warmup ? warming(item.balancer, item.warmup) : {}),
+        loadAssignment: endpointsMessage({ type: "endpoints", name: item.name, localities }),
+        ...sockets(tls, item.protocol),
+      };
+    }
     case "application": {
       const address = socketAddress({ address: "127.0.0.1", port: item.upstream.port });
       return {
@@ -85,10 +106,14 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
           case: "clusterType",
           value: {
             name: "envoy.clusters.dynamic_forward_proxy",
-            typedConfig: packed(ClusterConfigSchema, { clusterImplementationSpecifier }),
+            typedConfig: packed(ClusterConfigSchema, {
+              clusterImplementationSpecifier,
+              ...(item.upstream.tls.mode === "plaintext" ? {} : { allowInsecureClusterOptions: true }),
+            }),
           },
         },
         lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+        ...sockets(item.upstream.tls, item.protocol),
       };
     }
     default:
@@ -195,15 +220,18 @@ function warming(balancer: Balancer, warmup: Warmup): Pick<Init<typeof ClusterSc
 
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-function protocolOptions({ protocol, upstream: { kind } }: ClusterItem, pool: PoolLimits): Any | undefined {
+function protocolOptions({ protocol, upstream }: ClusterItem, pool: PoolLimits): Any | undefined {
   if (protocol === "tcp") return undefined;
   const common = connectionOptions(pool);
   // Envoy's default.
-  if (protocol === "http1" && Object.keys(common).length === 0) return undefined;
+  if (protocol === "http1" && upstream.kind !== "dns" && Object.keys(common).length === 0) return undefined;
   return packed(HttpProtocolOptionsSchema, {
     ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
-    // Envoy demands them of a cluster that goes where the Host says; it is plaintext, so nothing comes of them.
-    ...(kind === "dns" ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } } : {}),
+    // Envoy demands them of a cluster that goes where the Host says. In plaintext nothing comes of them; the mesh's mTLS has
+    // its own server name and identities, and is let off.
+    ...(upstream.kind === "dns" && upstream.tls.mode === "plaintext"
+      ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }
+      : {}),
     upstreamProtocolOptions: spoken(protocol, pool),
   });
 }

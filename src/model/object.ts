@@ -6,12 +6,15 @@ import type { Gateway } from "./gateway.ts";
 import type { Namespace } from "./names.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
 import type { VirtualService } from "./route.ts";
+import type { ServiceEntry, WorkloadEntry } from "./service_entry.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { DestinationRule } from "./traffic.ts";
 
 export const objectKinds = [
   "VirtualService",
   "DestinationRule",
+  "ServiceEntry",
+  "WorkloadEntry",
   "Sidecar",
   "PeerAuthentication",
   "AuthorizationPolicy",
@@ -23,6 +26,8 @@ export type ObjectKind = (typeof objectKinds)[number];
 export type MeshObject =
   | ({ readonly kind: "VirtualService" } & VirtualService)
   | ({ readonly kind: "DestinationRule" } & DestinationRule)
+  | ({ readonly kind: "ServiceEntry" } & ServiceEntry)
+  | ({ readonly kind: "WorkloadEntry" } & WorkloadEntry)
   | ({ readonly kind: "Sidecar" } & Sidecar)
   | ({ readonly kind: "PeerAuthentication" } & PeerAuthentication)
   | ({ readonly kind: "AuthorizationPolicy" } & AuthorizationPolicy)

@@ -42,13 +42,14 @@ export function analyze(analyzed: readonly Analyzed[], known: Known = {}): reado
       report.add({ code, path, message, position: at?.(path), object: nameOf(object) });
     if (object.kind === "VirtualService") judgeVirtualService(object, world, tell);
     if (object.kind === "DestinationRule") judgeDestinationRule(object, world, tell);
+    if (object.kind === "ServiceEntry") judgeServiceEntry(object, world, tell);
   }
   return report.problems();
 }
 
 type Told = (
   path: FieldPath,
-  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1405" | "MSH1406" | "MSH1407",
+  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1405" | "MSH1406" | "MSH1407" | "MSH1411",
   message: string,
 ) => void;
 type OfKind<K extends MeshObject["kind"]> = Extract<MeshObject, { readonly kind: K }>;
@@ -60,21 +61,27 @@ class World {
   readonly gateways: ReadonlySet<string>;
   readonly routers: readonly OfKind<"VirtualService">[];
   readonly rules: readonly OfKind<"DestinationRule">[];
-  readonly #services: ReadonlySet<Host> | undefined;
+  readonly entries: readonly OfKind<"ServiceEntry">[];
+  /** Services of the mesh. */
+  readonly services: ReadonlySet<Host> | undefined;
+  /** Those, and what ServiceEntries declare. */
+  readonly #known: ReadonlySet<Host> | undefined;
 
   constructor(objects: readonly MeshObject[], services: Iterable<ServiceRef> | undefined) {
     this.gateways = new Set(objects.flatMap((one) => (one.kind === "Gateway" ? [gatewayKey(one)] : [])));
     this.routers = objects.flatMap((one) => (one.kind === "VirtualService" ? [one] : []));
     this.rules = objects.flatMap((one) => (one.kind === "DestinationRule" ? [one] : []));
-    this.#services = services && new Set(Array.from(services, serviceHost));
+    this.entries = objects.flatMap((one) => (one.kind === "ServiceEntry" ? [one] : []));
+    this.services = services && new Set(Array.from(services, serviceHost));
+    this.#known = this.services && new Set([...this.services, ...this.entries.flatMap(({ hosts }) => hosts)]);
   }
 
   /** What is wrong with a destination's host, or undefined. */
   missing(host: Host): string | undefined {
-    if (!this.#services || this.#services.has(host)) return undefined;
-    if (host.startsWith("*") && [...this.#services].some((service) => covers(host, service))) return undefined;
+    if (!this.#known || this.#known.has(host)) return undefined;
+    if (host.startsWith("*") && [...this.#known].some((service) => covers(host, service))) return undefined;
     const short = (name: string) => (name.endsWith(`.${meshDomain}`) ? name.slice(0, -meshDomain.length - 1) : name);
-    const alike = [...this.#services]
+    const alike = [...this.#known]
       .filter((service) => Math.abs(service.length - host.length) <= 3)
       .slice(0, mostCompared);
     return `no service ${short(host)} is known${suggestion(short(host), alike.map(short))}`;
@@ -143,6 +150,18 @@ function judgeDestinationRule(rule: OfKind<"DestinationRule">, world: World, tel
   for (const other of world.rules) {
     if (keyOf(other) === keyOf(rule) || other.host !== rule.host || !meet(other.exportTo, rule.exportTo)) continue;
     tell(["spec", "host"], "MSH1406", `${rule.host} has ${nameOf(other)} too; merge the two`);
+  }
+}
+
+function judgeServiceEntry(entry: OfKind<"ServiceEntry">, world: World, tell: Told): void {
+  for (const [index, host] of entry.hosts.entries()) {
+    const path = ["spec", "hosts", index];
+    if (world.services?.has(host)) tell(path, "MSH1411", `${host} is a service of the mesh, which stays as it is`);
+    for (const other of world.entries) {
+      const same = keyOf(other) === keyOf(entry);
+      if (same || !other.hosts.includes(host) || !meet(other.exportTo, entry.exportTo)) continue;
+      tell(path, "MSH1411", `${host} is declared by ${nameOf(other)} too; merge the two`);
+    }
   }
 }
 

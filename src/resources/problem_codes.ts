@@ -90,6 +90,11 @@ export const problemCodes = {
     "An answer given here (redirect, directResponse) beside what is for requests that are sent on, or with a status that it cannot have.",
     "Keep one of the two; redirects are 301, 302, 303, 307 or 308.",
   ),
+  MSH1321: error(
+    "A ServiceEntry's `resolution` and another of its fields do not go together.",
+    "Change the field that the message names, or the resolution.",
+  ),
+  MSH1322: warning("A part of a ServiceEntry that no request reaches.", "Write it as the message says."),
   // References between objects
   MSH1401: warning("The Gateway that is named does not exist.", "Apply it, or mend the name: NAMESPACE/NAME."),
   MSH1402: warning("The host is no known service.", "Register the service, or mend the name."),
@@ -100,6 +105,10 @@ export const problemCodes = {
   MSH1407: warning(
     "The VirtualService that is delegated to does not exist, or has hosts.",
     "Apply one without hosts, or mend the name.",
+  ),
+  MSH1411: warning(
+    "Two ServiceEntries are for the same host, or it is a service of the mesh.",
+    "Merge them; docs/compatibility.md says which one holds meanwhile.",
   ),
   // Endpoints and workloads
   MSH1501: error("An endpoint or workload names a port that is not declared.", "Declare it in `ports`."),

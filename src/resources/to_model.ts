@@ -14,10 +14,14 @@ import { toGateway } from "./kinds/gateway.model.ts";
 import { gatewaySchema } from "./kinds/gateway.schema.ts";
 import { toPeerAuthentication } from "./kinds/peer_authentication.model.ts";
 import { peerAuthenticationSchema } from "./kinds/peer_authentication.schema.ts";
+import { toServiceEntry } from "./kinds/service_entry.model.ts";
+import { serviceEntrySchema } from "./kinds/service_entry.schema.ts";
 import { toSidecar } from "./kinds/sidecar.model.ts";
 import { sidecarSchema } from "./kinds/sidecar.schema.ts";
 import { toVirtualService } from "./kinds/virtual_service.model.ts";
 import { virtualServiceSchema } from "./kinds/virtual_service.schema.ts";
+import { toWorkloadEntry } from "./kinds/workload_entry.model.ts";
+import { workloadEntrySchema } from "./kinds/workload_entry.schema.ts";
 import { problemCodes } from "./problem_codes.ts";
 import { type Tell, validate } from "./validate.ts";
 
@@ -40,6 +44,10 @@ export function toModel({ resource, createdAtMs }: StoredResource): MeshObject {
       return { kind, ...toVirtualService(validate(virtualServiceSchema, node, at) ?? refuse(), owner) };
     case "DestinationRule":
       return { kind, ...toDestinationRule(validate(destinationRuleSchema, node, at) ?? refuse(), owner) };
+    case "ServiceEntry":
+      return { kind, ...toServiceEntry(validate(serviceEntrySchema, node, at) ?? refuse(), owner) };
+    case "WorkloadEntry":
+      return { kind, ...toWorkloadEntry(validate(workloadEntrySchema, node, at) ?? refuse(), owner) };
     case "Sidecar":
       return { kind, ...toSidecar(validate(sidecarSchema, node, at) ?? refuse(), owner) };
     case "Gateway":

@@ -110,3 +110,21 @@ test("what is stored and not understood is not judged", () => {
   const newer = { ...good.resource, spec: { hosts: 1 } };
   assert.deepEqual(told(router("b", to("{host: reviews}")), { services, resources: [newer] }), []);
 });
+
+test("a host that two ServiceEntries declare, or that is a service; one that is declared is known", () => {
+  const entry = (name: string, host: string, more = "") =>
+    document("ServiceEntry", `hosts: [${host}]\nports: [{number: 80, name: http}]${more}`, named(name));
+  assert.deepEqual(told(`${entry("a", "api.example.com")}---\n${entry("b", "api.example.com")}`), [
+    "MSH1411 spec.hosts[0]: api.example.com is declared by serviceentry shop/b too; merge the two",
+    "MSH1411 spec.hosts[0]: api.example.com is declared by serviceentry shop/a too; merge the two",
+  ]);
+  const [ours, theirs] = ["\nexportTo: ['.']", "\nexportTo: [bank]"];
+  assert.deepEqual(told(`${entry("a", "api.example.com", ours)}---\n${entry("b", "api.example.com", theirs)}`), []);
+  assert.deepEqual(told(entry("a", "reviews.shop.svc.cluster.local")), [
+    "MSH1411 spec.hosts[0]: reviews.shop.svc.cluster.local is a service of the mesh, which stays as it is",
+  ]);
+  assert.deepEqual(
+    told(`${entry("a", "api.example.com")}---\n${router("x", to("{host: api.example.com, port: {number: 80}}"))}`),
+    [],
+  );
+});

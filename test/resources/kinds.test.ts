@@ -303,3 +303,68 @@ check("Sidecar", {
     told: ["MSH1205 spec.outboundTrafficPolicy.mode", "MSH1202 spec.ingress"],
   },
 });
+
+const web = "hosts: [a.example.com]\nports: [{number: 80, name: http}]";
+
+check("ServiceEntry", {
+  "the least": { spec: web, told: [] },
+  "no hosts, no ports": { spec: "resolution: DNS", told: ["MSH1204 spec.hosts", "MSH1204 spec.ports"] },
+  "every host, and one twice": {
+    spec: "hosts: ['*', a.com, A.com.]\nports: [{number: 80, name: http}]",
+    told: ["MSH1207 spec.hosts[0]"],
+  },
+  "a host twice": {
+    spec: "hosts: [a.com, A.com.]\nports: [{number: 80, name: http}]",
+    told: ["MSH1302 spec.hosts[1]"],
+  },
+  "ports that share what they must not, of no protocol": {
+    spec: "hosts: [a.com]\nresolution: DNS\nports: [{number: 80, name: http}, {number: 80, name: http, protocol: SMTP}]",
+    told: ["MSH1306 spec.ports[1].name", "MSH1306 spec.ports[1].number", "MSH1505 spec.ports[1].protocol"],
+  },
+  "by the Host, with what a Host does not say": {
+    spec: "hosts: [a.com]\nports: [{number: 80, name: http, targetPort: 81}, {number: 443, name: https, protocol: TLS}]",
+    told: ["MSH1321 spec.ports[0].targetPort", "MSH1322 spec.ports[1].protocol"],
+  },
+  "endpoints that nobody asks": {
+    spec: `${web}\nendpoints: [{address: 10.0.0.1}]`,
+    told: ["MSH1321 spec.endpoints"],
+  },
+  "STATIC by a name, of a port that is not there": {
+    spec: `${web}\nresolution: STATIC\nendpoints: [{address: b.com, ports: {htp: 1}}]`,
+    told: ["MSH1501 spec.endpoints[0].ports.htp", "MSH1321 spec.endpoints[0].address"],
+  },
+  "STATIC with nobody": { spec: `${web}\nresolution: STATIC`, told: ["MSH1322 spec"] },
+  "endpoints and a selector": {
+    spec: `${web}\nresolution: STATIC\nendpoints: [{address: 10.0.0.1}]\nworkloadSelector: {labels: {a: b}}`,
+    told: ["MSH1209 spec"],
+  },
+  "a selector of everything": {
+    spec: `${web}\nresolution: STATIC\nworkloadSelector: {labels: {}}`,
+    told: ["MSH1311 spec.workloadSelector"],
+  },
+  "DNS of a wildcard, with a network": {
+    spec: "hosts: ['*.a.com']\nresolution: DNS\nports: [{number: 80, name: http}]\naddresses: [10.0.0.0/8]",
+    told: ["MSH1321 spec.addresses", "MSH1321 spec.resolution"],
+  },
+  "DNS_ROUND_ROBIN of two": {
+    spec: `${web}\nresolution: DNS_ROUND_ROBIN\nendpoints: [{address: b.com}, {address: c.com}]`,
+    told: ["MSH1321 spec.endpoints"],
+  },
+  "DYNAMIC_DNS of one host in the mesh": {
+    spec: `${web}\nresolution: DYNAMIC_DNS\nlocation: MESH_INTERNAL`,
+    told: ["MSH1321 spec.hosts", "MSH1321 spec.location"],
+  },
+  "addresses that are none, Unix sockets, names of other certificates": {
+    spec: `${web}\nresolution: STATIC\naddresses: [10.0.0.0/33]\nendpoints: [{address: 'unix:///a'}]\nsubjectAltNames: [a.com]`,
+    told: ["MSH1207 spec.addresses[0]", "MSH1202 spec.endpoints[0].address", "MSH1202 spec.subjectAltNames[0]"],
+  },
+});
+
+check("WorkloadEntry", {
+  "the least": { spec: "address: 10.0.0.1", told: [] },
+  "a network alone": { spec: "network: far", told: ["MSH1204 spec.address"] },
+  "mTLS without an account": {
+    spec: "address: vm.example.com\nlabels: {security.istio.io/tlsMode: istio}",
+    told: ["MSH1504 spec"],
+  },
+});

@@ -73,7 +73,7 @@ test("Kubernetes' own kinds are ignored with a warning", () => {
 test("what is no resource of ours is named, with what was meant", () => {
   const cases: readonly [string, string, RegExp][] = [
     [router.replace("VirtualService", "VirtualServce"), "MSH1103", /did you mean VirtualService/],
-    [router.replace("VirtualService", "ServiceEntry"), "MSH1104", /not supported yet/],
+    [router.replace("VirtualService", "WorkloadGroup"), "MSH1104", /not supported yet/],
     [router.replace("networking.mesh.io/v1", "networking.mesh.io/v2"), "MSH1105", /networking\.mesh\.io\/v1/],
     [router.replace("networking.mesh.io", "security.mesh.io"), "MSH1105", /networking\.mesh\.io\/v1/],
     [router.replace("networking.mesh.io/v1", "v1"), "MSH1105", /networking\.mesh\.io\/v1/],

@@ -5,8 +5,10 @@ import { destinationRuleSchema } from "./destination_rule.schema.ts";
 import { gatewaySchema } from "./gateway.schema.ts";
 import type { Kind, KindNames } from "./kind.ts";
 import { peerAuthenticationSchema } from "./peer_authentication.schema.ts";
+import { serviceEntrySchema } from "./service_entry.schema.ts";
 import { sidecarSchema } from "./sidecar.schema.ts";
 import { virtualServiceSchema } from "./virtual_service.schema.ts";
+import { workloadEntrySchema } from "./workload_entry.schema.ts";
 
 export const kinds: Readonly<Record<ObjectKind, Kind>> = {
   VirtualService: {
@@ -24,6 +26,22 @@ export const kinds: Readonly<Record<ObjectKind, Kind>> = {
     short: "dr",
     area: "networking",
     schema: destinationRuleSchema,
+  },
+  ServiceEntry: {
+    kind: "ServiceEntry",
+    singular: "serviceentry",
+    plural: "serviceentries",
+    short: "se",
+    area: "networking",
+    schema: serviceEntrySchema,
+  },
+  WorkloadEntry: {
+    kind: "WorkloadEntry",
+    singular: "workloadentry",
+    plural: "workloadentries",
+    short: "we",
+    area: "networking",
+    schema: workloadEntrySchema,
   },
   Sidecar: {
     kind: "Sidecar",
@@ -69,7 +87,7 @@ export const registeredKinds: Readonly<Record<RegisteredKind, KindNames & { read
 
 /** Kinds of Istio's that have no place here yet, by area. */
 export const laterKinds: Readonly<Record<string, readonly string[]>> = {
-  networking: ["ServiceEntry", "WorkloadEntry", "WorkloadGroup", "EnvoyFilter", "ProxyConfig"],
+  networking: ["WorkloadGroup", "EnvoyFilter", "ProxyConfig"],
   security: ["RequestAuthentication"],
   telemetry: ["Telemetry"],
 };

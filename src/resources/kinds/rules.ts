@@ -15,10 +15,14 @@ import { gatewaySchema } from "./gateway.schema.ts";
 import type { RuleContext } from "./kind.ts";
 import { peerAuthenticationRules } from "./peer_authentication.rules.ts";
 import { peerAuthenticationSchema } from "./peer_authentication.schema.ts";
+import { serviceEntryRules } from "./service_entry.rules.ts";
+import { serviceEntrySchema } from "./service_entry.schema.ts";
 import { sidecarRules } from "./sidecar.rules.ts";
 import { sidecarSchema } from "./sidecar.schema.ts";
 import { virtualServiceRules } from "./virtual_service.rules.ts";
 import { virtualServiceSchema } from "./virtual_service.schema.ts";
+import { workloadEntryRules } from "./workload_entry.rules.ts";
+import { workloadEntrySchema } from "./workload_entry.schema.ts";
 
 /** The spec by its kind's schema and rules. undefined: something is wrong, and told. */
 export function checkSpec(
@@ -36,6 +40,16 @@ export function checkSpec(
     case "DestinationRule": {
       const spec = validate(destinationRuleSchema, node, at);
       if (spec) destinationRuleRules(spec, context);
+      return spec;
+    }
+    case "ServiceEntry": {
+      const spec = validate(serviceEntrySchema, node, at);
+      if (spec) serviceEntryRules(spec, context);
+      return spec;
+    }
+    case "WorkloadEntry": {
+      const spec = validate(workloadEntrySchema, node, at);
+      if (spec) workloadEntryRules(spec, context);
       return spec;
     }
     case "Sidecar": {

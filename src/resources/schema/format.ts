@@ -3,7 +3,7 @@
  * check answers undefined (good), or what is wrong beyond that.
  */
 import { isIP } from "node:net";
-import { isServiceAccount } from "../../model/identity.ts";
+import { isServiceAccount, parseSpiffeId } from "../../model/identity.ts";
 import { isDnsLabel } from "../../model/names.ts";
 import { checkRegex } from "../regex.ts";
 
@@ -70,6 +70,31 @@ export const formats = {
     wants: "a host name such as reviews or example.com, *.SUFFIX, an IP address, or * behind a gateway",
     maxLength: 255,
     check: (text) => (isIP(text) ? undefined : checkHost(text)),
+  },
+  /** Of a ServiceEntry: taken as it stands. */
+  entryHost: {
+    wants: "a full host name such as api.example.com, or *.SUFFIX",
+    maxLength: 255,
+    check: (text) => (text === "*" ? "'*' would be every host; name the hosts, or write *.SUFFIX" : checkHost(text)),
+  },
+  entryAddress: {
+    wants: "an IP address or a network such as 10.0.0.0/8",
+    maxLength: 64,
+    check: (text) => (isNetwork(text) ? undefined : ""),
+  },
+  /** Of an endpoint. */
+  endpointAddress: {
+    wants: "an IP address, or a full DNS name such as db.example.com",
+    maxLength: 255,
+    check: (text) => (isIP(text) ? undefined : text.startsWith("*") ? "" : checkHost(text)),
+    later: (text) => (text.startsWith("unix:") ? "Unix sockets are not supported yet; write an address" : undefined),
+  },
+  serverName: {
+    wants: "a SPIFFE ID such as spiffe://cluster.local/ns/shop/sa/cart",
+    maxLength: 2_048,
+    check: (text) => (parseSpiffeId(text) ? undefined : ""),
+    later: (text) =>
+      text.includes("://") ? undefined : "names of servers outside of the mesh are not supported yet; SPIFFE IDs are",
   },
   gatewayHost: {
     wants: "a host, *.SUFFIX or *, with NAMESPACE/, ./ or */ before it where only some may bind",
@@ -225,6 +250,13 @@ export function listenAddressOf(text: string): { readonly address: string; reado
   const address = bracketed ?? plain ?? "";
   const port = Number(digits);
   return isIP(address) !== 0 && port >= 1 && port <= 65_535 ? { address, port } : undefined;
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...rest] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 function checkHost(text: string): string | undefined {

@@ -1,0 +1,212 @@
+/**
+ * The graph's nodes of destinations, which are known by their host. Kinds, from the input up:
+ *
+ *   merge ─▶ ports ──────────┬▶ clusters
+ *     ├────▶ identities ─────┤    ▲
+ *     └────▶ assignment ─────┘    │
+ *   rules ─▶ rule ────────────────┘
+ *
+ * All but a service of the mesh may be another one for some namespaces: a node's view says for whom. Read by derive.ts,
+ * compiler.ts and scopes.ts.
+ */
+import type { ServicePort } from "../model/endpoint.ts";
+import { type Host, type Namespace, rootNamespace, serviceKey, serviceOfHost } from "../model/names.ts";
+import type { PeerAuthentication } from "../model/policy.ts";
+import type { DestinationRule } from "../model/traffic.ts";
+import { assignmentOf, endpointKey, hasLabels } from "./assignments.ts";
+import { clustersOf } from "./clusters.ts";
+import {
+  type Accepted,
+  acceptedOf,
+  type Declared,
+  type Destination,
+  declaredOf,
+  serviceDestination,
+} from "./destination.ts";
+import { type EffectiveRule, meshView, ruleFor, type View, viewsOf } from "./destination_rules.ts";
+import { type CellFamily, type Graph, NodeFamily, type Read } from "./graph.ts";
+import { compare, covers } from "./hosts.ts";
+import type { MeshInput } from "./input.ts";
+import type { ClusterItem, EndpointsItem } from "./ir.ts";
+import { type MergedEndpoint, mergeShards, portsTogether } from "./merge.ts";
+import { anyDisables, mutualTlsMode } from "./peer_authentication.ts";
+import { type EntryEndpoint, entriesFor, entryDestination, viewsOfEntries } from "./service_entries.ts";
+
+/** What one subset of one view selects, as a key. */
+export interface SubsetKey {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The destination itself. */
+export const wholeDestination: SubsetKey = { name: "", labels: {} };
+
+export class Destinations {
+  readonly #input: MeshInput;
+  readonly #merged: NodeFamily<[Host, View], Destination | undefined>;
+  readonly #declared: NodeFamily<[Host, View], Declared | undefined>;
+  readonly #accepted: NodeFamily<[Host, View], Accepted>;
+  readonly #rules: NodeFamily<[Host], readonly DestinationRule[]>;
+  readonly #rule: NodeFamily<[Host, View], EffectiveRule>;
+  readonly #clusters: NodeFamily<[Host, View], readonly ClusterItem[]>;
+  readonly #disabling: NodeFamily<[string], readonly PeerAuthentication[]>;
+  readonly #assignment: NodeFamily<[Host, View, string, string], EndpointsItem>;
+
+  constructor(graph: Graph, input: MeshInput) {
+    this.#input = input;
+    this.#merged = new NodeFamily(graph, "merge", (read, host, view) => this.#merge(read, host, view));
+    this.#declared = new NodeFamily(graph, "ports", (read, host, view) => {
+      const destination = read(this.#merged.at(host, view));
+      return destination && declaredOf(destination);
+    });
+    this.#accepted = new NodeFamily(graph, "identities", (read, host, view) =>
+      acceptedOf(read(this.#merged.at(host, view)) ?? { endpoints: [], servers: [] }),
+    );
+    this.#rules = new NodeFamily(graph, "rules", (read, host) => {
+      const wildcards = read(input.wildcardRules).filter((rule) => covers(rule.host, host));
+      return [...read(input.rulesByHost.at(host)), ...wildcards];
+    });
+    this.#rule = new NodeFamily(graph, "rule", (read, host, view) => {
+      const namespace = this.declared(read, host, view)?.namespace ?? serviceOfHost(host)?.namespace;
+      return ruleFor(read(this.#rules.at(host)), { host, namespace: namespace ?? rootNamespace, view });
+    });
+    this.#clusters = new NodeFamily(graph, "clusters", (read, host, view) => {
+      const declared = this.declared(read, host, view);
+      if (!declared) return [];
+      return clustersOf({
+        host,
+        declared,
+        accepted: read(this.#accepted.at(host, this.#meaning(read, host, view))),
+        rule: read(this.#rule.at(host, view)),
+        trustDomain: read(input.settings).trustDomain,
+        localities: (port, subset) => this.#assigned(read, host, view, port, subset ?? wholeDestination).localities,
+      });
+    });
+    this.#disabling = new NodeFamily(graph, "disabling", (read, namespace) => {
+      const policies = reaching(read, namespace, input.peerAuthentications);
+      return anyDisables(policies) ? policies : [];
+    });
+    this.#assignment = new NodeFamily(graph, "assignment", (read, host, view, port, subset) =>
+      this.#assign(read, host, view, Number(port), subset),
+    );
+  }
+
+  /** Hosts of ServiceEntries that are no service's, sorted; to some callers they may be unknown. */
+  declaredHosts(read: Read): readonly Host[] {
+    return read(this.#input.entryHosts).filter((host) => !read(this.#declared.at(host, meshView))?.registered);
+  }
+
+  /** undefined: callers of the view find none. */
+  declared(read: Read, host: Host, view: View): Declared | undefined {
+    return read(this.#declared.at(host, this.#meaning(read, host, view)));
+  }
+
+  /** Ports that any caller may mean. undefined: nobody knows the host. */
+  anyPorts(read: Read, host: Host): readonly ServicePort[] | undefined {
+    const declared = this.declared(read, host, meshView);
+    if (declared) return declared.ports;
+    const entries = read(this.#input.entriesByHost.at(host));
+    return entries.length === 0 ? undefined : portsTogether(entries.flatMap(({ ports }) => ports));
+  }
+
+  /** Namespaces whose callers may meet another destination, or another rule, than everybody does. */
+  views(read: Read, host: Host): readonly Namespace[] {
+    const all = [...viewsOf(read(this.#rules.at(host))), ...this.ownViews(read, host)];
+    return [...new Set(all)].sort(compare);
+  }
+
+  /** Likewise, of the destination alone. */
+  ownViews(read: Read, host: Host): readonly Namespace[] {
+    if (read(this.#declared.at(host, meshView))?.registered) return [];
+    return viewsOfEntries(read(this.#input.entriesByHost.at(host)));
+  }
+
+  /** Whether callers of the view may meet another destination than everybody does. */
+  hasOwn(read: Read, host: Host, view: View): boolean {
+    return view !== meshView && this.ownViews(read, host).includes(view);
+  }
+
+  rule(read: Read, host: Host, view: View): EffectiveRule {
+    return read(this.#rule.at(host, view));
+  }
+
+  clusters(read: Read, host: Host, view: View): readonly ClusterItem[] {
+    return read(this.#clusters.at(host, view));
+  }
+
+  /** Endpoints of each of its ports, for each of the subsets, where they are not in the clusters themselves. */
+  assignments(read: Read, host: Host, view: View, subsets: readonly SubsetKey[]): readonly EndpointsItem[] {
+    const declared = this.declared(read, host, view);
+    if (declared?.reach !== "endpoints") return [];
+    return declared.ports.flatMap(({ port }) =>
+      subsets.map((subset) => this.#assigned(read, host, view, port, subset)),
+    );
+  }
+
+  #assigned(read: Read, host: Host, view: View, port: number, subset: SubsetKey): EndpointsItem {
+    return read(this.#assignment.at(host, this.#meaning(read, host, view), String(port), subsetText(subset)));
+  }
+
+  /** The view that a view shares its destination with. */
+  #meaning(read: Read, host: Host, view: View): View {
+    return this.hasOwn(read, host, view) ? view : meshView;
+  }
+
+  #merge(read: Read, host: Host, view: View): Destination | undefined {
+    const service = serviceOfHost(host);
+    const shards = service ? read(this.#input.shards.at(serviceKey(service))) : [];
+    if (service && shards.length > 0) {
+      const merged = mergeShards(shards, (source) => read(this.#input.silentSources.at(source)));
+      return serviceDestination(service.namespace, merged);
+    }
+    const [first, ...others] = entriesFor(read(this.#input.entriesByHost.at(host)), view);
+    if (!first) return undefined;
+    return entryDestination({
+      host,
+      entries: [first, ...others],
+      trustDomain: read(this.#input.settings).trustDomain,
+      selected: ({ namespace, selector }): readonly EntryEndpoint[] =>
+        read(this.#input.workloadEntries.at(namespace))
+          .filter(({ labels }) => hasLabels(labels, selector?.labels ?? {}))
+          .map((entry) => ({ ...entry, id: `workloadentry ${entry.name}` }))
+          .sort((a, b) => compare(a.id, b.id)),
+    });
+  }
+
+  #assign(read: Read, host: Host, view: View, port: number, subset: string): EndpointsItem {
+    const { namespace, endpoints } = read(this.#merged.at(host, view)) ?? { namespace: rootNamespace, endpoints: [] };
+    const policies = read(this.#disabling.at(namespace));
+    const isDisabled = (endpoint: MergedEndpoint): boolean => {
+      const target = endpoint.ports[port];
+      if (target === undefined) return false;
+      const workload = endpoint.workload ? read(this.#input.workloads.at(endpoint.workload)) : undefined;
+      const inbound = workload?.role === "sidecar" ? workload.inbound.find((each) => each.port === port) : undefined;
+      const subject = { namespace, labels: endpoint.labels };
+      return mutualTlsMode(policies, subject, inbound?.appPort ?? target) === "disable";
+    };
+    const service = serviceOfHost(host);
+    return assignmentOf({
+      host,
+      port,
+      subset: subsetFrom(subset),
+      endpoints,
+      plaintext: new Set(policies.length === 0 ? [] : endpoints.filter(isDisabled).map(endpointKey)),
+      unreachable: new Set(service ? read(this.#input.unreachable.at(serviceKey(service))) : []),
+    });
+  }
+}
+
+/** Policies of the namespace and of the root namespace. */
+export function reaching<T>(read: Read, namespace: string, family: CellFamily<readonly T[]>): readonly T[] {
+  const own = read(family.at(namespace));
+  return namespace === rootNamespace ? own : [...own, ...read(family.at(rootNamespace))];
+}
+
+function subsetText({ name, labels }: SubsetKey): string {
+  return JSON.stringify([name, Object.entries(labels).sort(([a], [b]) => compare(a, b))]);
+}
+
+function subsetFrom(text: string): SubsetKey {
+  const [name, labels] = JSON.parse(text) as [string, [string, string][]];
+  return { name, labels: Object.fromEntries(labels) };
+}
