@@ -10,8 +10,9 @@
  * compiler.ts and scopes.ts.
  */
 import type { ServicePort } from "../model/endpoint.ts";
-import { type Host, type Namespace, rootNamespace, serviceKey, serviceOfHost } from "../model/names.ts";
+import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import type { PeerAuthentication } from "../model/policy.ts";
+import type { ServiceEntry } from "../model/service_entry.ts";
 import type { DestinationRule } from "../model/traffic.ts";
 import { assignmentOf, endpointKey, hasLabels } from "./assignments.ts";
 import { clustersOf } from "./clusters.ts";
@@ -170,17 +171,40 @@ export class Destinations {
           .filter(({ labels }) => hasLabels(labels, selector?.labels ?? {}))
           .map((entry) => ({ ...entry, id: `workloadentry ${entry.name}` }))
           .sort((a, b) => compare(a.id, b.id)),
+      workloads: (entry) => this.#workloads(read, entry),
+    });
+  }
+
+  /** The mesh's own that an entry selects. Each application port that an entry's port leads to is behind a port of theirs. */
+  #workloads(read: Read, { namespace, selector, ports }: ServiceEntry): readonly MergedEndpoint[] {
+    const services = read(this.#input.services).filter((service) => service.namespace === namespace);
+    const endpoints = services.flatMap(
+      (service) => read(this.#merged.at(serviceHost(service), meshView))?.endpoints ?? [],
+    );
+    return endpoints.flatMap((endpoint) => {
+      if (endpoint.workload === undefined || !hasLabels(endpoint.labels, selector?.labels ?? {})) return [];
+      const workload = read(this.#input.workloads.at(endpoint.workload));
+      if (workload?.role !== "sidecar") return [];
+      const answering = ports.flatMap(({ port, target }) => {
+        const inbound = workload.inbound.find(({ appPort }) => appPort === target);
+        const number = inbound && endpoint.ports[inbound.port];
+        return number === undefined ? [] : [[port, number] as const];
+      });
+      return { ...endpoint, ports: Object.fromEntries(answering) };
     });
   }
 
   #assign(read: Read, host: Host, view: View, port: number, subset: string): EndpointsItem {
-    const { namespace, endpoints } = read(this.#merged.at(host, view)) ?? { namespace: rootNamespace, endpoints: [] };
+    const destination = read(this.#merged.at(host, view));
+    const { namespace = rootNamespace, registered = false, endpoints = [] } = destination ?? {};
     const policies = read(this.#disabling.at(namespace));
     const isDisabled = (endpoint: MergedEndpoint): boolean => {
       const target = endpoint.ports[port];
       if (target === undefined) return false;
       const workload = endpoint.workload ? read(this.#input.workloads.at(endpoint.workload)) : undefined;
-      const inbound = workload?.role === "sidecar" ? workload.inbound.find((each) => each.port === port) : undefined;
+      const ways = workload?.role === "sidecar" ? workload.inbound : [];
+      // A ServiceEntry has port numbers of its own.
+      const inbound = ways.find((way) => (registered ? way.port === port : way.listen.port === target));
       const subject = { namespace, labels: endpoint.labels };
       return mutualTlsMode(policies, subject, inbound?.appPort ?? target) === "disable";
     };

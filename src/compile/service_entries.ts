@@ -47,56 +47,62 @@ export interface EntryInput {
   /** Those that hold; at least one. */
   readonly entries: readonly [ServiceEntry, ...ServiceEntry[]];
   readonly trustDomain: TrustDomain;
-  /** What an entry's selector selects. */
+  /** WorkloadEntries that an entry's selector selects. */
   selected(entry: ServiceEntry): readonly EntryEndpoint[];
+  /** Workloads of the mesh that it selects, by the ports of the entry. */
+  workloads(entry: ServiceEntry): readonly MergedEndpoint[];
 }
 
 export function entryDestination(input: EntryInput): Destination {
   const { entries, trustDomain } = input;
   const [first] = entries;
-  const mutual = first.location === "internal";
+  const isInside = first.location === "internal";
   const reach = reaches[first.resolution];
-  const all = entries.flatMap((entry) =>
-    instancesOf(input, entry)
-      // A selector may find names where nobody asks DNS.
-      .filter(({ isName }) => reach !== "endpoints" || !isName)
-      .map((instance) => ({ entry, instance })),
+  const all = reach === "host" ? [] : entries.flatMap((entry) => endpointsOf(input, entry));
+  const accounts = entries.flatMap((entry) =>
+    instancesOf(input, entry).flatMap(({ serviceAccount }) =>
+      serviceAccount === undefined ? [] : identityOf(first.namespace, serviceAccount, trustDomain),
+    ),
   );
-  // Envoy takes one such name.
-  const found = reach === "first-of-name" ? all.slice(0, 1) : all;
-  const accounts = found.flatMap(({ instance: { serviceAccount } }) =>
-    serviceAccount === undefined ? [] : identityOf(first.namespace, serviceAccount, trustDomain),
-  );
-  const servers = entries.flatMap((entry) => entry.servers);
   return {
     namespace: first.namespace,
     reach,
     registered: false,
     addresses: entries.flatMap(({ addresses }) => addresses),
     ports: portsTogether(entries.flatMap(({ ports }) => ports.map(servicePort))),
-    endpoints: found.map(({ entry, instance }): MergedEndpoint => {
-      const { serviceAccount } = instance;
-      const identity = serviceAccount !== undefined && identityOf(first.namespace, serviceAccount, trustDomain);
-      return {
-        source: `serviceentry ${entry.name}`,
-        id: instance.id,
-        address: instance.address,
-        ports: targetsOf(entry.ports, instance),
-        health: "healthy",
-        weight: instance.weight,
-        locality: instance.locality,
-        labels: instance.labels,
-        ...(mutual && identity ? { identity } : {}),
-      };
-    }),
-    servers: mutual ? servers : [...servers, ...accounts],
+    // Envoy takes one name of which it is to use the first address.
+    endpoints: reach === "first-of-name" ? all.slice(0, 1) : all,
+    servers: [...entries.flatMap(({ servers }) => servers), ...(isInside ? [] : accounts)],
   };
+}
+
+function endpointsOf(input: EntryInput, entry: ServiceEntry): readonly MergedEndpoint[] {
+  const isInside = entry.location === "internal";
+  const declared = instancesOf(input, entry).map((instance): MergedEndpoint => {
+    const { id, address, weight, locality, labels, serviceAccount } = instance;
+    const identity = serviceAccount !== undefined && identityOf(entry.namespace, serviceAccount, input.trustDomain);
+    return {
+      source: `serviceentry ${entry.name}`,
+      id,
+      address,
+      ports: targetsOf(entry.ports, instance),
+      health: "healthy",
+      weight,
+      locality,
+      labels,
+      ...(isInside && identity ? { identity } : {}),
+    };
+  });
+  const workloads = entry.selector ? input.workloads(entry) : [];
+  return [...declared, ...(isInside ? workloads : workloads.map(({ identity: _, ...endpoint }) => endpoint))];
 }
 
 function instancesOf({ host, selected }: EntryInput, entry: ServiceEntry): readonly EntryEndpoint[] {
   const { resolution, endpoints, selector } = entry;
-  if (resolution === "none" || resolution === "dynamic-dns") return [];
-  if (selector) return selected(entry);
+  if (selector) {
+    // A selector may find names where nobody asks DNS.
+    return selected(entry).filter(({ isName }) => resolution !== "static" || !isName);
+  }
   if (endpoints.length > 0 || resolution === "static" || isWildcard(host)) {
     return endpoints.map((endpoint, index) => ({ ...endpoint, id: String(index) }));
   }
