@@ -107,6 +107,13 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
       const found = [...servicesOf([object.host], mesh), ...asChanges(entriesOf([object.host], after))];
       return found.length > 0 ? found : standIn(object.host, Object.keys(object.portSettings).map(Number));
     }
+    case "CircuitBreaker":
+    case "TrafficPolicy":
+    case "FaultInjection": {
+      const host = serviceHost(object.service);
+      const found = servicesOf([host], mesh);
+      return [...(found.length > 0 ? found : standIn(host, [])), callerIn(object.namespace)];
+    }
     case "Gateway": {
       const bound = after.filter((other) => other.kind === "VirtualService" && other.gateways.includes(keyOf(object)));
       return [...asChanges(bound), gatewayFor(object, object.namespace)];
@@ -121,6 +128,8 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
     }
     case "Sidecar":
       return [callerIn(object.namespace)];
+    case "RateLimitPolicy":
+      return [sidecarFor({ namespace: object.namespace, service: object.service }, [])];
     case "PeerAuthentication":
       return [sidecarFor(object, Object.keys(object.portModes).map(Number))];
     case "AuthorizationPolicy": {
@@ -207,7 +216,11 @@ function callerIn(namespace: Namespace): InputChange {
 }
 
 function sidecarFor(
-  policy: { readonly namespace: Namespace; readonly selector?: { readonly labels: Readonly<Record<string, string>> } },
+  policy: {
+    readonly namespace: Namespace;
+    readonly selector?: { readonly labels: Readonly<Record<string, string>> };
+    readonly service?: ServiceRef;
+  },
   numbers: readonly number[],
 ): InputChange {
   const appPorts = [...new Set([65_535, ...numbers])].filter((port) => Number.isInteger(port) && port > 0);
@@ -223,7 +236,7 @@ function sidecarFor(
     ),
   );
   const base = workloadBase(policy.namespace, policy.selector?.labels ?? {});
-  const service: ServiceRef = { namespace: policy.namespace, name: "check" };
+  const service: ServiceRef = policy.service ?? { namespace: policy.namespace, name: "check" };
   const workload: SidecarWorkload = { ...base, role: "sidecar", service, inbound, outbound: nowhere, upstreams: [] };
   return { kind: "workload", workload };
 }

@@ -6,6 +6,7 @@ import { isHttp, type Protocol } from "../model/protocol.ts";
 import type {
   ClientTls as ClientTlsMode,
   ConnectionPool,
+  HealthCheck,
   SimpleBalancer,
   Subset,
   TrafficSettings,
@@ -37,15 +38,17 @@ function clusterOf(input: ClusterInput, { port, protocol }: ServicePort, subset:
   const { asCaller: _asCaller, upgrade: _upgrade, ...pool } = settings.connectionPool ?? {};
   const subsetName = subset?.name ?? "";
   const tls = tlsOf(input, settings.tls ?? "auto", outboundServerName(port, subsetName, host));
+  const spoken = spokenTo(protocol, settings.connectionPool);
   return {
     type: "cluster",
     name: outboundCluster(port, subsetName, host),
-    protocol: spokenTo(protocol, settings.connectionPool),
+    protocol: spoken,
     balancer: balancerOf(settings.balancer),
     pool,
     ...(settings.warmup ? { warmup: settings.warmup } : {}),
     ...(settings.retryBudget ? { retryBudget: settings.retryBudget } : {}),
     ...(settings.outlierDetection ? { outliers: settings.outlierDetection } : {}),
+    ...checkPart(settings, host, spoken),
     upstream: upstreamOf(input, tls, () => input.localities(port, subset)),
   };
 }
@@ -90,6 +93,22 @@ function spokenTo(port: Protocol, { asCaller, upgrade }: ConnectionPool = {}): U
   if (asCaller) return "downstream";
   return protocol === "http1" && upgrade ? "http2" : protocol;
 }
+
+/** A port that cannot be asked so is not asked. */
+function checkPart(
+  { healthCheck }: TrafficSettings,
+  host: string,
+  spoken: UpstreamProtocol,
+): Pick<ClusterItem, "healthCheck"> {
+  if (!healthCheck || !mayAsk[healthCheck.asks.kind].includes(spoken)) return {};
+  return { healthCheck: { ...healthCheck, host } };
+}
+
+const mayAsk: Readonly<Record<HealthCheck["asks"]["kind"], readonly UpstreamProtocol[]>> = {
+  http: ["http1", "http2", "downstream"],
+  grpc: ["http2", "downstream"],
+  tcp: ["http1", "http2", "downstream", "tcp"],
+};
 
 /** "passthrough" means the address the caller dialled, and a caller of ours dials the proxy: the default holds. */
 function balancerOf(balancer: SimpleBalancer | undefined): Balancer {

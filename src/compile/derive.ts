@@ -2,11 +2,12 @@
  * The graph's nodes of what callers are told: route tables, what Sidecars leave of them, and each workload's own items. Each
  * hands what it reads to one of the pure functions beside it. Kinds, from the destinations (destinations.ts) up:
  *
- *   delegates, candidates, ports ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one for each namespace with callers)
+ *   delegates, candidates, ports, route-words ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one a namespace with callers)
  *   own (output, one for each workload)
  */
-import { type Host, type Namespace, rootNamespace, serviceHost, serviceOfHost } from "../model/names.ts";
+import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import { objectKey } from "../model/object.ts";
+import type { RouteWords } from "../model/plain_words.ts";
 import type { AuthorizationPolicy } from "../model/policy.ts";
 import type { VirtualService, VirtualServiceRef } from "../model/route.ts";
 import type { OutboundTrafficPolicy } from "../model/traffic.ts";
@@ -20,7 +21,8 @@ import { byAge, bySpecificity, compare, covers, isPublic, isWildcard } from "./h
 import type { MeshInput } from "./input.ts";
 import type { Item, RouteTableItem, VirtualHost } from "./ir.ts";
 import { type Candidate, candidateFor, outboundTable } from "./outbound_table.ts";
-import type { PortsOf } from "./routes.ts";
+import { plainRoutes } from "./plain_words.ts";
+import type { Services } from "./routes.ts";
 import {
   type Caller,
   partsOf,
@@ -57,6 +59,8 @@ type Shown = ShownName & {
 export class Derivations {
   readonly #input: MeshInput;
   readonly #destinations: Destinations;
+  /** What is said in plain words of requests for a service. */
+  readonly #routeWords: NodeFamily<[string], RouteWords>;
   readonly #candidates: NodeFamily<[string], readonly Candidate[]>;
   /** VirtualServices with what they delegate. */
   readonly #routers: NodeFamily<[string], VirtualService | undefined>;
@@ -72,6 +76,12 @@ export class Derivations {
   constructor(graph: Graph, input: MeshInput, destinations: Destinations) {
     this.#input = input;
     this.#destinations = destinations;
+    this.#routeWords = new NodeFamily(graph, "route-words", (read, service) =>
+      plainRoutes({
+        policies: read(input.trafficPolicies.at(service)),
+        faults: read(input.faultInjections.at(service)),
+      }),
+    );
     this.#candidates = new NodeFamily(graph, "candidates", (read, host) => {
       const exact = read(input.meshByHost.at(host)).map((from) => ({ pattern: host, from }));
       const wider = read(input.meshWildcards).flatMap((from) =>
@@ -102,7 +112,7 @@ export class Derivations {
         virtualService: virtualService ? read(this.#routers.at(virtualService)) : undefined,
         short: short === "short",
         source: sourceFrom(source),
-        portsOf: this.#portsOf(read),
+        ...this.#services(read),
       });
     });
     this.#nameHosts = new NodeFamily(graph, "hosts", (read, host, key, short, source) => {
@@ -113,7 +123,7 @@ export class Derivations {
         virtualService,
         short: short === "short",
         source: sourceFrom(source),
-        portsOf: this.#portsOf(read),
+        ...this.#services(read),
       });
     });
     this.#shown = new NodeFamily(graph, "shown", (read) => this.#show(read));
@@ -244,6 +254,7 @@ export class Derivations {
         workload,
         peerAuthentications: reaching(read, namespace, input.peerAuthentications),
         authorizationPolicies,
+        rateLimits: read(input.rateLimits.at(serviceKey(workload.service))),
       });
     }
     return gatewayItems({
@@ -251,12 +262,18 @@ export class Derivations {
       gateways: read(input.gateways),
       virtualServices: read(input.gatewayBound).flatMap((one) => read(this.#routers.at(virtualServiceKey(one))) ?? []),
       authorizationPolicies,
-      portsOf: this.#portsOf(read),
+      services: this.#services(read),
     });
   }
 
-  #portsOf(read: Read): PortsOf {
-    return (host) => this.#destinations.anyPorts(read, host);
+  #services(read: Read): Services {
+    return {
+      portsOf: (host) => this.#destinations.anyPorts(read, host),
+      wordsOf: (host) => {
+        const service = serviceOfHost(host);
+        return service ? read(this.#routeWords.at(serviceKey(service))) : {};
+      },
+    };
   }
 }
 

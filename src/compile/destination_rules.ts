@@ -9,34 +9,37 @@ import type { Host, Namespace } from "../model/names.ts";
 import { rootNamespace } from "../model/names.ts";
 import type { DestinationRule, Subset, TrafficSettings } from "../model/traffic.ts";
 import { byAge, bySpecificity, compare, covers, isPublic, isVisible } from "./hosts.ts";
+import { filledSettings } from "./plain_words.ts";
 
 /** The rule as callers of one view meet it. */
 export interface EffectiveRule {
   readonly settings: TrafficSettings;
   readonly portSettings: Readonly<Record<number, TrafficSettings>>;
   readonly subsets: readonly Subset[];
+  /** Holds wherever the rule says nothing. */
+  readonly unsaid: TrafficSettings;
 }
 
 /** "": callers whose namespace has no say. */
 export type View = Namespace | "";
 export const meshView = "" as const;
 
-const noRule: EffectiveRule = { settings: {}, portSettings: {}, subsets: [] };
+const noRule = { settings: {}, portSettings: {}, subsets: [] };
 
 /** @param rules every rule whose host covers the service's, in any order */
 export function ruleFor(
   rules: readonly DestinationRule[],
-  of: { readonly host: Host; readonly namespace: Namespace; readonly view: View },
+  of: { readonly host: Host; readonly namespace: Namespace; readonly view: View; readonly unsaid: TrafficSettings },
 ): EffectiveRule {
-  const { host, namespace, view } = of;
+  const { host, namespace, view, unsaid } = of;
   const seen = (rule: DestinationRule): boolean => (view ? isVisible(rule.exportTo, view) : isPublic(rule.exportTo));
   const places = [...(view && view !== rootNamespace ? [view] : []), namespace, rootNamespace];
   for (const place of places) {
     const here = rules.filter((rule) => rule.namespace === place && covers(rule.host, host) && seen(rule));
     const pattern = here.map((rule) => rule.host).sort(bySpecificity)[0];
-    if (pattern !== undefined) return asOne(here.filter((rule) => rule.host === pattern).sort(byAge));
+    if (pattern !== undefined) return { ...asOne(here.filter((rule) => rule.host === pattern).sort(byAge)), unsaid };
   }
-  return noRule;
+  return { ...noRule, unsaid };
 }
 
 /** Namespaces whose callers may meet another rule than the mesh does. */
@@ -45,7 +48,7 @@ export function viewsOf(rules: readonly DestinationRule[]): readonly Namespace[]
   return [...new Set(named)].sort(compare) as Namespace[];
 }
 
-function asOne(rules: readonly DestinationRule[]): EffectiveRule {
+function asOne(rules: readonly DestinationRule[]): Omit<EffectiveRule, "unsaid"> {
   const subsets = new Map<string, Subset>();
   for (const subset of rules.flatMap((rule) => rule.subsets)) {
     if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
@@ -62,8 +65,8 @@ function asOne(rules: readonly DestinationRule[]): EffectiveRule {
 
 /**
  * Settings of one cluster. Those of a port stand instead of the rule's own, nothing inherited, as Istio documents; a
- * subset's stand over them field by field.
+ * subset's stand over them field by field. What is said in plain words stands below all.
  */
 export function settingsOf(rule: EffectiveRule, port: number, subset?: Subset): TrafficSettings {
-  return { ...(rule.portSettings[port] ?? rule.settings), ...subset?.settings };
+  return filledSettings({ ...(rule.portSettings[port] ?? rule.settings), ...subset?.settings }, rule.unsaid);
 }

@@ -5,6 +5,7 @@
  *     ├────▶ identities ─────┤    ▲
  *     └────▶ assignment ─────┘    │
  *   rules ─▶ rule ────────────────┘
+ *   unsaid ────┘
  *
  * All but a service of the mesh may be another one for some namespaces: a node's view says for whom. Read by derive.ts,
  * compiler.ts and scopes.ts.
@@ -13,7 +14,7 @@ import type { ServicePort } from "../model/endpoint.ts";
 import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import type { PeerAuthentication } from "../model/policy.ts";
 import type { ServiceEntry } from "../model/service_entry.ts";
-import type { DestinationRule } from "../model/traffic.ts";
+import type { DestinationRule, TrafficSettings } from "../model/traffic.ts";
 import { assignmentOf, endpointKey, hasLabels } from "./assignments.ts";
 import { clustersOf } from "./clusters.ts";
 import {
@@ -31,6 +32,7 @@ import type { MeshInput } from "./input.ts";
 import type { ClusterItem, EndpointsItem } from "./ir.ts";
 import { type MergedEndpoint, mergeShards, portsTogether } from "./merge.ts";
 import { anyDisables, mutualTlsMode } from "./peer_authentication.ts";
+import { plainSettings } from "./plain_words.ts";
 import { type EntryEndpoint, entriesFor, entryDestination, viewsOfEntries } from "./service_entries.ts";
 
 /** What one subset of one view selects, as a key. */
@@ -48,6 +50,8 @@ export class Destinations {
   readonly #declared: NodeFamily<[Host, View], Declared | undefined>;
   readonly #accepted: NodeFamily<[Host, View], Accepted>;
   readonly #rules: NodeFamily<[Host], readonly DestinationRule[]>;
+  /** What plain words say of a service. */
+  readonly #unsaid: NodeFamily<[Host], TrafficSettings>;
   readonly #rule: NodeFamily<[Host, View], EffectiveRule>;
   readonly #clusters: NodeFamily<[Host, View], readonly ClusterItem[]>;
   readonly #disabling: NodeFamily<[string], readonly PeerAuthentication[]>;
@@ -67,9 +71,19 @@ export class Destinations {
       const wildcards = read(input.wildcardRules).filter((rule) => covers(rule.host, host));
       return [...read(input.rulesByHost.at(host)), ...wildcards];
     });
+    this.#unsaid = new NodeFamily(graph, "unsaid", (read, host) => {
+      const service = serviceOfHost(host);
+      if (!service) return {};
+      const key = serviceKey(service);
+      return plainSettings({
+        breakers: read(input.circuitBreakers.at(key)),
+        policies: read(input.trafficPolicies.at(key)),
+      });
+    });
     this.#rule = new NodeFamily(graph, "rule", (read, host, view) => {
       const namespace = this.declared(read, host, view)?.namespace ?? serviceOfHost(host)?.namespace;
-      return ruleFor(read(this.#rules.at(host)), { host, namespace: namespace ?? rootNamespace, view });
+      const unsaid = read(this.#unsaid.at(host));
+      return ruleFor(read(this.#rules.at(host)), { host, namespace: namespace ?? rootNamespace, view, unsaid });
     });
     this.#clusters = new NodeFamily(graph, "clusters", (read, host, view) => {
       const declared = this.declared(read, host, view);

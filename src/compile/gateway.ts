@@ -8,14 +8,14 @@ import { accessOf, policiesFor } from "./authorization.ts";
 import { byAge, compare, isVisible, narrower } from "./hosts.ts";
 import type { ListenerItem, Route, RouteTableItem, VirtualHost } from "./ir.ts";
 import { gatewayName } from "./naming.ts";
-import { type PortsOf, refuseConnect, routesOf } from "./routes.ts";
+import { refuseConnect, routesOf, type Services } from "./routes.ts";
 
 export interface GatewayInput {
   readonly workload: GatewayWorkload;
   readonly gateways: readonly Gateway[];
   readonly virtualServices: readonly VirtualService[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
-  readonly portsOf: PortsOf;
+  readonly services: Services;
 }
 
 /** The Gateways that mean this workload, the older first. */
@@ -73,7 +73,7 @@ function virtualHosts(input: GatewayInput, gateways: readonly Gateway[], port: n
       }
     }
     for (const [host, gateway] of bound) {
-      const context = { gateway: gatewayKey(gateway), port, source: input.workload, portsOf: input.portsOf };
+      const context = { gateway: gatewayKey(gateway), port, source: input.workload, ...input.services };
       const known = routes.get(host) ?? [refuseConnect];
       routes.set(host, [...known, ...routesOf(virtualService.http, context)]);
     }

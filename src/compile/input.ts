@@ -7,7 +7,9 @@ import type { Gateway } from "../model/gateway.ts";
 import type { Host, Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
 import { serviceKey, serviceOfHost } from "../model/names.ts";
 import { type MeshObject, type ObjectRef, objectKey } from "../model/object.ts";
+import type { CircuitBreaker, FaultInjection, TrafficPolicy } from "../model/plain_words.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "../model/policy.ts";
+import type { RateLimitPolicy } from "../model/rate_limit.ts";
 import type { VirtualService } from "../model/route.ts";
 import type { ServiceEntry, WorkloadEntry } from "../model/service_entry.ts";
 import type { Sidecar } from "../model/sidecar.ts";
@@ -58,6 +60,11 @@ export class MeshInput {
   readonly workloadEntries: CellFamily<readonly WorkloadEntry[]>;
   readonly rulesByHost: CellFamily<readonly DestinationRule[]>;
   readonly wildcardRules: Cell<readonly DestinationRule[]>;
+  /** By service, as the three below. */
+  readonly circuitBreakers: CellFamily<readonly CircuitBreaker[]>;
+  readonly trafficPolicies: CellFamily<readonly TrafficPolicy[]>;
+  readonly faultInjections: CellFamily<readonly FaultInjection[]>;
+  readonly rateLimits: CellFamily<readonly RateLimitPolicy[]>;
   /** By objectKey. */
   readonly virtualServices: CellFamily<VirtualService | undefined>;
   /** Bound to the mesh, by each of their hosts. */
@@ -94,6 +101,10 @@ export class MeshInput {
     this.workloadEntries = new CellFamily<readonly WorkloadEntry[]>(graph, nothing);
     this.rulesByHost = new CellFamily<readonly DestinationRule[]>(graph, nothing);
     this.wildcardRules = new Cell<readonly DestinationRule[]>(graph, nothing);
+    this.circuitBreakers = new CellFamily<readonly CircuitBreaker[]>(graph, nothing);
+    this.trafficPolicies = new CellFamily<readonly TrafficPolicy[]>(graph, nothing);
+    this.faultInjections = new CellFamily<readonly FaultInjection[]>(graph, nothing);
+    this.rateLimits = new CellFamily<readonly RateLimitPolicy[]>(graph, nothing);
     this.virtualServices = new CellFamily<VirtualService | undefined>(graph, undefined);
     this.meshByHost = new CellFamily<readonly VirtualService[]>(graph, nothing);
     this.meshWildcards = new Cell<readonly VirtualService[]>(graph, nothing);
@@ -185,6 +196,18 @@ export class MeshInput {
       case "DestinationRule":
         if (isWildcard(known.host)) replaceIn(this.wildcardRules, known, present);
         else replaceAt(this.rulesByHost, known.host, known, present);
+        return;
+      case "CircuitBreaker":
+        replaceAt(this.circuitBreakers, serviceKey(known.service), known, present);
+        return;
+      case "TrafficPolicy":
+        replaceAt(this.trafficPolicies, serviceKey(known.service), known, present);
+        return;
+      case "FaultInjection":
+        replaceAt(this.faultInjections, serviceKey(known.service), known, present);
+        return;
+      case "RateLimitPolicy":
+        replaceAt(this.rateLimits, serviceKey(known.service), known, present);
         return;
       case "VirtualService":
         this.#indexVirtualService(known, present);

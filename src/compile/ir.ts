@@ -5,6 +5,7 @@
 import type { SpiffeId } from "../model/identity.ts";
 import type { Locality } from "../model/names.ts";
 import type { SourceMatch, ValueSet } from "../model/policy.ts";
+import type { RateLimit } from "../model/rate_limit.ts";
 import type {
   Cors,
   Fault,
@@ -15,7 +16,7 @@ import type {
   Rewrite,
   StringMatch,
 } from "../model/route.ts";
-import type { ConnectionPool, OutlierDetection, RetryBudget, Warmup } from "../model/traffic.ts";
+import type { ConnectionPool, HealthCheck, OutlierDetection, RetryBudget, Warmup } from "../model/traffic.ts";
 import type { LocalAddress } from "../model/workload.ts";
 
 export type Item = ClusterItem | EndpointsItem | RouteTableItem | ListenerItem;
@@ -37,7 +38,14 @@ export interface ClusterItem {
   readonly pool: PoolLimits;
   readonly outliers?: OutlierDetection;
   readonly retryBudget?: RetryBudget;
+  readonly healthCheck?: ClusterHealthCheck;
   readonly upstream: ClusterUpstream;
+}
+
+/** @see HealthCheck */
+export interface ClusterHealthCheck extends HealthCheck {
+  /** Whom it asks for. */
+  readonly host: string;
 }
 
 export type ClusterUpstream =
@@ -103,6 +111,8 @@ export interface RouteTableItem {
   readonly anyPort: boolean;
   /** Who may send what; absent: everybody everything. Read for every request, also on connections opened before. */
   readonly access?: Access;
+  /** How many requests are let in; forwarding routes say which of the limits count them. */
+  readonly rateLimit?: RateLimit;
   readonly virtualHosts: readonly VirtualHost[];
 }
 
@@ -156,6 +166,8 @@ export type RouteAction =
       /** 0: none. */
       readonly timeoutMs: number;
       readonly retries?: Retries;
+      /** Of each of the table's rate limits: it counts requests that match all of these. */
+      readonly countedBy?: readonly (readonly RouteHeaderMatch[])[];
     }
   | FixedResponse
   | (Omit<Redirect, "port"> & { readonly port?: number });

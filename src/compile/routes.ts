@@ -1,6 +1,7 @@
 /** A VirtualService's HTTP routes → routes of a virtual host, in one context: a gateway or the mesh, and a port. Pure. */
 import type { ServicePort } from "../model/endpoint.ts";
 import type { Host } from "../model/names.ts";
+import type { RouteWords } from "../model/plain_words.ts";
 import type {
   Destination,
   HeaderChanges,
@@ -12,18 +13,24 @@ import type {
 } from "../model/route.ts";
 import type { PathMatch, Retries, Route, RouteAction, RouteHeaderMatch, WeightedCluster } from "./ir.ts";
 import { outboundCluster } from "./naming.ts";
+import { filledRoute } from "./plain_words.ts";
 import { isFrom, type Source } from "./source.ts";
 
 /** The ports of a service; undefined: there is no such service. */
 export type PortsOf = (host: Host) => readonly ServicePort[] | undefined;
 
-export interface RouteContext {
+/** What routes ask of the services that they lead to. */
+export interface Services {
+  readonly portsOf: PortsOf;
+  readonly wordsOf: (host: Host) => RouteWords;
+}
+
+export interface RouteContext extends Services {
   /** namespace/name of the gateway, or "mesh". */
   readonly gateway: string;
   /** The port of the request; undefined: any that no other virtual host has. */
   readonly port: number | undefined;
   readonly source: Source;
-  readonly portsOf: PortsOf;
 }
 
 /** CONNECT is not what this way out is for: TCP goes through declared upstreams. */
@@ -32,7 +39,8 @@ export const refuseConnect: Route = { match: { kind: "connect" }, action: { kind
 const everyPath: PathMatch = { kind: "prefix", value: "/", ignoreCase: false };
 
 export function routesOf(http: readonly HttpRoute[], context: RouteContext): readonly Route[] {
-  return http.flatMap((route) => {
+  return http.flatMap((said) => {
+    const route = withWords(said, context);
     const { host, headers } = hostApart(route.headers);
     const action = actionOf(route, host, context);
     const parts = {
@@ -47,8 +55,15 @@ export function routesOf(http: readonly HttpRoute[], context: RouteContext): rea
 }
 
 /** Where requests for a service go that no VirtualService speaks of. */
-export function defaultRoute(cluster: string): Route {
-  return { match: requestMatch(undefined), action: forward([{ name: cluster, weight: 100 }], 0, defaultRetries) };
+export function defaultRoute(cluster: string, { timeoutMs = 0, retries, fault }: RouteWords): Route {
+  const action = forward([{ name: cluster, weight: 100 }], timeoutMs, retries ? retriesOf(retries) : defaultRetries);
+  return { match: requestMatch(undefined), action, ...(fault ? { fault } : {}) };
+}
+
+/** Of a route to several services none has the say. */
+function withWords(route: HttpRoute, { wordsOf }: RouteContext): HttpRoute {
+  const [host, ...others] = new Set(route.destinations.map((destination) => destination.host));
+  return host === undefined || others.length > 0 ? route : filledRoute(route, wordsOf(host));
 }
 
 function applies(match: HttpMatch, { gateway, port, source }: RouteContext): boolean {

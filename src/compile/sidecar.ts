@@ -2,6 +2,7 @@
 import { serviceHost } from "../model/names.ts";
 import type { AuthorizationPolicy, MutualTlsMode, PeerAuthentication } from "../model/policy.ts";
 import { isHttp, type Protocol } from "../model/protocol.ts";
+import type { RateLimit, RateLimitPolicy } from "../model/rate_limit.ts";
 import type { InboundPort, SidecarWorkload, Upstream } from "../model/workload.ts";
 import { accessOf, policiesFor } from "./authorization.ts";
 import { upstreamProtocol } from "./clusters.ts";
@@ -17,33 +18,43 @@ import {
   upstreamStatistics,
 } from "./naming.ts";
 import { mutualTlsMode } from "./peer_authentication.ts";
+import { countedBy, rateLimitOf } from "./rate_limits.ts";
 
 export interface SidecarInput {
   readonly workload: SidecarWorkload;
   readonly peerAuthentications: readonly PeerAuthentication[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
+  /** For its service. */
+  readonly rateLimits: readonly RateLimitPolicy[];
 }
 
 export function sidecarItems(input: SidecarInput): readonly Item[] {
   const { workload } = input;
   const policies = policiesFor(input.authorizationPolicies, workload);
+  const rateLimit = rateLimitOf(input.rateLimits);
   const ways = workload.inbound.flatMap((port) => {
     const mode = mutualTlsMode(input.peerAuthentications, workload, port.appPort);
-    return inboundItems(workload, port, mode, policies);
+    return inboundItems(workload, port, mode, { policies, rateLimit });
   });
   // Two service ports may lead to one application port.
   const items = new Map<string, Item>(ways.map((item) => [`${item.type}\n${item.name}`, item]));
   return [...items.values(), outboundListener(workload), ...workload.upstreams.map(upstreamItem)];
 }
 
+/** What is asked of requests that come in. */
+interface Admission {
+  readonly policies: readonly AuthorizationPolicy[];
+  readonly rateLimit: RateLimit | undefined;
+}
+
 function inboundItems(
   workload: SidecarWorkload,
   port: InboundPort,
   mode: MutualTlsMode,
-  policies: readonly AuthorizationPolicy[],
+  admission: Admission,
 ): readonly Item[] {
   const cluster = applicationCluster(workload, port);
-  const tcpAccess = accessOf(policies, { number: port.appPort, layer: "tcp" });
+  const tcpAccess = accessOf(admission.policies, { number: port.appPort, layer: "tcp" });
   const statPrefix = inboundListener(port.port);
   const layer = layerOf(port.protocol);
   const chains = chainsOf({
@@ -60,7 +71,7 @@ function inboundItems(
     detect: inboundDetection(mode, layer),
     chains,
   };
-  return layer === "tcp" ? [cluster, listener] : [cluster, listener, inboundTable(port, cluster.name, policies)];
+  return layer === "tcp" ? [cluster, listener] : [cluster, listener, inboundTable(port, cluster.name, admission)];
 }
 
 function layerOf(protocol: Protocol): Layer {
@@ -69,16 +80,17 @@ function layerOf(protocol: Protocol): Layer {
 }
 
 /**
- * Policies ride on the route table, not on the listener: Envoy reads it anew for every request, so a policy holds from
+ * Policies and rate limits ride on the route table, not on the listener: Envoy reads it anew for every request, so a policy holds from
  * its next request on also on connections that were open before, and a listener does not drain for it.
  */
-function inboundTable(port: InboundPort, cluster: string, policies: readonly AuthorizationPolicy[]): RouteTableItem {
+function inboundTable(port: InboundPort, cluster: string, { policies, rateLimit }: Admission): RouteTableItem {
   const access = accessOf(policies, { number: port.appPort, layer: "http" });
   return {
     type: "route",
     name: inboundRoutes(port.port),
     anyPort: true,
     ...(access ? { access } : {}),
+    ...(rateLimit ? { rateLimit } : {}),
     virtualHosts: [
       {
         name: "application",
@@ -92,6 +104,7 @@ function inboundTable(port: InboundPort, cluster: string, policies: readonly Aut
               timeoutMs: 0,
               // The application may close an idle connection just as a request goes out on it.
               retries: { attempts: 2, on: ["reset-before-request"], statusCodes: [], elsewhere: false },
+              ...(rateLimit ? { countedBy: countedBy(rateLimit) } : {}),
             },
           },
         ],

@@ -10,10 +10,10 @@ import type { Declared } from "./destination.ts";
 import { isWildcard } from "./hosts.ts";
 import type { Route, VirtualHost } from "./ir.ts";
 import { dnsCluster, outboundCluster } from "./naming.ts";
-import { defaultRoute, type PortsOf, type RouteContext, refuseConnect, routesOf } from "./routes.ts";
+import { defaultRoute, type RouteContext, refuseConnect, routesOf, type Services } from "./routes.ts";
 import type { Source } from "./source.ts";
 
-export interface DestinationHostsInput {
+export interface DestinationHostsInput extends Services {
   readonly host: Host;
   readonly declared: Declared;
   /** The VirtualService that holds for it, if any. */
@@ -21,11 +21,10 @@ export interface DestinationHostsInput {
   /** Whether callers are of a service's namespace, and may use its short name. */
   readonly short: boolean;
   readonly source: Source;
-  readonly portsOf: PortsOf;
 }
 
 export function destinationVirtualHosts(input: DestinationHostsInput): readonly VirtualHost[] {
-  const { host, declared, virtualService, source, portsOf } = input;
+  const { host, declared, virtualService, source, portsOf, wordsOf } = input;
   const ports = httpPorts(declared.ports);
   const names = [...namesOf(host, input.short), ...literals(declared.addresses)];
   // Where the Host says the way, one without a port says 80.
@@ -34,29 +33,27 @@ export function destinationVirtualHosts(input: DestinationHostsInput): readonly 
   return ports.map(({ port }) => ({
     name: `${host}:${port}`,
     domains: domains(names, [port], port === withoutPort),
-    routes: [
-      refuseConnect,
-      ...chosenRoutes(virtualService, { port, source, portsOf }, outboundCluster(port, "", host)),
-    ],
+    routes: [refuseConnect, ...chosenRoutes(virtualService, host, { port, source, portsOf, wordsOf })],
   }));
 }
 
 /** A VirtualService without HTTP routes leaves HTTP as it is. */
 function chosenRoutes(
   virtualService: VirtualService | undefined,
-  context: Omit<RouteContext, "gateway">,
-  cluster: string,
+  host: Host,
+  context: Omit<RouteContext, "gateway" | "port"> & { readonly port: number },
 ): readonly Route[] {
-  if (!virtualService || virtualService.http.length === 0) return [defaultRoute(cluster)];
+  if (!virtualService || virtualService.http.length === 0) {
+    return [defaultRoute(outboundCluster(context.port, "", host), context.wordsOf(host))];
+  }
   return routesOf(virtualService.http, { ...context, gateway: "mesh" });
 }
 
-export interface VirtualHostsInput {
+export interface VirtualHostsInput extends Services {
   readonly host: Host;
   readonly virtualService: VirtualService;
   readonly short: boolean;
   readonly source: Source;
-  readonly portsOf: PortsOf;
 }
 
 /**
@@ -68,14 +65,14 @@ export function nameVirtualHosts({
   virtualService,
   short,
   source,
-  portsOf,
+  ...services
 }: VirtualHostsInput): readonly VirtualHost[] {
   const { http } = virtualService;
   if (http.length === 0) return [];
   const names = namesOf(host, short);
   const routes = (port: number | undefined): readonly Route[] => [
     refuseConnect,
-    ...routesOf(http, { gateway: "mesh", port, source, portsOf }),
+    ...routesOf(http, { gateway: "mesh", port, source, ...services }),
   ];
   const matched = new Set([80, ...http.flatMap(({ matches }) => matches.flatMap(({ port }) => port ?? []))]);
   const hosts = [...matched]

@@ -14,13 +14,14 @@ import type { TcpKeepaliveSchema } from "#envoy/envoy/config/core/v3/address_pb.
 import type { HttpProtocolOptionsSchema as CommonHttpOptionsSchema } from "#envoy/envoy/config/core/v3/protocol_pb.js";
 import { ClusterConfigSchema } from "#envoy/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import { HttpProtocolOptionsSchema } from "#envoy/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import type { Balancer, ClusterItem, PoolLimits, UpstreamProtocol } from "../compile/ir.ts";
+import type { Balancer, ClusterHealthCheck, ClusterItem, PoolLimits, UpstreamProtocol } from "../compile/ir.ts";
 import type { Keepalive, OutlierDetection, RetryBudget, Warmup } from "../model/traffic.ts";
 import { unreachable } from "../platform/error.ts";
 import { duration, type Init, packed, socketAddress } from "./any.ts";
 import { ads } from "./config_source.ts";
 import { endpointsMessage } from "./endpoints.ts";
 import { dnsCache } from "./filters/dns_cache.ts";
+import { checkAlpn, healthCheckInit } from "./health_check.ts";
 import { meshClient, plaintext, plaintextTlsMode, tlsModeKey } from "./transport_socket.ts";
 
 /** Istio's default; Envoy's own is 5 s. */
@@ -69,6 +70,7 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
         ...(item.warmup ? warming(item.balancer, item.warmup) : {}),
         // What discovery takes away goes at once, whatever its last health check said.
         ignoreHealthOnHostRemoval: true,
+        ...(item.healthCheck ? { healthChecks: [checkOf(item, item.healthCheck, item.upstream.tls)] } : {}),
         ...sockets(item.upstream.tls, item.protocol),
       };
     case "names": {
@@ -121,8 +123,14 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
   }
 }
 
+type EndpointTls = Extract<ClusterItem["upstream"], { kind: "endpoints" }>["tls"];
+
+function checkOf({ protocol }: ClusterItem, check: ClusterHealthCheck, { mode }: EndpointTls) {
+  return healthCheckInit(check, { protocol, alpn: mode === "plaintext" ? [] : checkAlpn(check, protocol) });
+}
+
 function sockets(
-  tls: Extract<ClusterItem["upstream"], { kind: "endpoints" }>["tls"],
+  tls: EndpointTls,
   protocol: UpstreamProtocol,
 ): Pick<Init<typeof ClusterSchema>, "transportSocket" | "transportSocketMatches"> {
   if (tls.mode === "plaintext") return {};

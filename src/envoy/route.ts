@@ -28,13 +28,9 @@ export function routeTableBytes(item: RouteTableItem): Uint8Array {
     ignorePortInHostMatching: item.anyPort,
     // A cluster that is not there (any more, yet) answers 503; it must not hold up every other route.
     validateClusters: false,
-    typedPerFilterConfig: filterConfigs(item),
+    typedPerFilterConfig: perFilter((filter) => filter.table?.(item)),
   });
   return joined([toBinary(RouteConfigurationSchema, own), ...item.virtualHosts.map(virtualHostBytes)]);
-}
-
-function filterConfigs({ access }: RouteTableItem): Record<string, Any> {
-  return access ? perFilter(({ table }) => table?.(access)) : {};
 }
 
 function perFilter(said: (filter: HttpFilterFile) => Any | undefined): Record<string, Any> {

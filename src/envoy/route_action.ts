@@ -12,6 +12,7 @@ import type { Retries, RouteAction, WeightedCluster } from "../compile/ir.ts";
 import type { FixedResponse, RedirectStatus, Rewrite } from "../model/route.ts";
 import { duration, fraction, type Init, packed } from "./any.ts";
 import { headerChanges } from "./header_changes.ts";
+import { rateLimitActions } from "./rate_limit.ts";
 
 type ActionInit = MessageInitShape<typeof RouteSchema>["action"] & object;
 type Forwarding = Extract<RouteAction, { readonly kind: "forward" }>;
@@ -69,6 +70,7 @@ function forwardInit(action: Forwarding): Init<typeof RouteActionSchema> {
         }
       : {}),
     ...(action.retries ? { retryPolicy: retryInit(action.retries) } : {}),
+    ...(action.countedBy ? { rateLimits: rateLimitActions(action.countedBy) } : {}),
   };
 }
 

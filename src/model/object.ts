@@ -4,7 +4,9 @@
  */
 import type { Gateway } from "./gateway.ts";
 import type { Namespace } from "./names.ts";
+import type { CircuitBreaker, FaultInjection, TrafficPolicy } from "./plain_words.ts";
 import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
+import type { RateLimitPolicy } from "./rate_limit.ts";
 import type { VirtualService } from "./route.ts";
 import type { ServiceEntry, WorkloadEntry } from "./service_entry.ts";
 import type { Sidecar } from "./sidecar.ts";
@@ -19,6 +21,10 @@ export const objectKinds = [
   "PeerAuthentication",
   "AuthorizationPolicy",
   "Gateway",
+  "CircuitBreaker",
+  "TrafficPolicy",
+  "FaultInjection",
+  "RateLimitPolicy",
 ] as const;
 
 export type ObjectKind = (typeof objectKinds)[number];
@@ -31,7 +37,11 @@ export type MeshObject =
   | ({ readonly kind: "Sidecar" } & Sidecar)
   | ({ readonly kind: "PeerAuthentication" } & PeerAuthentication)
   | ({ readonly kind: "AuthorizationPolicy" } & AuthorizationPolicy)
-  | ({ readonly kind: "Gateway" } & Gateway);
+  | ({ readonly kind: "Gateway" } & Gateway)
+  | ({ readonly kind: "CircuitBreaker" } & CircuitBreaker)
+  | ({ readonly kind: "TrafficPolicy" } & TrafficPolicy)
+  | ({ readonly kind: "FaultInjection" } & FaultInjection)
+  | ({ readonly kind: "RateLimitPolicy" } & RateLimitPolicy);
 
 export interface ObjectRef {
   readonly kind: ObjectKind;

@@ -43,6 +43,21 @@ export interface OutlierDetection {
   readonly minHealthPercent?: number;
 }
 
+/** What callers' proxies ask each endpoint, whether or not there are requests. */
+export interface HealthCheck {
+  readonly asks:
+    | { readonly kind: "http"; readonly path: string }
+    /** grpc.health.v1; absent: the server as a whole. */
+    | { readonly kind: "grpc"; readonly service?: string }
+    /** Whether a connection opens. */
+    | { readonly kind: "tcp" };
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Answers in a row. */
+  readonly healthyThreshold: number;
+  readonly unhealthyThreshold: number;
+}
+
 export type ClientTls = "disable" | "mesh" | "auto";
 
 /** How many retries may be under way, in proportion to the requests that are. */
@@ -68,6 +83,7 @@ export interface TrafficSettings {
   readonly connectionPool?: ConnectionPool;
   readonly outlierDetection?: OutlierDetection;
   readonly retryBudget?: RetryBudget;
+  readonly healthCheck?: HealthCheck;
   /** ISTIO_MUTUAL is "mesh"; absent or "auto": mTLS to whoever has a mesh identity. */
   readonly tls?: ClientTls;
 }

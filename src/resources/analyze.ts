@@ -43,15 +43,17 @@ export function analyze(analyzed: readonly Analyzed[], known: Known = {}): reado
     if (object.kind === "VirtualService") judgeVirtualService(object, world, tell);
     if (object.kind === "DestinationRule") judgeDestinationRule(object, world, tell);
     if (object.kind === "ServiceEntry") judgeServiceEntry(object, world, tell);
+    if (isPlain(object)) judgePlainWords(object, world, tell);
   }
   return report.problems();
 }
 
 type Told = (
   path: FieldPath,
-  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1405" | "MSH1406" | "MSH1407" | "MSH1411",
+  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1405" | "MSH1406" | "MSH1407" | "MSH1408" | "MSH1411",
   message: string,
 ) => void;
+type PlainWords = Extract<MeshObject, { readonly service: ServiceRef }>;
 type OfKind<K extends MeshObject["kind"]> = Extract<MeshObject, { readonly kind: K }>;
 
 /** Services that a wrong name is compared with, so that a mesh of thousands costs no more. */
@@ -66,6 +68,7 @@ class World {
   readonly services: ReadonlySet<Host> | undefined;
   /** Those, and what ServiceEntries declare. */
   readonly #known: ReadonlySet<Host> | undefined;
+  readonly plain: readonly PlainWords[];
 
   constructor(objects: readonly MeshObject[], services: Iterable<ServiceRef> | undefined) {
     this.gateways = new Set(objects.flatMap((one) => (one.kind === "Gateway" ? [gatewayKey(one)] : [])));
@@ -74,6 +77,7 @@ class World {
     this.entries = objects.flatMap((one) => (one.kind === "ServiceEntry" ? [one] : []));
     this.services = services && new Set(Array.from(services, serviceHost));
     this.#known = this.services && new Set([...this.services, ...this.entries.flatMap(({ hosts }) => hosts)]);
+    this.plain = objects.filter(isPlain);
   }
 
   /** What is wrong with a destination's host, or undefined. */
@@ -163,6 +167,20 @@ function judgeServiceEntry(entry: OfKind<"ServiceEntry">, world: World, tell: To
       tell(path, "MSH1411", `${host} is declared by ${nameOf(other)} too; merge the two`);
     }
   }
+}
+
+function judgePlainWords(object: PlainWords, world: World, tell: Told): void {
+  const host = serviceHost(object.service);
+  const missing = world.missing(host);
+  if (missing !== undefined) tell(["spec", "service"], "MSH1402", missing);
+  for (const other of world.plain) {
+    if (other.kind !== object.kind || keyOf(other) === keyOf(object) || serviceHost(other.service) !== host) continue;
+    tell(["spec", "service"], "MSH1408", `${nameOf(other)} is for ${object.service.name} too; merge the two`);
+  }
+}
+
+function isPlain(object: MeshObject): object is PlainWords {
+  return "service" in object;
 }
 
 /** A host that both route, in a place where both apply. */

@@ -1,6 +1,14 @@
 /** apiVersion and kind: what a document is, before anybody looks at its spec. */
 import { type FieldPath, fieldOf, type Node, textOf } from "./document/node.ts";
-import { type AnyKind, anyKinds, isObjectKind, kinds, laterKinds, registeredKinds } from "./kinds/catalog.ts";
+import {
+  type AnyKind,
+  anyKinds,
+  apiVersionsOf,
+  isObjectKind,
+  kinds,
+  laterKinds,
+  registeredKinds,
+} from "./kinds/catalog.ts";
 import { areas, domains, versions } from "./kinds/kind.ts";
 import { nearest } from "./nearest.ts";
 import type { ProblemCode } from "./problem_codes.ts";
@@ -38,6 +46,10 @@ export function readEnvelope(root: Node): Envelope {
   }
   if (!(versions as readonly string[]).includes(version)) {
     return wrong(["apiVersion"], "MSH1105", `${shown(apiVersion)} is unknown; write one of ${allVersions(group)}`);
+  }
+  if (isObjectKind(known) && !apiVersionsOf(known).includes(apiVersion)) {
+    const ways = apiVersionsOf(known).join(", ");
+    return wrong(["apiVersion"], "MSH1105", `${known} is the mesh's own kind; write ${ways}, not ${shown(apiVersion)}`);
   }
   return { is: "ours", kind: known, apiVersion };
 }

@@ -6,6 +6,7 @@ import { preferredVersion } from "./kinds/kind.ts";
 import { metadataSchema } from "./metadata.ts";
 import { suggestion } from "./nearest.ts";
 import { formats } from "./schema/format.ts";
+import { spellings } from "./schema/spelling.ts";
 import { object, required, type Schema } from "./schema/type.ts";
 
 export type Explanation =
@@ -23,7 +24,10 @@ export function explainSchema(kind: ObjectKind, path: readonly string[]): Explan
   let schema: Schema = whole;
   for (const [index, step] of steps.entries()) {
     const fields = fieldsOf(schema);
-    const next = Object.hasOwn(fields, step) ? fields[step] : undefined;
+    const name: string = anyCaseIn(schema)
+      ? (Object.keys(fields).find((one) => spellings(one).includes(step)) ?? step)
+      : step;
+    const next: Schema | undefined = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (!next) {
       const where = [kind, ...steps.slice(0, index)].join(".");
       return {
@@ -41,6 +45,11 @@ function fieldsOf(schema: Schema): Readonly<Record<string, Schema>> {
   if (schema.type === "object") return schema.fields;
   if (schema.type === "list") return fieldsOf(schema.items);
   return schema.type === "map" ? fieldsOf(schema.values) : {};
+}
+
+function anyCaseIn(schema: Schema): boolean {
+  if (schema.type === "list") return anyCaseIn(schema.items);
+  return schema.type === "object" && schema.anyCase === true;
 }
 
 function describe(kind: ObjectKind, path: readonly string[], schema: Schema): string {
@@ -69,6 +78,8 @@ function facts(schema: Schema): readonly string[] {
   return [
     ...(schema.type === "string" ? [`Form: ${formats[schema.format].wants}.`] : []),
     ...(schema.type === "integer" || schema.type === "number" ? [`From ${schema.min} to ${schema.max}.`] : []),
+    ...(schema.type === "integer" && schema.quotable ? ["Also in quotes."] : []),
+    ...(schema.type === "object" && schema.anyCase ? ["Names of its fields also in camelCase and PascalCase."] : []),
     ...(schema.unit === undefined ? [] : [`Unit: ${schema.unit}.`]),
     ...(schema.default === undefined ? [] : [`Default: ${schema.default}.`]),
     ...(schema.deprecated === undefined ? [] : [`Old; use ${schema.deprecated}.`]),

@@ -1,9 +1,9 @@
 /** A kind's schema as JSON Schema (draft 2020-12), for editors and, later, CRDs. Pure. */
 import type { ObjectKind } from "../model/object.ts";
-import { kinds } from "./kinds/catalog.ts";
-import { domains, versions } from "./kinds/kind.ts";
+import { apiVersionsOf, kinds } from "./kinds/catalog.ts";
 import { metadataSchema } from "./metadata.ts";
 import { type Format, formats } from "./schema/format.ts";
+import { spellings } from "./schema/spelling.ts";
 import type { Schema } from "./schema/type.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -11,8 +11,8 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 const durationPattern = "^(?:[0-9]+(?:\\.[0-9]+)?(?:h|ms|m|s|us|ns))+$";
 
 export function jsonSchema(kind: ObjectKind): JsonSchema {
-  const { area, schema } = kinds[kind];
-  const apiVersions = domains.flatMap((domain) => versions.map((version) => `${area}.${domain}/${version}`));
+  const { schema } = kinds[kind];
+  const apiVersions = apiVersionsOf(kind);
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: kind,
@@ -35,11 +35,14 @@ function schemaOf(schema: Schema): JsonSchema {
   switch (schema.type) {
     case "object": {
       const fields = Object.entries(schema.fields).filter(([, field]) => field.type !== "unsupported");
-      const needed = fields.filter(([, field]) => field.required).map(([name]) => name);
+      const needed = schema.anyCase ? [] : fields.filter(([, field]) => field.required).map(([name]) => name);
+      const named = fields.flatMap(([name, field]) =>
+        (schema.anyCase ? spellings(name) : [name]).map((word) => [word, schemaOf(field)]),
+      );
       return {
         description,
         type: "object",
-        properties: Object.fromEntries(fields.map(([name, field]) => [name, schemaOf(field)])),
+        properties: Object.fromEntries(named),
         ...(needed.length > 0 ? { required: needed } : {}),
         ...(schema.oneOf ? { maxProperties: 1 } : {}),
         ...(schema.notEmpty || schema.oneOf?.required ? { minProperties: 1 } : {}),
@@ -61,6 +64,13 @@ function schemaOf(schema: Schema): JsonSchema {
     case "enum":
       return { description, enum: Object.keys(schema.values) };
     case "integer":
+      return {
+        description,
+        type: schema.quotable ? ["integer", "string"] : "integer",
+        minimum: schema.min,
+        maximum: schema.max,
+        ...(schema.quotable ? { pattern: "^[0-9]+$" } : {}),
+      };
     case "number":
       return { description, type: schema.type, minimum: schema.min, maximum: schema.max };
     case "duration":

@@ -90,6 +90,18 @@ export const problemCodes = {
     "An answer given here (redirect, directResponse) beside what is for requests that are sent on, or with a status that it cannot have.",
     "Keep one of the two; redirects are 301, 302, 303, 307 or 308.",
   ),
+  MSH1316: error(
+    "An object in plain words is for a service of its own namespace.",
+    "Put the object into the namespace that the message names.",
+  ),
+  MSH1317: error(
+    "A health check without what its protocol asks for, or with what another's does.",
+    "Write `path` for http, `grpc_service` for grpc if need be, neither for tcp.",
+  ),
+  MSH1318: error(
+    "A rate limit that counts nothing in particular, or has a time or status that Envoy does not know.",
+    "Write it as the message says.",
+  ),
   MSH1321: error(
     "A ServiceEntry's `resolution` and another of its fields do not go together.",
     "Change the field that the message names, or the resolution.",
@@ -105,6 +117,10 @@ export const problemCodes = {
   MSH1407: warning(
     "The VirtualService that is delegated to does not exist, or has hosts.",
     "Apply one without hosts, or mend the name.",
+  ),
+  MSH1408: warning(
+    "Two objects of one kind in plain words are for the same service.",
+    "Merge them; otherwise the older one holds.",
   ),
   MSH1411: warning(
     "Two ServiceEntries are for the same host, or it is a service of the mesh.",

@@ -8,16 +8,24 @@ import { WeftError } from "../platform/error.ts";
 import { nodeOf, printPath } from "./document/node.ts";
 import { toAuthorizationPolicy } from "./kinds/authorization_policy.model.ts";
 import { authorizationPolicySchema } from "./kinds/authorization_policy.schema.ts";
+import { toCircuitBreaker } from "./kinds/circuit_breaker.model.ts";
+import { circuitBreakerSchema } from "./kinds/circuit_breaker.schema.ts";
 import { toDestinationRule } from "./kinds/destination_rule.model.ts";
 import { destinationRuleSchema } from "./kinds/destination_rule.schema.ts";
+import { toFaultInjection } from "./kinds/fault_injection.model.ts";
+import { faultInjectionSchema } from "./kinds/fault_injection.schema.ts";
 import { toGateway } from "./kinds/gateway.model.ts";
 import { gatewaySchema } from "./kinds/gateway.schema.ts";
 import { toPeerAuthentication } from "./kinds/peer_authentication.model.ts";
 import { peerAuthenticationSchema } from "./kinds/peer_authentication.schema.ts";
+import { toRateLimitPolicy } from "./kinds/rate_limit_policy.model.ts";
+import { rateLimitPolicySchema } from "./kinds/rate_limit_policy.schema.ts";
 import { toServiceEntry } from "./kinds/service_entry.model.ts";
 import { serviceEntrySchema } from "./kinds/service_entry.schema.ts";
 import { toSidecar } from "./kinds/sidecar.model.ts";
 import { sidecarSchema } from "./kinds/sidecar.schema.ts";
+import { toTrafficPolicy } from "./kinds/traffic_policy.model.ts";
+import { trafficPolicySchema } from "./kinds/traffic_policy.schema.ts";
 import { toVirtualService } from "./kinds/virtual_service.model.ts";
 import { virtualServiceSchema } from "./kinds/virtual_service.schema.ts";
 import { toWorkloadEntry } from "./kinds/workload_entry.model.ts";
@@ -56,5 +64,13 @@ export function toModel({ resource, createdAtMs }: StoredResource): MeshObject {
       return { kind, ...toPeerAuthentication(validate(peerAuthenticationSchema, node, at) ?? refuse(), owner) };
     case "AuthorizationPolicy":
       return { kind, ...toAuthorizationPolicy(validate(authorizationPolicySchema, node, at) ?? refuse(), owner) };
+    case "CircuitBreaker":
+      return { kind, ...toCircuitBreaker(validate(circuitBreakerSchema, node, at) ?? refuse(), owner) };
+    case "TrafficPolicy":
+      return { kind, ...toTrafficPolicy(validate(trafficPolicySchema, node, at) ?? refuse(), owner) };
+    case "FaultInjection":
+      return { kind, ...toFaultInjection(validate(faultInjectionSchema, node, at) ?? refuse(), owner) };
+    case "RateLimitPolicy":
+      return { kind, ...toRateLimitPolicy(validate(rateLimitPolicySchema, node, at) ?? refuse(), owner) };
   }
 }

@@ -8,6 +8,7 @@ import { suggestion } from "./nearest.ts";
 import type { ProblemCode } from "./problem_codes.ts";
 import { durationMs } from "./schema/duration.ts";
 import { checkFormat, shown, unsupportedForm } from "./schema/format.ts";
+import { spellings } from "./schema/spelling.ts";
 import type {
   EnumSchema,
   Infer,
@@ -76,14 +77,17 @@ class Validation {
   #object(schema: ObjectSchema, node: Node, path: FieldPath): unknown {
     if (node.kind !== "map") return this.#wrongType(path, "an object", node);
     const value: Record<string, unknown> = {};
-    for (const [name, entry] of node.entries) {
-      const field = Object.hasOwn(schema.fields, name) ? schema.fields[name] : undefined;
-      const at = [...path, name];
-      if (!field) this.#unknown(schema, name, at);
+    for (const [written, entry] of node.entries) {
+      const name = nameOf(schema, written);
+      const field = name === undefined ? undefined : schema.fields[name];
+      const at = [...path, written];
+      if (name === undefined || !field) this.#unknown(schema, written, at);
+      else if (Object.hasOwn(value, name))
+        this.#wrong(at, "MSH1209", `says ${name} a second time; keep one of the two`);
       // As for Kubernetes, null is as good as absent.
       else if (entry.value.kind !== "null") value[name] = this.value(field, entry.value, at);
     }
-    const set = (name: string) => fieldOf(node, name) !== undefined;
+    const set = (name: string) => waysToWrite(schema, name).some((word) => fieldOf(node, word) !== undefined);
     for (const [name, field] of Object.entries(schema.fields)) {
       if (field.required && !set(name)) this.#wrong([...path, name], "MSH1204", `is missing: ${field.description}`);
       if (field.deprecated && set(name)) this.#tell([...path, name], "MSH1212", `is old; use ${field.deprecated}`);
@@ -94,7 +98,7 @@ class Validation {
       const names = oneOf.fields.join(", ");
       this.#wrong(path, "MSH1209", chosen.length > 1 ? `takes only one of ${names}` : `needs one of ${names}`);
     }
-    const empty = node.entries.size === 0 || ![...node.entries.keys()].some(set);
+    const empty = !Object.keys(schema.fields).some(set);
     if (notEmpty && empty) {
       const names = Object.keys(schema.fields).filter((name) => schema.fields[name]?.type !== "unsupported");
       this.#wrong(path, "MSH1210", `must not be empty; it takes ${names.join(", ")}`);
@@ -155,6 +159,10 @@ class Validation {
   }
 
   #number(schema: IntegerSchema | NumberSchema, node: Node, path: FieldPath): unknown {
+    if (schema.type === "integer" && schema.quotable && node.kind === "string" && /^\d{1,15}$/.test(node.value)) {
+      const number = { kind: "number", value: Number(node.value), source: node.value, offset: node.offset } as const;
+      return this.#number(schema, number, path);
+    }
     if (node.kind !== "number") {
       const quoted = node.kind === "string" && /^-?\d+$/.test(node.value);
       const wanted = schema.type === "integer" ? "a whole number" : "a number";
@@ -191,6 +199,16 @@ class Validation {
     this.good = false;
     this.#tell(path, code, message);
   }
+}
+
+/** The field that is meant; undefined: none. */
+function nameOf({ fields, anyCase }: ObjectSchema, written: string): string | undefined {
+  if (Object.hasOwn(fields, written)) return written;
+  return anyCase ? Object.keys(fields).find((field) => spellings(field).includes(written)) : undefined;
+}
+
+function waysToWrite({ anyCase }: ObjectSchema, field: string): readonly string[] {
+  return anyCase ? spellings(field) : [field];
 }
 
 function typeName(node: Node): string {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Namespace } from "../../src/model/names.ts";
 import type { Resource } from "../../src/model/object.ts";
-import { kinds } from "../../src/resources/kinds/catalog.ts";
+import { apiVersionsOf, kinds } from "../../src/resources/kinds/catalog.ts";
 import { parseResources } from "../../src/resources/parse.ts";
 import { printResource, printYaml } from "../../src/resources/print.ts";
 import { toModel } from "../../src/resources/to_model.ts";
@@ -21,11 +21,11 @@ const metadata = fc.record(
   { requiredKeys: ["name", "namespace"] },
 );
 
-for (const { kind, area, schema } of Object.values(kinds)) {
+for (const { kind, schema } of Object.values(kinds)) {
   test(`${kind}: what is printed, parsed, is what was printed; and the model takes it`, () => {
     let accepted = 0;
     const resources: fc.Arbitrary<Resource> = fc.record({
-      apiVersion: fc.constantFrom(`${area}.mesh.io/v1`, `${area}.istio.io/v1beta1`),
+      apiVersion: fc.constantFrom(...apiVersionsOf(kind)),
       kind: fc.constant(kind),
       metadata,
       spec: arbitraryOf(schema).map((spec) => ({ ...(spec as Record<string, unknown>) })),

@@ -1,6 +1,6 @@
 /** What a filter's file gives to the order of filters. */
 import type { Any } from "@bufbuild/protobuf/wkt";
-import type { Access, HttpHandler, Route, TcpHandler } from "../../compile/ir.ts";
+import type { HttpHandler, Route, RouteTableItem, TcpHandler } from "../../compile/ir.ts";
 
 export interface HttpFilterFile {
   /** Unique in a chain; route tables speak to the filter by it. */
@@ -8,7 +8,7 @@ export interface HttpFilterFile {
   /** Its configuration in a chain; undefined: it is not in that chain. */
   chain(handler: HttpHandler): Any | undefined;
   /** What a route table tells it; undefined: nothing. */
-  table?(access: Access): Any | undefined;
+  table?(table: Pick<RouteTableItem, "access" | "rateLimit">): Any | undefined;
   /** What a route tells it; undefined: nothing. */
   route?(route: Route): Any | undefined;
 }

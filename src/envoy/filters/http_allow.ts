@@ -7,8 +7,8 @@ import type { HttpFilterFile } from "./filter.ts";
 export const httpAllow: HttpFilterFile = {
   name: "weft.rbac.allow",
   chain: ({ role }) => (role === "outbound" ? undefined : packed(RBACSchema, {})),
-  table(access) {
-    const rules = allowRules(access);
+  table({ access }) {
+    const rules = access && allowRules(access);
     return rules && packed(RBACPerRouteSchema, { rbac: { rules } });
   },
 };

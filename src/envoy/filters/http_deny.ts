@@ -10,8 +10,8 @@ import type { HttpFilterFile } from "./filter.ts";
 export const httpDeny: HttpFilterFile = {
   name: "weft.rbac.deny",
   chain: ({ role }) => (role === "outbound" ? undefined : packed(RBACSchema, {})),
-  table(access) {
-    const rules = denyRules(access);
+  table({ access }) {
+    const rules = access && denyRules(access);
     return rules && packed(RBACPerRouteSchema, { rbac: { rules } });
   },
 };

@@ -1,12 +1,16 @@
 /** The kinds that a user applies, and those that the mesh registers by itself. */
 import type { ObjectKind } from "../../model/object.ts";
 import { authorizationPolicySchema } from "./authorization_policy.schema.ts";
+import { circuitBreakerSchema } from "./circuit_breaker.schema.ts";
 import { destinationRuleSchema } from "./destination_rule.schema.ts";
+import { faultInjectionSchema } from "./fault_injection.schema.ts";
 import { gatewaySchema } from "./gateway.schema.ts";
-import type { Kind, KindNames } from "./kind.ts";
+import { domains, type Kind, type KindNames, preferredVersion, versions } from "./kind.ts";
 import { peerAuthenticationSchema } from "./peer_authentication.schema.ts";
+import { rateLimitPolicySchema } from "./rate_limit_policy.schema.ts";
 import { serviceEntrySchema } from "./service_entry.schema.ts";
 import { sidecarSchema } from "./sidecar.schema.ts";
+import { trafficPolicySchema } from "./traffic_policy.schema.ts";
 import { virtualServiceSchema } from "./virtual_service.schema.ts";
 import { workloadEntrySchema } from "./workload_entry.schema.ts";
 
@@ -75,7 +79,50 @@ export const kinds: Readonly<Record<ObjectKind, Kind>> = {
     area: "security",
     schema: authorizationPolicySchema,
   },
+  CircuitBreaker: {
+    kind: "CircuitBreaker",
+    singular: "circuitbreaker",
+    plural: "circuitbreakers",
+    short: "cb",
+    area: "networking",
+    schema: circuitBreakerSchema,
+    own: true,
+  },
+  TrafficPolicy: {
+    kind: "TrafficPolicy",
+    singular: "trafficpolicy",
+    plural: "trafficpolicies",
+    short: "tp",
+    area: "networking",
+    schema: trafficPolicySchema,
+    own: true,
+  },
+  FaultInjection: {
+    kind: "FaultInjection",
+    singular: "faultinjection",
+    plural: "faultinjections",
+    short: "fi",
+    area: "networking",
+    schema: faultInjectionSchema,
+    own: true,
+  },
+  RateLimitPolicy: {
+    kind: "RateLimitPolicy",
+    singular: "ratelimitpolicy",
+    plural: "ratelimitpolicies",
+    short: "rlp",
+    area: "networking",
+    schema: rateLimitPolicySchema,
+    own: true,
+  },
 };
+
+/** Under which a user may write the kind. */
+export function apiVersionsOf(kind: ObjectKind): readonly string[] {
+  const { area, own } = kinds[kind];
+  if (own) return [`${area}.mesh.io/${preferredVersion}`];
+  return domains.flatMap((domain) => versions.map((version) => `${area}.${domain}/${version}`));
+}
 
 /** Read by `get`, written by `meshctl run` and the endpoints API. */
 export type RegisteredKind = "Workload" | "Service";
@@ -112,8 +159,9 @@ export function kindFrom(word: string): AnyKind | undefined {
   const lower = word.toLowerCase();
   return anyKinds.find((kind) => {
     const { singular, plural, short, area } = names(kind);
+    const taken = isObjectKind(kind) && kinds[kind].own ? ["mesh.io"] : domains;
     return [singular, plural, short].some(
-      (name) => name === lower || `${name}.${area}.mesh.io` === lower || `${name}.${area}.istio.io` === lower,
+      (name) => name === lower || taken.some((domain) => `${name}.${area}.${domain}` === lower),
     );
   });
 }

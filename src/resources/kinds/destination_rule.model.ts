@@ -10,7 +10,7 @@ import type {
   Warmup,
 } from "../../model/traffic.ts";
 import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
-import { exportToOf, hostOf, milliseconds, type Owner } from "./shared.model.ts";
+import { exportToOf, hostOf, milliseconds, type Owner, timesOf } from "./shared.model.ts";
 
 type Policy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
 type Settings = Pick<Policy, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls" | "retryBudget">;
@@ -105,14 +105,4 @@ function outliersOf(outliers: Outliers): OutlierDetection {
     ...(splitExternalLocalOriginErrors ? { localOrigin: local } : {}),
     ...timesOf({ intervalMs: interval, baseEjectionTimeMs: baseEjectionTime }),
   };
-}
-
-/** Those that were said. */
-function timesOf<K extends string>(said: Readonly<Record<K, string | undefined>>): { readonly [_ in K]?: number } {
-  const times: { [_ in K]?: number } = {};
-  for (const name in said) {
-    const time = said[name];
-    if (time !== undefined) times[name] = milliseconds(time);
-  }
-  return times;
 }

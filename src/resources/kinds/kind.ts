@@ -24,6 +24,8 @@ export interface Kind extends KindNames {
   /** networking, security: the first word of its API groups. */
   readonly area: "networking" | "security";
   readonly schema: ObjectSchema;
+  /** Weft's own: in AREA.mesh.io/v1 alone. */
+  readonly own?: true;
 }
 
 export const areas = ["networking", "security", "telemetry"] as const;

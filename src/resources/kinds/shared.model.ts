@@ -1,7 +1,8 @@
 /** Words that several kinds share → model. */
-import { type Host, type Namespace, resolveHost } from "../../model/names.ts";
+import { type Host, type Namespace, resolveHost, type ServiceRef } from "../../model/names.ts";
 import type { Selector } from "../../model/policy.ts";
 import { durationMs } from "../schema/duration.ts";
+import { serviceParts } from "../schema/format.ts";
 import { exportedTo, meshNamespace } from "./shared.rules.ts";
 
 /** Whose object it is, and how old. */
@@ -18,6 +19,11 @@ export function hostOf(word: string, { namespace }: Owner): Host {
 /** A full name may end in a dot; the mesh's names have none. */
 export function undotted(name: string): string {
   return name.length > 1 && name.endsWith(".") ? name.slice(0, -1) : name;
+}
+
+/** Of the mesh, as `spec.service` names it; its rules hold it to the object's namespace. */
+export function serviceNamed(word: string, { namespace }: Owner): ServiceRef {
+  return { namespace, name: serviceParts(word)[0] ?? word };
 }
 
 export function exportToOf(words: readonly string[] | undefined, { namespace }: Owner): readonly string[] {
@@ -48,4 +54,16 @@ export function selectorOf(selector: { readonly matchLabels?: Readonly<Record<st
 export function milliseconds(text: string): number {
   const ms = durationMs(text);
   return typeof ms === "number" ? ms : 0;
+}
+
+/** Times that were said, in milliseconds. */
+export function timesOf<K extends string>(
+  said: Readonly<Record<K, string | undefined>>,
+): { readonly [_ in K]?: number } {
+  const times: { [_ in K]?: number } = {};
+  for (const name in said) {
+    const time = said[name];
+    if (time !== undefined) times[name] = milliseconds(time);
+  }
+  return times;
 }

@@ -1,6 +1,8 @@
 /** Rules that several kinds share. */
 import { istioRootNamespace, type Namespace, rootNamespace } from "../../model/names.ts";
 import type { FieldPath } from "../document/node.ts";
+import { serviceParts } from "../schema/format.ts";
+import type { ObjectSchema } from "../schema/type.ts";
 import type { RuleContext } from "./kind.ts";
 
 /** `istio-system` means the root namespace. */
@@ -30,6 +32,22 @@ export function exportToRules(exportTo: readonly string[] | undefined, context: 
 /** "*", or the namespace that is meant. */
 export function exportedTo(word: string, own: Namespace): string {
   return word === "." ? own : meshNamespace(word);
+}
+
+/** Callers of every namespace meet what is said in plain words, so the service's own namespace says it. */
+export function ownServiceRules(service: string, { namespace, tell }: RuleContext): void {
+  const [name, said = namespace] = serviceParts(service);
+  const meant = meshNamespace(said);
+  if (meant === namespace) return;
+  const instead = `put the object into namespace ${meant}, or write a DestinationRule or VirtualService here for callers of ${namespace}`;
+  tell(["spec", "service"], "MSH1316", `${name} is a service of namespace ${meant}; ${instead}`);
+}
+
+/** An object that names a service and says nothing of it is a mistake. */
+export function sayingRules(spec: object, { fields }: ObjectSchema, { tell }: RuleContext): void {
+  if (Object.keys(spec).length > 1) return;
+  const others = Object.keys(fields).filter((field) => field !== "service");
+  tell(["spec"], "MSH1210", `says nothing of the service; it takes ${others.join(", ")}`);
 }
 
 export function selectorRules(

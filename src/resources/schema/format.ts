@@ -142,6 +142,8 @@ export const formats = {
   queryName: { wants: "a parameter's name", maxLength: 1_024, check: (text) => notEmpty(text) ?? printable(text) },
   headerName,
   regex: { wants: "a regular expression of RE2", check: checkRegex },
+  urlPath: { wants: "a path such as /healthz", pattern: /^\/[\x21-\x7e]*$/, maxLength: 2_048 },
+  grpcService: { wants: "a service's name, such as shop.Cart", pattern: /^[A-Za-z0-9_.]+$/, maxLength: 253 },
   prefix: { wants: "text that is not empty", maxLength: 4_096, check: (text) => notEmpty(text) ?? printable(text) },
   retryOn: { wants: "retry conditions and status codes, separated by commas", maxLength: 512, check: checkRetryOn },
   port: {
@@ -191,6 +193,12 @@ export const formats = {
     maxLength: 127,
     check: (text) => (text.split(".").length <= 2 && text.split(".").every(isDnsLabel) ? undefined : ""),
   },
+  /** Of the mesh: short, or in full. */
+  serviceHost: {
+    wants: "a service: NAME of the own namespace, NAME.NAMESPACE, or NAME.NAMESPACE.svc.cluster.local",
+    maxLength: 253,
+    check: (text) => (serviceParts(text).length <= 2 && serviceParts(text).every(isDnsLabel) ? undefined : ""),
+  },
   workloadName: {
     wants: "a workload: NAME.NAMESPACE",
     pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
@@ -205,6 +213,11 @@ export const formats = {
 } as const satisfies Readonly<Record<string, Format>>;
 
 export type FormatName = keyof typeof formats;
+
+/** Its name, and its namespace if it is said. */
+export function serviceParts(text: string): readonly string[] {
+  return text.replace(/^([^.]+\.[^.]+)\.svc(\.cluster\.local)?$/, "$1").split(".");
+}
 
 /** undefined: good. Otherwise a sentence that follows the field's path. */
 export function checkFormat(name: FormatName, text: string): string | undefined {

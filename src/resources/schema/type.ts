@@ -24,6 +24,8 @@ export interface ObjectSchema<F extends Fields = Fields> extends Words {
   readonly oneOf?: { readonly fields: readonly string[]; readonly required: boolean };
   /** At least one field must be set: an empty object would mean nothing. */
   readonly notEmpty?: boolean;
+  /** Its fields, which are in snake_case, may also be written in camelCase and in PascalCase. */
+  readonly anyCase?: boolean;
 }
 
 export interface ListSchema<I extends Schema = Schema> extends Words {
@@ -59,6 +61,8 @@ export interface IntegerSchema extends Words {
   readonly type: "integer";
   readonly min: number;
   readonly max: number;
+  /** Also as text of digits. */
+  readonly quotable?: boolean;
 }
 
 /** Whole or not. */
@@ -125,6 +129,11 @@ type Without<S, K extends string> = Omit<S, K | "type" | "required">;
 export const object = <const F extends Fields>(
   words: Without<ObjectSchema, "fields"> & { readonly fields: F },
 ): ObjectSchema<F> => ({ type: "object", ...words });
+
+/** Of a kind in plain words, whose users write names as they do elsewhere. */
+export const plainObject = <const F extends Fields>(
+  words: Without<ObjectSchema, "fields"> & { readonly fields: F },
+): ObjectSchema<F> => object({ ...words, anyCase: true });
 
 export const list = <const I extends Schema>(
   words: Without<ListSchema, "items"> & { readonly items: I },
