@@ -17,7 +17,7 @@ function read(...files: readonly string[]): Parsed {
   return parseResources(files.map((file) => ({ file, text: readFileSync(new URL(file, root), "utf8") })));
 }
 
-for (const folder of ["examples", "config"]) {
+for (const folder of ["examples", "examples/bookinfo", "examples/hello", "config"]) {
   for (const name of readdirSync(new URL(folder, root)).filter((one) => one.endsWith(".yaml"))) {
     const file = `${folder}/${name}`;
     test(`${file} is taken; only Kubernetes' own kinds are passed over`, () => {
@@ -63,6 +63,19 @@ test("the splits of reviews stand on bookinfo's subsets", () => {
     assert.deepEqual(Object.fromEntries(routes), weights);
   }
 });
+
+for (const [folder, rules] of [
+  ["examples/bookinfo", "destination-rule-all.yaml"],
+  ["examples/hello", "destination-rule.yaml"],
+] as const) {
+  test(`${folder}: nothing dangles beside its rules and its gateway`, () => {
+    const beside = read(`${folder}/${rules}`, `${folder}/gateway.yaml`).resources.map(({ resource }) => resource);
+    const known = { services: [...services, { namespace: "default" as Namespace, name: "hello" }], resources: beside };
+    for (const name of readdirSync(new URL(folder, root)).filter((one) => one.endsWith(".yaml"))) {
+      assert.deepEqual(analyze(read(`${folder}/${name}`).resources, known), [], name);
+    }
+  });
+}
 
 test("config/traffic-rules.yaml names only what bookinfo has", () => {
   const { resources } = read("config/traffic-rules.yaml");

@@ -1,14 +1,10 @@
 /**
  * What a test has applied to its mesh, replaced as a whole: what the new documents do not name is deleted, and the call
- * ends when every proxy has acknowledged it, so the next request follows it. meshctl runs inside of the test's process:
- * to start one takes longer than what it does.
+ * ends when every proxy has acknowledged it, so the next request follows it.
  */
-import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
-import { invoke } from "../../src/cli/invoke.ts";
-import { systemClock } from "../../src/platform/clock.ts";
-import { systemRandom } from "../../src/platform/random.ts";
 import type { Mesh } from "./mesh.ts";
+import { meshctlInside } from "./meshctl_inside.ts";
 
 interface Named {
   readonly kind: string;
@@ -28,25 +24,11 @@ export class LiveObjects {
   async replace(documents: string): Promise<void> {
     const wanted = byName(documents);
     const gone = [...this.#applied].filter(([name]) => !wanted.has(name)).map(([, document]) => document);
-    if (gone.length > 0) await this.#run(["delete", "--ignore-not-found", "-f", "-"], gone.join("\n---\n"));
-    if (wanted.size > 0) await this.#run(["apply", "-f", "-"], documents);
+    if (gone.length > 0)
+      await meshctlInside(this.#mesh, ["delete", "--ignore-not-found", "-f", "-"], gone.join("\n---\n"));
+    if (wanted.size > 0) await meshctlInside(this.#mesh, ["apply", "-f", "-"], documents);
     this.#applied = wanted;
-    await this.#run(["wait", "--for=distributed"]);
-  }
-
-  async #run(args: readonly string[], input = ""): Promise<void> {
-    const said: string[] = [];
-    const status = await invoke(["--state-dir", this.#mesh.stateDir, ...args], {
-      environment: {},
-      clock: systemClock,
-      random: systemRandom,
-      color: false,
-      interactive: false,
-      out: () => {},
-      say: (line) => said.push(line),
-      stdin: () => Promise.resolve(input),
-    });
-    assert.equal(status, 0, `${args.join(" ")}\n${input}\n${said.join("\n")}`);
+    await meshctlInside(this.#mesh, ["wait", "--for=distributed"]);
   }
 }
 
