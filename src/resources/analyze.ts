@@ -7,8 +7,9 @@ import { gatewayKey } from "../model/gateway.ts";
 import { type Host, meshDomain, type ServiceRef, serviceHost } from "../model/names.ts";
 import { type MeshObject, objectKey, type Resource } from "../model/object.ts";
 import type { Problem, SourcePosition } from "../model/problem.ts";
-import type { Destination, VirtualService, VirtualServiceRef } from "../model/route.ts";
+import type { Destination, VirtualServiceRef } from "../model/route.ts";
 import { WeftError } from "../platform/error.ts";
+import { type Conflict, meet, type Naming, routerConflicts, ruleConflicts } from "./conflicts.ts";
 import type { FieldPath } from "./document/node.ts";
 import { covers } from "./hosts.ts";
 import { singularOf } from "./kinds/catalog.ts";
@@ -22,35 +23,94 @@ export interface Analyzed {
   readonly at?: (path: FieldPath) => SourcePosition;
 }
 
+/** As the store keeps it, or just read. */
+export interface KnownResource {
+  readonly resource: Resource;
+  readonly createdAtMs?: number;
+  /** file:line */
+  readonly origin?: string;
+}
+
 export interface Known {
   /** What the mesh already has. An object that is among the analyzed ones too is replaced by it. */
-  readonly resources?: Iterable<Resource>;
+  readonly resources?: Iterable<KnownResource>;
   /** The mesh's services; absent: unknown, and hosts are not judged. */
   readonly services?: Iterable<ServiceRef>;
 }
 
 export function analyze(analyzed: readonly Analyzed[], known: Known = {}): readonly Problem[] {
-  const mine = analyzed.map((one) => ({ ...one, object: modelOf(one.resource) }));
-  const own = new Set(mine.map(({ object }) => keyOf(object)));
-  const others = Array.from(known.resources ?? [])
-    .flatMap((resource) => understood(resource))
-    .filter((object) => !own.has(keyOf(object)));
-  const world = new World([...mine.map(({ object }) => object), ...others], known.services);
+  const { mine, others } = gathered(analyzed, known);
+  const all = [...mine, ...others];
+  const world = new World(
+    all.map(({ object }) => object),
+    known.services,
+  );
+  const places = new Map(all.map(({ object, place }) => [keyOf(object), place]));
+  const naming: Naming = (object) => {
+    const place = places.get(keyOf(object));
+    return place === undefined ? nameOf(object) : `${nameOf(object)} (${place})`;
+  };
   const report = new Report();
   for (const { object, at } of mine) {
     const tell: Told = (path, code, message) =>
       report.add({ code, path, message, position: at?.(path), object: nameOf(object) });
-    if (object.kind === "VirtualService") judgeVirtualService(object, world, tell);
-    if (object.kind === "DestinationRule") judgeDestinationRule(object, world, tell);
-    if (object.kind === "ServiceEntry") judgeServiceEntry(object, world, tell);
-    if (isPlain(object)) judgePlainWords(object, world, tell);
+    for (const { path, code, message } of judge(object, { world, naming, tell })) tell(path, code, message);
   }
   return report.problems();
 }
 
+interface Judging {
+  readonly world: World;
+  readonly naming: Naming;
+  readonly tell: Told;
+}
+
+/** Tells what is wrong with the object's own references; @returns what it has against others. */
+function judge(object: MeshObject, { world, naming, tell }: Judging): readonly Conflict[] {
+  const isOther = (other: MeshObject): boolean => other !== object;
+  if (object.kind === "VirtualService") {
+    judgeVirtualService(object, world, tell);
+    return routerConflicts(object, world.routers.filter(isOther), naming);
+  }
+  if (object.kind === "DestinationRule") {
+    judgeDestinationRule(object, world, tell);
+    return ruleConflicts(object, world.rules.filter(isOther), naming);
+  }
+  if (object.kind === "ServiceEntry") judgeServiceEntry(object, world, tell);
+  if (isPlain(object)) judgePlainWords(object, world, tell);
+  return [];
+}
+
+interface Gathered {
+  readonly object: MeshObject;
+  /** file:line, where it is known. */
+  readonly place?: string | undefined;
+}
+
+/** Both as the compiler will read them, with their ages. What is new is younger than all that is there. */
+function gathered(
+  analyzed: readonly Analyzed[],
+  known: Known,
+): { readonly mine: readonly (Gathered & Pick<Analyzed, "at">)[]; readonly others: readonly Gathered[] } {
+  const stored = Array.from(known.resources ?? []);
+  const ages = new Map(stored.map(({ resource, createdAtMs = 0 }) => [keyOfResource(resource), createdAtMs]));
+  const mine = analyzed.map(({ resource, at }) => ({
+    object: modelOf(resource, ages.get(keyOfResource(resource)) ?? Number.MAX_SAFE_INTEGER),
+    place: at && placeText(at([])),
+    ...(at ? { at } : {}),
+  }));
+  const own = new Set(mine.map(({ object }) => keyOf(object)));
+  const others = stored
+    .filter(({ resource }) => !own.has(keyOfResource(resource)))
+    .flatMap(({ resource, createdAtMs = 0, origin }) =>
+      understood(resource, createdAtMs).map((object) => ({ object, place: origin })),
+    );
+  return { mine, others };
+}
+
 type Told = (
   path: FieldPath,
-  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1405" | "MSH1406" | "MSH1407" | "MSH1408" | "MSH1411",
+  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1407" | "MSH1408" | "MSH1411" | Conflict["code"],
   message: string,
 ) => void;
 type PlainWords = Extract<MeshObject, { readonly service: ServiceRef }>;
@@ -120,13 +180,6 @@ function judgeVirtualService(router: OfKind<"VirtualService">, world: World, tel
       tell([...path, "route"], "MSH1404", `the weights add up to ${sum}, not 100; each gets its share of ${sum}`);
     }
   }
-  for (const other of world.routers) {
-    if (keyOf(other) === keyOf(router)) continue;
-    const host = sharedHost(router, other);
-    if (host === undefined) continue;
-    const index = router.hosts.indexOf(host);
-    tell(["spec", "hosts", index], "MSH1405", `${host} is routed by ${nameOf(other)} too; merge the two`);
-  }
 }
 
 function judgeDelegate(ref: VirtualServiceRef, path: FieldPath, world: World, tell: Told): void {
@@ -151,10 +204,6 @@ function judgeDestination({ host, subset }: Destination, path: FieldPath, world:
 function judgeDestinationRule(rule: OfKind<"DestinationRule">, world: World, tell: Told): void {
   const missing = world.missing(rule.host);
   if (missing !== undefined && rule.host !== "*") tell(["spec", "host"], "MSH1402", missing);
-  for (const other of world.rules) {
-    if (keyOf(other) === keyOf(rule) || other.host !== rule.host || !meet(other.exportTo, rule.exportTo)) continue;
-    tell(["spec", "host"], "MSH1406", `${rule.host} has ${nameOf(other)} too; merge the two`);
-  }
 }
 
 function judgeServiceEntry(entry: OfKind<"ServiceEntry">, world: World, tell: Told): void {
@@ -183,25 +232,14 @@ function isPlain(object: MeshObject): object is PlainWords {
   return "service" in object;
 }
 
-/** A host that both route, in a place where both apply. */
-function sharedHost(left: VirtualService, right: VirtualService): Host | undefined {
-  const place = left.gateways.some((gateway) => right.gateways.includes(gateway));
-  if (!place || !meet(left.exportTo, right.exportTo)) return undefined;
-  return left.hosts.find((host) => right.hosts.includes(host));
-}
-
-function meet(left: readonly string[], right: readonly string[]): boolean {
-  return left.includes("*") || right.includes("*") || left.some((namespace) => right.includes(namespace));
-}
-
-function modelOf(resource: Resource): MeshObject {
-  return toModel({ resource, generation: 1, createdAtMs: 0 });
+function modelOf(resource: Resource, createdAtMs: number): MeshObject {
+  return toModel({ resource, generation: 1, createdAtMs });
 }
 
 /** What is stored and no longer understood (a newer version's) is not judged. */
-function understood(resource: Resource): readonly MeshObject[] {
+function understood(resource: Resource, createdAtMs: number): readonly MeshObject[] {
   try {
-    return [modelOf(resource)];
+    return [modelOf(resource, createdAtMs)];
   } catch (cause) {
     if (cause instanceof WeftError && cause.code === "invalid") return [];
     throw cause;
@@ -210,6 +248,14 @@ function understood(resource: Resource): readonly MeshObject[] {
 
 function keyOf(object: MeshObject): string {
   return objectKey(object);
+}
+
+function keyOfResource({ kind, metadata: { namespace, name } }: Resource): string {
+  return objectKey({ kind, namespace, name });
+}
+
+function placeText({ file, line }: SourcePosition): string {
+  return file === undefined ? `line ${line}` : `${file}:${line}`;
 }
 
 /** virtualservice default/reviews */

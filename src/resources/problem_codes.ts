@@ -122,6 +122,14 @@ export const problemCodes = {
     "Two objects of one kind in plain words are for the same service.",
     "Merge them; otherwise the older one holds.",
   ),
+  MSH1409: warning(
+    "Two VirtualServices are for the same host at a gateway, which reads their routes one after the other.",
+    "Keep their matches apart, so that the order does not matter, or merge them.",
+  ),
+  MSH1410: warning(
+    "A VirtualService's wildcard covers a host that another names: for it the other's routes hold alone.",
+    "Repeat there what is meant for both.",
+  ),
   MSH1411: warning(
     "Two ServiceEntries are for the same host, or it is a service of the mesh.",
     "Merge them; docs/compatibility.md says which one holds meanwhile.",

@@ -31,9 +31,7 @@ test("a subset that no rule defines", () => {
   assert.match(told(`${rule}---\n${asks}`)[0] ?? "", /^MSH1403 .*destinationrule shop\/r has none/);
   assert.deepEqual(told(`${rule}---\n${asks.replace("v2", "v1")}`), []);
   // The rule may be in the mesh already, and under a wildcard.
-  const wide = parseGood(rule.replace("host: reviews", "host: '*.shop.svc.cluster.local'")).map(
-    ({ resource }) => resource,
-  );
+  const wide = parseGood(rule.replace("host: reviews", "host: '*.shop.svc.cluster.local'"));
   assert.deepEqual(told(asks.replace("v2", "v1"), { services, resources: wide }), []);
 });
 
@@ -81,33 +79,84 @@ test("weights that are no percent", () => {
   ]);
 });
 
-test("two routers of one host where both apply; each names the other", () => {
+test("two routers of one host in the mesh: each is told of the other, where it stands, and who wins", () => {
   const [a, b] = [router("a", to("{host: reviews}")), router("b", to("{host: ratings}"))];
   assert.deepEqual(told(`${a}---\n${b}`), [
-    "MSH1405 spec.hosts[0]: reviews.shop.svc.cluster.local is routed by virtualservice shop/b too; merge the two",
-    "MSH1405 spec.hosts[0]: reviews.shop.svc.cluster.local is routed by virtualservice shop/a too; merge the two",
+    "MSH1405 spec.hosts[0]: reviews.shop.svc.cluster.local is routed by virtualservice shop/b (a.yaml:8) too, which is newer and not heard; merge the two",
+    "MSH1405 spec.hosts[0]: reviews.shop.svc.cluster.local is routed by virtualservice shop/a (a.yaml:1) too, which is older and wins; merge the two",
   ]);
-  // One that is applied again is not its own rival, and other places are no conflict.
-  const known = { services, resources: parseGood(a).map(({ resource }) => resource) };
-  assert.deepEqual(told(a, known), []);
-  assert.equal(told(b, known).length, 1);
-  assert.deepEqual(
-    told(
-      `${a}---\n${b.replace("hosts:", "exportTo: [other]\n  hosts:")}`.replace("hosts:", "exportTo: ['.']\n  hosts:"),
-    ),
-    [],
-  );
+  // What the mesh has is older than what comes, and stands where it was read from.
+  const inMesh = (text: string): Known => ({
+    services,
+    resources: parseGood(text).map(({ resource }) => ({ resource, createdAtMs: 5, origin: "old.yaml:7" })),
+  });
+  assert.match(told(a, inMesh(b))[0] ?? "", /by virtualservice shop\/b \(old\.yaml:7\) too, which is older and wins/);
+  // One that is applied again is not its own rival, and keeps its age.
+  assert.deepEqual(told(a, inMesh(a)), []);
+  const both = { services, resources: [...(inMesh(a).resources ?? []), ...(inMesh(b).resources ?? [])] };
+  assert.match(told(b, both)[0] ?? "", /shop\/a \(old\.yaml:7\) too, which is older/);
 });
 
-test("two rules of one host", () => {
-  const rule = (name: string) => document("DestinationRule", "host: reviews\nsubsets: [{name: v1}]", named(name));
-  assert.equal(told(`${rule("a")}---\n${rule("b")}`).length, 2);
+test("routers that are shown to different namespaces, or stand in different places, are no rivals", () => {
+  const [a, b] = [router("a", to("{host: reviews}")), router("b", to("{host: ratings}"))];
+  const own = a.replace("hosts:", "exportTo: ['.']\n  hosts:");
+  assert.deepEqual(told(`${own}---\n${b.replace("hosts:", "exportTo: [other]\n  hosts:")}`), []);
+  const known = { services, resources: parseGood(gatewayNamed("edge")) };
+  assert.deepEqual(told(`${a}---\n${b.replace("hosts:", "gateways: [edge]\n  hosts:")}`, known), []);
+});
+
+const gatewayNamed = (name: string): string =>
+  document("Gateway", "servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]", named(name));
+
+test("two routers of one host at a gateway: whose routes come first", () => {
+  const at = (name: string) => router(name, `gateways: [edge]\n${to("{host: reviews}")}`);
+  assert.deepEqual(told(`${gatewayNamed("edge")}---\n${at("a")}---\n${at("b")}`), [
+    "MSH1409 spec.hosts[0]: reviews.shop.svc.cluster.local is routed at gateway shop/edge by virtualservice shop/b (a.yaml:15) too, whose routes come after these; keep their matches apart, or merge the two",
+    "MSH1409 spec.hosts[0]: reviews.shop.svc.cluster.local is routed at gateway shop/edge by virtualservice shop/a (a.yaml:7) too, whose routes come before these; keep their matches apart, or merge the two",
+  ]);
+});
+
+test("a host under another's wildcard is routed alone; the wildcard is told once, however many there are", () => {
+  const wide = router("wide", to("{host: reviews}").replace("[reviews]", "['*.shop.svc.cluster.local']"));
+  const text = [
+    wide,
+    router("a", to("{host: reviews}")),
+    router("b", to("{host: ratings}").replace("reviews", "ratings")),
+  ];
+  assert.deepEqual(told(text.join("---\n")), [
+    "MSH1410 spec.hosts[0]: *.shop.svc.cluster.local does not hold for reviews.shop.svc.cluster.local, which virtualservice shop/a (a.yaml:8) routes, nor for 1 more; what both are for stands in both",
+    "MSH1410 spec.hosts[0]: reviews.shop.svc.cluster.local is under *.shop.svc.cluster.local of virtualservice shop/wide (a.yaml:1), whose routes do not hold for it; what both are for stands in both",
+    "MSH1410 spec.hosts[0]: ratings.shop.svc.cluster.local is under *.shop.svc.cluster.local of virtualservice shop/wide (a.yaml:1), whose routes do not hold for it; what both are for stands in both",
+  ]);
+});
+
+test("everything of a gateway and one host of it are no conflict", () => {
+  const at = (name: string, host: string) =>
+    router(name, `gateways: [edge]\n${to("{host: reviews}").replace("[reviews]", `['${host}']`)}`);
+  assert.deepEqual(told(`${gatewayNamed("edge")}---\n${at("a", "*")}---\n${at("b", "shop.example.com")}`), []);
+});
+
+test("two rules of one host: read as one in a namespace, each for its own callers in two", () => {
+  const rule = (name: string, namespace = "shop") =>
+    document(
+      "DestinationRule",
+      "host: reviews.shop.svc.cluster.local\nsubsets: [{name: v1}]",
+      `{name: ${name}, namespace: ${namespace}}`,
+    );
+  assert.deepEqual(told(`${rule("a")}---\n${rule("b")}`), [
+    "MSH1406 spec.host: reviews.shop.svc.cluster.local has destinationrule shop/b (a.yaml:8) too: the two are read as one, and of what both say this one holds; merge them",
+    "MSH1406 spec.host: reviews.shop.svc.cluster.local has destinationrule shop/a (a.yaml:1) too: the two are read as one, and of what both say that one holds; merge them",
+  ]);
+  assert.match(
+    told(`${rule("a")}---\n${rule("a", "other")}`)[0] ?? "",
+    /destinationrule other\/a \(a\.yaml:8\) too: callers take the rule of their own namespace/,
+  );
 });
 
 test("what is stored and not understood is not judged", () => {
   const [good] = parseGood(router("a", to("{host: reviews}")));
   assert.ok(good);
-  const newer = { ...good.resource, spec: { hosts: 1 } };
+  const newer = { resource: { ...good.resource, spec: { hosts: 1 } } };
   assert.deepEqual(told(router("b", to("{host: reviews}")), { services, resources: [newer] }), []);
 });
 

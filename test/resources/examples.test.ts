@@ -44,7 +44,7 @@ test("examples/bookinfo.yaml: a cluster's kinds beside a gateway, a route and fo
 });
 
 test("the splits of reviews stand on bookinfo's subsets", () => {
-  const shop = read("examples/bookinfo.yaml").resources.map(({ resource }) => resource);
+  const shop = read("examples/bookinfo.yaml").resources;
   const splits: Readonly<Record<string, Record<string, number>>> = {
     "90-10": { v1: 90, v3: 10 },
     "50-50": { v1: 50, v3: 50 },
@@ -69,7 +69,7 @@ for (const [folder, rules] of [
   ["examples/hello", "destination-rule.yaml"],
 ] as const) {
   test(`${folder}: nothing dangles beside its rules and its gateway`, () => {
-    const beside = read(`${folder}/${rules}`, `${folder}/gateway.yaml`).resources.map(({ resource }) => resource);
+    const beside = read(`${folder}/${rules}`, `${folder}/gateway.yaml`).resources;
     const known = { services: [...services, { namespace: "default" as Namespace, name: "hello" }], resources: beside };
     for (const name of readdirSync(new URL(folder, root)).filter((one) => one.endsWith(".yaml"))) {
       assert.deepEqual(analyze(read(`${folder}/${name}`).resources, known), [], name);

@@ -87,7 +87,7 @@ async function admit<Result>(
 
 function meshOf(mirror: Mirror): Known {
   return {
-    resources: Array.from(mirror.objects(), ({ value }) => value.resource),
+    resources: Array.from(mirror.objects(), ({ value }) => value),
     services: Array.from(mirror.shards(), ({ value }) => value.service),
   };
 }
