@@ -102,6 +102,10 @@ export const problemCodes = {
     "A rate limit that counts nothing in particular, or has a time or status that Envoy does not know.",
     "Write it as the message says.",
   ),
+  MSH1319: warning(
+    "A match by a header named uri, scheme, method or authority is ignored.",
+    "Use the match's field of that name.",
+  ),
   MSH1321: error(
     "A ServiceEntry's `resolution` and another of its fields do not go together.",
     "Change the field that the message names, or the resolution.",

@@ -78,6 +78,10 @@ check("VirtualService", {
     spec: `hosts: [a]\nhttp: [{match: [{method: {exact: get}}], ${to}}]`,
     told: ["MSH1313 spec.http[0].match[0].method"],
   },
+  "headers that have fields of their own are ignored": {
+    spec: `hosts: [a]\nhttp: [{match: [{headers: {method: {exact: GET}, x-a: {}}, withoutHeaders: {Authority: {}}}], ${to}}]`,
+    told: ["MSH1319 spec.http[0].match[0].headers.method", "MSH1319 spec.http[0].match[0].withoutHeaders.Authority"],
+  },
   "exportTo that contradicts itself": {
     spec: `hosts: [a]\nexportTo: ['.', shop, '*']\nhttp: [{${to}}]`,
     told: ["MSH1305 spec.exportTo[1]", "MSH1305 spec.exportTo"],

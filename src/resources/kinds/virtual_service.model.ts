@@ -21,7 +21,7 @@ import {
 } from "../../model/route.ts";
 import { exportToOf, gatewayOf, hostOf, milliseconds, type Owner } from "./shared.model.ts";
 import { meshNamespace } from "./shared.rules.ts";
-import { grpcStatuses, type VirtualServiceSpec } from "./virtual_service.schema.ts";
+import { grpcStatuses, isIgnoredHeader, type VirtualServiceSpec } from "./virtual_service.schema.ts";
 
 type RouteSpec = VirtualServiceSpec["http"][number];
 type MatchSpec = NonNullable<RouteSpec["match"]>[number];
@@ -221,8 +221,6 @@ function stringMatchOf({ exact, prefix, regex }: Pick<StringSpec, "exact" | "pre
 }
 
 function headersOf(headers: Readonly<Record<string, StringSpec>> | undefined): readonly HeaderMatch[] {
-  return Object.entries(headers ?? {}).map(([name, spec]) => ({
-    name: name.toLowerCase(),
-    match: stringMatchOf(spec),
-  }));
+  const read = Object.entries(headers ?? {}).filter(([name]) => !isIgnoredHeader(name));
+  return read.map(([name, spec]) => ({ name: name.toLowerCase(), match: stringMatchOf(spec) }));
 }

@@ -5,7 +5,7 @@ import type { FieldPath } from "../document/node.ts";
 import { covers } from "../hosts.ts";
 import type { RuleContext } from "./kind.ts";
 import { exportToRules, tellRootNamespace } from "./shared.rules.ts";
-import type { VirtualServiceSpec } from "./virtual_service.schema.ts";
+import { isIgnoredHeader, type VirtualServiceSpec } from "./virtual_service.schema.ts";
 
 const weightsMax = 4_294_967_295;
 
@@ -49,6 +49,7 @@ export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleConte
         );
       }
     }
+    ignoredHeaderRules(route, path, context);
     weightRules(route.route ?? [], path, context);
     answerRules(route, path, context);
     retryRules(route.retries, path, context);
@@ -65,6 +66,21 @@ function delegateRules({ gateways = [], http }: VirtualServiceSpec, { tell }: Ru
     if (!delegate) continue;
     const message = "stands in a VirtualService without hosts, which is delegated to: only one level is taken";
     tell(["spec", "http", index, "delegate"], "MSH1315", message);
+  }
+}
+
+function ignoredHeaderRules(
+  { match }: VirtualServiceSpec["http"][number],
+  path: FieldPath,
+  { tell }: RuleContext,
+): void {
+  for (const [at, one] of (match ?? []).entries()) {
+    for (const field of ["headers", "withoutHeaders"] as const) {
+      for (const name of Object.keys(one[field] ?? {}).filter(isIgnoredHeader)) {
+        const own = name.toLowerCase();
+        tell([...path, "match", at, field, name], "MSH1319", `is ignored, as in Istio; ask by match.${own}`);
+      }
+    }
   }
 }
 

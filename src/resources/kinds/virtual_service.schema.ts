@@ -45,6 +45,11 @@ const headerMatches = (description: string) =>
     values: stringMatch("What the header's value must be; an empty object asks only that it is there."),
   });
 
+/** Conditions with fields of their own: among headers, Istio documents, these names are ignored. */
+export function isIgnoredHeader(name: string): boolean {
+  return ["uri", "scheme", "method", "authority"].includes(name.toLowerCase());
+}
+
 const gatewayNames = (description: string, otherwise: string) =>
   list({
     description,
