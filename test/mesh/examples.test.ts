@@ -234,7 +234,9 @@ describe("examples", { concurrency: true }, () => {
       const canary = applications.get("v2") ?? assert.fail("there is no v2");
       canary.takeReached();
       await assertShares({ via: outbound, host: "hello", path: "/hello" }, by, { v1: 1 });
-      let copies = canary.takeReached().length;
+      const first = canary.takeReached();
+      assert.ok(first.every(({ headers }) => headers.includes("hello-shadow")));
+      let copies = first.length;
       // They may come after the answers.
       for (let tries = 0; copies < sample && tries < 200; tries++) {
         await new Promise((resolve) => setTimeout(resolve, 10));
