@@ -48,6 +48,7 @@ export class Destinations {
   readonly #input: MeshInput;
   readonly #merged: NodeFamily<[Host, View], Destination | undefined>;
   readonly #declared: NodeFamily<[Host, View], Declared | undefined>;
+  readonly #views: NodeFamily<[Host], readonly Namespace[]>;
   readonly #accepted: NodeFamily<[Host, View], Accepted>;
   readonly #rules: NodeFamily<[Host], readonly DestinationRule[]>;
   /** What plain words say of a service. */
@@ -64,6 +65,7 @@ export class Destinations {
       const destination = read(this.#merged.at(host, view));
       return destination && declaredOf(destination);
     });
+    this.#views = new NodeFamily(graph, "views", (read, host) => viewsOfEntries(read(input.entriesByHost.at(host))));
     this.#accepted = new NodeFamily(graph, "identities", (read, host, view) =>
       acceptedOf(read(this.#merged.at(host, view)) ?? { endpoints: [], servers: [] }),
     );
@@ -133,7 +135,7 @@ export class Destinations {
   /** Likewise, of the destination alone. */
   ownViews(read: Read, host: Host): readonly Namespace[] {
     if (read(this.#declared.at(host, meshView))?.registered) return [];
-    return viewsOfEntries(read(this.#input.entriesByHost.at(host)));
+    return read(this.#views.at(host));
   }
 
   /** Whether callers of the view may meet another destination than everybody does. */

@@ -17,6 +17,7 @@ import type { DestinationRule } from "../model/traffic.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { Cell, CellFamily, type Graph } from "./graph.ts";
 import { compare, isWildcard } from "./hosts.ts";
+import { same } from "./same.ts";
 import { defaultSettings, type MeshSettings } from "./settings.ts";
 import { askedOf } from "./source.ts";
 import type { Silent } from "./withholding.ts";
@@ -88,6 +89,7 @@ export class MeshInput {
   readonly #entryHosts = new Set<Host>();
   #silent: ReadonlyMap<string, Silent> = new Map();
   #listsStale = false;
+  #entryHostsStale = false;
 
   constructor(graph: Graph) {
     this.settings = new Cell(graph, defaultSettings);
@@ -181,10 +183,15 @@ export class MeshInput {
 
   /** Lists over everything are written once for many changes. */
   flush(): void {
+    if (this.#entryHostsStale) {
+      this.#entryHostsStale = false;
+      const hosts = [...this.#entryHosts].sort(compare);
+      // An entry seldom comes with other hosts than before.
+      if (!same(hosts, this.entryHosts.current())) this.entryHosts.set(hosts);
+    }
     if (!this.#listsStale) return;
     this.#listsStale = false;
     this.services.set([...this.#services].sort(([a], [b]) => compare(a, b)).map(([, ref]) => ref));
-    this.entryHosts.set([...this.#entryHosts].sort(compare));
     this.meshHosts.set([...this.#meshHosts.keys()].sort(compare));
     this.sourceLabels.set([...this.#sourceLabels.keys()].sort(compare));
   }
@@ -239,7 +246,7 @@ export class MeshInput {
       if (this.entriesByHost.get(host).length > 0) this.#entryHosts.add(host);
       else this.#entryHosts.delete(host);
     }
-    this.#listsStale = true;
+    this.#entryHostsStale = true;
   }
 
   #indexVirtualService(known: MeshObject & { readonly kind: "VirtualService" }, present: boolean): void {

@@ -9,6 +9,7 @@ import type { MeshObject } from "../../src/model/object.ts";
 import type { HttpMatch, HttpRoute } from "../../src/model/route.ts";
 import type { Workload } from "../../src/model/workload.ts";
 import { nameOfWorkload } from "../../src/model/workload.ts";
+import { anyEntry } from "./entries.ts";
 import {
   destinationRule,
   endpoint,
@@ -271,7 +272,7 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
     })),
   fc
     .record({
-      host: fc.constantFrom(...services, "nowhere"),
+      host: fc.constantFrom(...services, "nowhere", "api.example.com"),
       subset: fc.constantFrom("v1", "v2"),
       exportTo: fc.constantFrom<readonly string[]>([], ["shop"], ["default"]),
       createdAt: fc.nat(3),
@@ -289,7 +290,7 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
     .map((host) => setObject(virtualService(host, {}, { name: "inner", hosts: [], exportTo: ["*"] }))),
   fc
     .record({
-      host: fc.constantFrom(...services),
+      host: fc.constantFrom(...services, "api.example.com"),
       versions: fc.subarray(["v1", "v2"]),
       namespace: fc.constantFrom(ns("default"), ns("shop"), ns("mesh-system")),
       exportTo: fc.constantFrom<readonly string[]>([], ["shop"]),
@@ -310,6 +311,7 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
       name: fc.constantFrom(...services, "one", "two", "inner"),
     })
     .map((ref) => ({ kind: "object-removed" as const, ref })),
+  anyEntry,
   fc.constantFrom(workload(sidecar("client")), workload(sidecar("shopper", "shop"))),
   fc.constant({ kind: "workload-removed" as const, name: nameOfWorkload(sidecar("shopper", "shop")) }),
 );
