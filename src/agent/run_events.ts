@@ -1,8 +1,7 @@
 /** What a run tells its client: how it failed, and the ready line. Pure. */
 import type { SpiffeId } from "../model/identity.ts";
 import type { RunEvent } from "../model/run.ts";
-import type { LocalAddress } from "../model/workload.ts";
-import { nameOfWorkload } from "../model/workload.ts";
+import { hostOfUpstream, type LocalAddress, nameOfWorkload } from "../model/workload.ts";
 import { WeftError } from "../platform/error.ts";
 import type { RunRecord } from "./run_record.ts";
 import { printAddress } from "./workloads.ts";
@@ -37,9 +36,9 @@ export function readyEvent({ request, workload, admin, envoy }: RunRecord, spiff
   const inbounds = printed(workload.inbound.map(({ name, listen }) => [name, listen]));
   // Under the words that the user wrote.
   const asked = request.role === "sidecar" ? request.upstreams : [];
-  const upstreams = workload.upstreams.map(({ service, port, listen }, i): [string, LocalAddress] => [
-    `${asked[i]?.service ?? service.name}:${port}`,
-    listen,
+  const upstreams = workload.upstreams.map((upstream, i): [string, LocalAddress] => [
+    `${asked[i]?.service ?? hostOfUpstream(upstream)}:${upstream.port}`,
+    upstream.listen,
   ]);
   const [first] = Object.values(inbounds);
   const outbound = printAddress(workload.outbound);

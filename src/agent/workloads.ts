@@ -5,6 +5,8 @@
  */
 import { isServiceAccount } from "../model/identity.ts";
 import {
+  type Host,
+  hostFrom,
   isDnsLabel,
   type Locality,
   meshDomain,
@@ -41,8 +43,8 @@ function mistakeInSidecar(request: RunSidecar): string | undefined {
     firstTwice(request.ports.map(({ name }) => name)) ?? firstTwice(request.ports.map(({ port }) => String(port)));
   if (twice !== undefined) return `port ${twice} is there twice: name each port, and number each, once`;
   for (const { service, port, listen } of request.upstreams) {
-    if (!serviceNamed(service, request.namespace as Namespace))
-      return `upstream ${service}: it is no service of the mesh`;
+    if (!upstreamNamed(service, request.namespace as Namespace))
+      return `upstream ${service}: write a service, NAME or NAME.NAMESPACE, or a ServiceEntry's host, such as db.example.com`;
     if (port === 0) return `upstream ${service}: the service's port is 1 to 65535`;
     if (!isLoopback(listen.address)) {
       return `upstream ${service}: ${listen.address} is no loopback address; write 127.0.0.1 or ::1`;
@@ -65,10 +67,20 @@ function firstTwice(words: readonly string[]): string | undefined {
   return words.find((word, i) => words.indexOf(word) !== i);
 }
 
-/** SERVICE, NAME.NS, NAME.NS.svc or the full name, as callers may write it in a Host. */
-function serviceNamed(word: string, namespace: Namespace): ServiceRef | undefined {
-  const full = word.split(".").length === 2 ? `${word}.${meshDomain}` : word;
-  return serviceOfHost(resolveHost(full, namespace));
+/**
+ * SERVICE, NAME.NS, NAME.NS.svc or the full name, as callers may write it in a Host; any other full name is a ServiceEntry's
+ * host, and so is a name of two parts with a dot at its end.
+ */
+function upstreamNamed(
+  word: string,
+  namespace: Namespace,
+): { readonly service: ServiceRef } | { readonly host: Host } | undefined {
+  const isFull = word.endsWith(".");
+  const name = isFull ? word.slice(0, -1) : word;
+  const full = !isFull && name.split(".").length === 2 ? `${name}.${meshDomain}` : name;
+  const resolved = hostFrom(isFull ? full.toLowerCase() : resolveHost(full, namespace));
+  const service = resolved && serviceOfHost(resolved);
+  return service ? { service } : resolved && { host: resolved };
 }
 
 /** The name to register by, before it is numbered. */
@@ -108,8 +120,8 @@ async function sidecarFrom({ request, name, host, take }: WorkloadInput<RunSidec
   }
   const upstreams = [];
   for (const { service, port, listen } of request.upstreams) {
-    const ref = serviceNamed(service, namespace) ?? { namespace, name: service };
-    upstreams.push({ service: ref, port, listen: listen.port === 0 ? await take(listen.address) : listen });
+    const to = upstreamNamed(service, namespace) ?? { service: { namespace, name: service } };
+    upstreams.push({ ...to, port, listen: listen.port === 0 ? await take(listen.address) : listen });
   }
   return {
     ...sharedFields(request, name, host),

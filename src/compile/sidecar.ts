@@ -1,9 +1,8 @@
 /** A sidecar's own items: its way in for each port, its HTTP way out, its declared TCP ways out. Pure. */
-import { serviceHost } from "../model/names.ts";
 import type { AuthorizationPolicy, MutualTlsMode, PeerAuthentication } from "../model/policy.ts";
 import { isHttp, type Protocol } from "../model/protocol.ts";
 import type { RateLimit, RateLimitPolicy } from "../model/rate_limit.ts";
-import type { InboundPort, SidecarWorkload, Upstream } from "../model/workload.ts";
+import { hostOfUpstream, type InboundPort, type SidecarWorkload, type Upstream } from "../model/workload.ts";
 import { accessOf, policiesFor } from "./authorization.ts";
 import { upstreamProtocol } from "./clusters.ts";
 import { chainsOf, inboundDetection, type Layer } from "./inbound_chains.ts";
@@ -152,8 +151,9 @@ function outboundListener(workload: SidecarWorkload): ListenerItem {
   };
 }
 
-function upstreamItem({ service, port, listen }: Upstream): ListenerItem {
-  const cluster = outboundCluster(port, "", serviceHost(service));
+function upstreamItem(upstream: Upstream): ListenerItem {
+  const { port, listen } = upstream;
+  const cluster = outboundCluster(port, "", hostOfUpstream(upstream));
   return {
     type: "listener",
     name: upstreamListener(listen),

@@ -20,10 +20,10 @@ import {
 import { limits } from "../platform/limits.ts";
 import type { Endpoint, EndpointShard } from "./endpoint.ts";
 import { isServiceAccount, parseSpiffeId, type SpiffeId } from "./identity.ts";
-import { isDnsLabel, type Locality, namespaceFrom, type WorkloadName } from "./names.ts";
+import { hostFrom, isDnsLabel, type Locality, namespaceFrom, type WorkloadName } from "./names.ts";
 import { type ObjectKind, objectKinds, type StoredResource } from "./object.ts";
 import { protocolFrom } from "./protocol.ts";
-import type { Workload } from "./workload.ts";
+import type { Upstream, Workload } from "./workload.ts";
 
 const label = parsed("a DNS label", (name) => (isDnsLabel(name) ? name : undefined));
 const namespace = parsed("a namespace", namespaceFrom);
@@ -56,6 +56,12 @@ const base = {
 
 const inbound = object({ name: label, port, appPort: port, protocol, listen: localAddress });
 
+const host = parsed("a host name", (name) => hostFrom(name));
+const toService = object({ service: serviceRef, port, listen: localAddress });
+const toHost = object({ host, port, listen: localAddress });
+const upstream: Decode<Upstream> = (value, path) =>
+  typeof value === "object" && value !== null && "host" in value ? toHost(value, path) : toService(value, path);
+
 export const decodeWorkload: Decode<Workload> = union("role", {
   sidecar: object({
     ...base,
@@ -63,7 +69,7 @@ export const decodeWorkload: Decode<Workload> = union("role", {
     service: serviceRef,
     inbound: list(inbound, limits.portsPerWorkload),
     outbound: localAddress,
-    upstreams: list(object({ service: serviceRef, port, listen: localAddress }), limits.portsPerWorkload),
+    upstreams: list(upstream, limits.portsPerWorkload),
   }),
   gateway: object({
     ...base,

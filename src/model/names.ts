@@ -31,6 +31,13 @@ export function namespaceFrom(text: string): Namespace | undefined {
   return isDnsLabel(text) ? (text as Namespace) : undefined;
 }
 
+/** A full host name in lower case, which is no address and no pattern. */
+export function hostFrom(text: string): Host | undefined {
+  const labels = text.split(".");
+  const good = text.length <= 253 && labels.every(isDnsLabel) && !/^\d+$/.test(labels.at(-1) ?? "");
+  return good ? (text as Host) : undefined;
+}
+
 /** A service of the mesh: its name in its namespace. */
 export interface ServiceRef {
   readonly namespace: Namespace;

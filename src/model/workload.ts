@@ -2,7 +2,7 @@
  * A workload: one instance of a service (or a gateway) beside its proxy. The record is made when its host's agent has
  * proven who it is; everything a proxy is told about itself is read from here, never from the proxy's own metadata.
  */
-import type { Locality, Namespace, ServiceRef, WorkloadName } from "./names.ts";
+import { type Host, type Locality, type Namespace, type ServiceRef, serviceHost, type WorkloadName } from "./names.ts";
 import type { Protocol } from "./protocol.ts";
 
 /** An address on this host that the proxy listens on. */
@@ -23,11 +23,14 @@ export interface InboundPort {
   readonly listen: LocalAddress;
 }
 
-/** `--upstream SERVICE:PORT=HOST:PORT`: a TCP way out. */
-export interface Upstream {
-  readonly service: ServiceRef;
+/** `--upstream SERVICE:PORT=HOST:PORT`: a TCP way out, to a service or to a ServiceEntry's host. */
+export type Upstream = {
   readonly port: number;
   readonly listen: LocalAddress;
+} & ({ readonly service: ServiceRef } | { readonly host: Host });
+
+export function hostOfUpstream(upstream: Upstream): Host {
+  return "host" in upstream ? upstream.host : serviceHost(upstream.service);
 }
 
 interface WorkloadBase {

@@ -61,7 +61,9 @@ test("a request becomes a workload: app label, protocols by port name, addresses
       ["tcp", 9000],
     ],
   );
-  assert.deepEqual(workload.upstreams[0]?.service, { namespace: "data", name: "db" });
+  assert.deepEqual(workload.upstreams, [
+    { service: { namespace: "data", name: "db" }, port: 5432, listen: workload.upstreams[0]?.listen },
+  ]);
   assert.equal(new Set(addressesOf(workload).map(({ port }) => port)).size, 4);
   const own = { ...request, labels: { app: "other" } };
   assert.equal((await workloadFrom({ request: own, name: "x", host: "h", take })).labels.app, "other");
@@ -82,6 +84,38 @@ test("an upstream's port is taken at the address that was asked for", async () =
     workload.upstreams.map(({ listen }) => listen.address),
     ["127.0.0.2", "::1"],
   );
+});
+
+test("an upstream is a service, or by its full name a host that is declared", async () => {
+  const take = async (address = "127.0.0.1") => ({ address, port: 15_000 });
+  const listen = { address: "127.0.0.1", port: 0 };
+  const words = [
+    "db",
+    "db.data",
+    "db.data.svc",
+    "db.data.svc.cluster.local",
+    "db.example.com",
+    "example.com.",
+    "DB.example.com",
+  ];
+  const asked = { ...request, upstreams: words.map((service) => ({ service, port: 5432, listen })) };
+  assert.equal(mistakeIn(asked), undefined);
+  const workload = await workloadFrom({ request: asked, name: "x", host: "h", take });
+  assert.ok(workload.role === "sidecar");
+  const data = { service: { namespace: "data", name: "db" } };
+  assert.deepEqual(
+    workload.upstreams.map(({ port: _, listen: __, ...to }) => to),
+    [
+      { service: { namespace: request.namespace, name: "db" } },
+      data,
+      data,
+      data,
+      { host: "db.example.com" },
+      { host: "example.com" },
+      { host: "db.example.com" },
+    ],
+  );
+  assert.deepEqual(decodeWorkload(JSON.parse(JSON.stringify(workload)), ""), workload);
 });
 
 test("a service account is a DNS subdomain, as in Kubernetes, and comes whole out of its identity", async () => {
@@ -121,7 +155,10 @@ test("what a user wrote wrong is named", () => {
     [{ locality: "eu" }, /REGION\/ZONE/],
     [{ ports: [port, { ...port, name: "http-2" }] }, /port 80 is there twice/],
     [{ ports: [{ ...port, port: 0 }] }, /1 to 65535/],
-    [{ upstreams: [{ service: "www.example.com", port: 1, listen: { address: "127.0.0.1", port: 0 } }] }, /no service/],
+    [
+      { upstreams: [{ service: "www.example_com.org", port: 1, listen: { address: "127.0.0.1", port: 0 } }] },
+      /write a service/,
+    ],
     [
       { upstreams: [{ service: "db", port: 1, listen: { address: "localhost", port: 0 } }] },
       /no loopback address; write 127\.0\.0\.1/,

@@ -8,10 +8,10 @@ import { defaultSettings, type MeshSettings } from "../../src/compile/settings.t
 import type { Endpoint, EndpointShard } from "../../src/model/endpoint.ts";
 import type { TrustDomain } from "../../src/model/identity.ts";
 import { serviceAccountId } from "../../src/model/identity.ts";
-import type { Locality, Namespace, ServiceRef } from "../../src/model/names.ts";
+import type { Host, Locality, Namespace, ServiceRef } from "../../src/model/names.ts";
 import type { MeshObject, StoredResource } from "../../src/model/object.ts";
 import { protocolOfPortName } from "../../src/model/protocol.ts";
-import { nameOfWorkload, type Workload } from "../../src/model/workload.ts";
+import { nameOfWorkload, type Upstream, type Workload } from "../../src/model/workload.ts";
 import { parseResources } from "../../src/resources/parse.ts";
 import { toModel } from "../../src/resources/to_model.ts";
 
@@ -36,7 +36,7 @@ interface WorkloadDocument {
   readonly serviceAccount?: string;
   /** name:PORT:APP_PORT=LISTEN, or PORT=LISTEN for a gateway. */
   readonly ports?: readonly string[];
-  /** SERVICE.NS:PORT=LISTEN */
+  /** SERVICE.NS:PORT=LISTEN, or HOST:PORT=LISTEN with a host of three parts or more. */
   readonly upstreams?: readonly string[];
 }
 
@@ -112,9 +112,12 @@ function workloadFrom(document: WorkloadDocument): Workload {
       listen: local(at),
     };
   });
-  const upstreams = (document.upstreams ?? []).map((text) => {
-    const [, name = "", where = "", port, at = "0"] = /^(\w+)\.(\w+):(\d+)=(\d+)$/.exec(text) ?? [];
-    return { service: { name, namespace: where as Namespace }, port: Number(port), listen: local(at) };
+  const upstreams = (document.upstreams ?? []).map((text): Upstream => {
+    const [, to = "", port, at = "0"] = /^([\w.]+):(\d+)=(\d+)$/.exec(text) ?? [];
+    const [name = "", where = "", ...more] = to.split(".");
+    const rest = { port: Number(port), listen: local(at) };
+    if (more.length > 0) return { host: to as Host, ...rest };
+    return { service: { name, namespace: where as Namespace }, ...rest };
   });
   const service: ServiceRef = { name: base.labels.app ?? document.name, namespace };
   return { ...base, role: "sidecar", service, inbound, outbound: local("15001"), upstreams };

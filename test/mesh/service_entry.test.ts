@@ -19,7 +19,7 @@ before(async () => {
   objects = new LiveObjects(mesh);
   workloads = new Workloads(mesh);
   echo = await startHttpEcho();
-  client = await workloads.sidecar({ service: "client" });
+  client = await workloads.sidecar({ service: "client", upstreams: [{ service: "db.example.com", port: 5432 }] });
   cart = await workloads.sidecar({ service: "cart", ports: [{ name: "http", port: 80, appPort: echo.port }] });
 });
 
@@ -67,6 +67,14 @@ test("a host is reached at its endpoints: by address, by name, and where its Hos
     [...hosts].sort(),
   );
   assert.deepEqual([await answer("hidden.example.com"), await answer("unknown.example.com")], [502, 502]);
+});
+
+test("a TCP port is reached by a declared way out", async () => {
+  const ports = `[{number: 5432, name: tcp, targetPort: ${echo.port}}]`;
+  const spec = `{hosts: [db.example.com], ports: ${ports}, resolution: DNS, endpoints: [{address: localhost}]}`;
+  await objects.replace(object("ServiceEntry", "db", spec));
+  const via = client.upstreams["db.example.com:5432"] ?? assert.fail();
+  assert.equal((await send({ via, host: "whatever" })).status, 200);
 });
 
 test("routes and rules for a host hold for it", async () => {

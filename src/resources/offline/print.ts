@@ -43,10 +43,10 @@ function ownSpec(workload: Workload): object {
     // A port's protocol is what its name says.
     ports: inbound.map(({ name, port, appPort, listen }) => ({ name, port, appPort, listen: printAddress(listen) })),
     outbound: printAddress(outbound),
-    upstreams: upstreams.map(({ service: to, port, listen }) => ({
-      service: reach(to),
-      port,
-      listen: printAddress(listen),
+    upstreams: upstreams.map((upstream) => ({
+      ...("host" in upstream ? { host: upstream.host } : { service: reach(upstream.service) }),
+      port: upstream.port,
+      listen: printAddress(upstream.listen),
     })),
   };
 }

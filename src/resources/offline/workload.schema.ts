@@ -38,10 +38,12 @@ export const workloadSchema = object({
       items: object({
         description: "One way out.",
         fields: {
-          service: required(string({ description: "To which service.", format: "serviceRef" })),
+          service: string({ description: "To which service.", format: "serviceRef" }),
+          host: string({ description: "To which host of a ServiceEntry.", format: "fullHost" }),
           port: required(portNumber("To which of its ports.")),
           listen: required(string({ description: "Where the proxy listens.", format: "listenAddress" })),
         },
+        oneOf: { fields: ["service", "host"], required: true },
       }),
     }),
     eastWest: boolean({ description: "Whether a gateway is for other clusters.", default: "false" }),

@@ -1,7 +1,7 @@
 /** A Workload document → the model, with addresses filled in so that a short document is enough. */
-import { isDnsLabel, namespaceFrom, type ServiceRef } from "../../model/names.ts";
+import { hostFrom, isDnsLabel, namespaceFrom, type ServiceRef } from "../../model/names.ts";
 import { protocolOfPortName } from "../../model/protocol.ts";
-import type { InboundPort, LocalAddress, Workload } from "../../model/workload.ts";
+import type { InboundPort, LocalAddress, Upstream, Workload } from "../../model/workload.ts";
 import { localityOf } from "../endpoints/parse.ts";
 import type { RegisteredDocument } from "../parse.ts";
 import { listenAddressOf } from "../schema/format.ts";
@@ -56,12 +56,17 @@ export function workloadOf({ metadata, spec: node, tell }: RegisteredDocument): 
     service,
     inbound: inboundOf(spec.ports),
     outbound: spec.outbound === undefined ? { address: loopback, port: outboundPort } : address(spec.outbound),
-    upstreams: (spec.upstreams ?? []).map((upstream) => ({
-      service: serviceOf(upstream.service, metadata.namespace),
-      port: upstream.port,
-      listen: address(upstream.listen),
-    })),
+    upstreams: (spec.upstreams ?? []).map((upstream) => upstreamOf(upstream, metadata.namespace)),
   };
+}
+
+function upstreamOf(
+  spec: NonNullable<WorkloadSpec["upstreams"]>[number],
+  namespace: ServiceRef["namespace"],
+): Upstream {
+  const at = { port: spec.port, listen: address(spec.listen) };
+  const host = spec.host === undefined ? undefined : hostFrom(spec.host);
+  return host === undefined ? { ...at, service: serviceOf(spec.service ?? "", namespace) } : { ...at, host };
 }
 
 function inboundOf(ports: WorkloadSpec["ports"]): readonly InboundPort[] {

@@ -4,7 +4,7 @@
  */
 import { isIP } from "node:net";
 import { isServiceAccount, parseSpiffeId } from "../../model/identity.ts";
-import { isDnsLabel } from "../../model/names.ts";
+import { hostFrom, isDnsLabel } from "../../model/names.ts";
 import { checkRegex } from "../regex.ts";
 
 export interface Format {
@@ -76,6 +76,11 @@ export const formats = {
     wants: "a full host name such as api.example.com, or *.SUFFIX",
     maxLength: 255,
     check: (text) => (text === "*" ? "'*' would be every host; name the hosts, or write *.SUFFIX" : checkHost(text)),
+  },
+  fullHost: {
+    wants: "a full host name in lower case, such as db.example.com",
+    maxLength: 253,
+    check: (text) => (hostFrom(text) ? undefined : ""),
   },
   entryAddress: {
     wants: "an IP address or a network such as 10.0.0.0/8",

@@ -15,6 +15,7 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   destinationHost: ["reviews", "reviews.default", "example.com"],
   routedHost: ["reviews", "b.example.com", "10.0.0.1"],
   entryHost: ["api.example.com", "*.example.com", "Legacy"],
+  fullHost: ["db.example.com"],
   entryAddress: ["10.0.0.1", "10.0.0.0/8", "::1"],
   endpointAddress: ["10.0.0.1", "::1", "db.example.com"],
   serverName: ["spiffe://cluster.local/ns/shop/sa/cart"],
