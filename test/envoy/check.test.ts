@@ -7,6 +7,7 @@ import { Compiler } from "../../src/compile/compiler.ts";
 import type { Item } from "../../src/compile/ir.ts";
 import { validateItem } from "../../src/envoy/validate.ts";
 import type { MeshObject } from "../../src/model/object.ts";
+import { serviceEntry } from "../compile/entries.ts";
 import { destinationRule, endpoint, hostOf, ns, setShard, shard, sidecar, virtualService } from "../compile/mesh.ts";
 import { goldenCases } from "../golden/cases.ts";
 import { loadGolden } from "../golden/load.ts";
@@ -109,4 +110,19 @@ test("what was found good is passed over until it is another; what was found bad
   assert.equal(validate(cluster("bad", "a")).length, 1);
   assert.equal(validate(cluster("bad", "a")).length, 1);
   assert.deepEqual(tried, ["one", "one", "bad", "bad"]);
+});
+
+test("a ServiceEntry is tried with what it selects, a rule and routes for its host with it", () => {
+  const host = "api.example.com";
+  const selecting = serviceEntry([host], { selector: { labels: { app: "vm" } }, endpoints: [] });
+  assert.ok(triedOn(selecting).includes(`cluster outbound|80||${host}`));
+  const mesh = liveMesh();
+  mesh.update([{ kind: "object", object: serviceEntry([host], { resolution: "dns" }) }]);
+  const tried: string[] = [];
+  const validate = (item: Item): [] => {
+    if (item.type === "cluster" && item.name.endsWith(host)) tried.push(`${item.name} ${item.upstream.kind}`);
+    return [];
+  };
+  checkObjects({ mesh: mesh.input, candidates: [destinationRule(host, ["v1"])], validate });
+  assert.deepEqual(tried, [`outbound|80||${host} names`, `outbound|80|v1|${host} names`]);
 });

@@ -221,3 +221,58 @@ test("a stored spec that is not of its kind throws `invalid` with the field", ()
       /http\[0\]\.route\[0\]\.destination\.host/.test(cause.because),
   );
 });
+
+test("ServiceEntry: hosts as they stand, ports with their targets, endpoints with their defaults", () => {
+  const text = document(
+    "ServiceEntry",
+    `
+    hosts: [API.example.com., legacy]
+    addresses: [10.9.9.9]
+    ports: [{number: 80, name: web, protocol: HTTP, targetPort: 8080}, {number: 5432, name: tcp-db}]
+    location: MESH_INTERNAL
+    resolution: DNS
+    endpoints:
+      - {address: VM.example.com, ports: {web: 81}, labels: {v: one}, locality: eu/a, weight: 3, serviceAccount: vm}
+      - {address: 10.0.0.1, weight: 0, serviceAccount: vm, labels: {security.istio.io/tlsMode: disabled}}
+    exportTo: [., istio-system]
+    subjectAltNames: [spiffe://cluster.local/ns/a/sa/b]
+    `,
+  );
+  assert.deepEqual(modelOf("ServiceEntry", text), {
+    kind: "ServiceEntry",
+    namespace: "shop",
+    name: "x",
+    createdAt: 7,
+    hosts: ["api.example.com", "legacy"],
+    addresses: ["10.9.9.9"],
+    ports: [
+      { name: "web", port: 80, protocol: "http", target: 8080 },
+      { name: "tcp-db", port: 5432, protocol: "tcp", target: 5432 },
+    ],
+    location: "internal",
+    resolution: "dns",
+    endpoints: [
+      {
+        address: "vm.example.com",
+        isName: true,
+        ports: { web: 81 },
+        labels: { v: "one" },
+        network: "",
+        locality: "eu/a",
+        weight: 3,
+        serviceAccount: "vm",
+      },
+      {
+        address: "10.0.0.1",
+        isName: false,
+        ports: {},
+        labels: { "security.istio.io/tlsMode": "disabled" },
+        network: "",
+        locality: "",
+        weight: 1,
+      },
+    ],
+    exportTo: ["shop", "mesh-system"],
+    servers: ["spiffe://cluster.local/ns/a/sa/b"],
+  });
+});

@@ -17,7 +17,11 @@ export const command: CommandModule = {
     command.option("--label <key=value>", "a label; version says the version", collect);
     command.option("--port <name:port[:app-port]>", "a port; its name says the protocol: http, grpc-x, tcp-y", collect);
     command.option("--locality <region/zone>", "where it runs", "");
-    command.option("--upstream <service:port=host:port>", "a TCP way out, to a service or a ServiceEntry's host; local port 0: any", collect);
+    command.option(
+      "--upstream <service:port=host:port>",
+      "a TCP way out, to a service or a ServiceEntry's host; local port 0: any",
+      collect,
+    );
   },
 
   run(context: CliContext, { args, options }: Invocation): Promise<ExitStatus> {
