@@ -132,5 +132,7 @@ spec: {hosts: [shop], http: [{route: [{destination: {host: shop}}], retries: {at
   assert.equal(await reached("{loadBalancer: {simple: RANDOM}}"), 6 * asked);
   const within = await reached("{retryBudget: {percent: 25, minRetryConcurrency: 1}}");
 
-  assert.ok(within > asked && within <= 1.25 * asked, `${within} for ${asked}`);
+  // One retry may always be under way, also while the last few requests are.
+  const always = 10;
+  assert.ok(within > asked && within <= 1.25 * asked + always, `${within} for ${asked}`);
 });
