@@ -72,8 +72,8 @@ export class RunEnvoy {
   }
 
   async openSecrets(): Promise<void> {
-    const { log, trust, kept } = this.#parts;
-    const secrets = await SecretServer.listen(kept.now.sdsSocket, log);
+    const { clock, log, trust, kept } = this.#parts;
+    const secrets = await SecretServer.listen(kept.now.sdsSocket, { clock, log });
     // The run may have ended meanwhile.
     if (this.#stopped) return secrets.close();
     this.#secrets = secrets;

@@ -17,6 +17,7 @@ import {
 import { type MeshObject, type ObjectRef, objectKey } from "../model/object.ts";
 import type { ValueSet } from "../model/policy.ts";
 import type { Problem } from "../model/problem.ts";
+import { destinationsOf } from "../model/route.ts";
 import type { WorkloadEntry } from "../model/service_entry.ts";
 import type { GatewayWorkload, InboundPort, SidecarWorkload, Workload } from "../model/workload.ts";
 import { keepNewest } from "../platform/keep_newest.ts";
@@ -93,10 +94,7 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
       const handed = after.filter(
         (other) => other.kind === "VirtualService" && delegates.some((ref) => keyOf(ref) === keyOf(other)),
       );
-      const named = [
-        ...object.hosts,
-        ...object.http.flatMap(({ destinations }) => destinations.map(({ host }) => host)),
-      ];
+      const named = [...object.hosts, ...destinationsOf(object).map(({ host }) => host)];
       const gateways = after.filter((other) => other.kind === "Gateway" && object.gateways.includes(keyOf(other)));
       const workloads = gateways.map((gateway) => gatewayFor(gateway, object.namespace));
       const caller = object.gateways.includes(meshGateway) ? [callerIn(object.namespace)] : [];

@@ -9,18 +9,18 @@ import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serv
 import { objectKey } from "../model/object.ts";
 import type { RouteWords } from "../model/plain_words.ts";
 import type { AuthorizationPolicy } from "../model/policy.ts";
-import type { VirtualService, VirtualServiceRef } from "../model/route.ts";
+import { destinationsOf, type VirtualService, type VirtualServiceRef } from "../model/route.ts";
 import type { OutboundTrafficPolicy } from "../model/traffic.ts";
-import type { Workload } from "../model/workload.ts";
+import { hostOfUpstream, type Upstream, type Workload } from "../model/workload.ts";
 import { withDelegates } from "./delegates.ts";
 import { meshView, type View } from "./destination_rules.ts";
 import { type Destinations, reaching } from "./destinations.ts";
 import { gatewayItems } from "./gateway.ts";
 import { type Graph, NodeFamily, type Read } from "./graph.ts";
 import { byAge, bySpecificity, compare, covers, isPublic, isWildcard } from "./hosts.ts";
-import type { MeshInput } from "./input.ts";
-import type { Item, RouteTableItem, VirtualHost } from "./ir.ts";
-import { type Candidate, candidateFor, outboundTable } from "./outbound_table.ts";
+import { type MeshInput, meshGateway } from "./input.ts";
+import type { Item, RouteTableItem, TcpCluster, VirtualHost } from "./ir.ts";
+import { type Candidate, candidateFor, outboundTable, tcpCandidatesFor } from "./outbound_table.ts";
 import { plainRoutes } from "./plain_words.ts";
 import type { Services } from "./routes.ts";
 import {
@@ -36,6 +36,7 @@ import {
 } from "./scope.ts";
 import { sidecarItems } from "./sidecar.ts";
 import { type Asked, askedOf, labelsIn, type Source, sourceFrom, sourceText } from "./source.ts";
+import { tcpClusters } from "./tcp_routes.ts";
 import { destinationVirtualHosts, nameVirtualHosts, otherHosts } from "./virtual_hosts.ts";
 
 /** A name that requests can be routed by: a service's, a ServiceEntry's, or one that a VirtualService made. */
@@ -96,6 +97,8 @@ export class Derivations {
           namespace: from.namespace,
           host: pattern,
           exportTo: from.exportTo,
+          http: from.http.length > 0,
+          tcp: from.tcp.length > 0,
         }));
     });
     this.#routers = new NodeFamily(graph, "delegates", (read, key) => {
@@ -175,7 +178,7 @@ export class Derivations {
   /** @param namespace of the callers; undefined: one that has nothing of its own. */
   #hostsFor(read: Read, name: ShownName, namespace?: Namespace, scope?: Scope): readonly VirtualHost[] {
     const { host, namespace: of } = name;
-    const candidate = candidateFor(name.candidates, namespace, scope);
+    const candidate = candidateFor(name.candidates, { namespace, scope });
     const short = namespace !== undefined && of === namespace ? "short" : "";
     const view = namespace ?? meshView;
     const owner = this.#ownerOf(read, name, view);
@@ -221,9 +224,11 @@ export class Derivations {
     const there = new Set<string>(all.map(({ host }) => host));
     const seen = new Set(all.filter(({ host, owner }) => sees(scope, owner, host)).map(({ host }) => host));
     for (const { candidates } of read(this.#shown.at())) {
-      const candidate = candidateFor(candidates, namespace, scope);
-      const routes = candidate && read(this.#routers.at(candidate.key));
-      for (const { host } of routes?.http.flatMap(({ destinations }) => destinations) ?? []) {
+      const viewer = { namespace, scope };
+      const http = candidateFor(candidates, viewer);
+      const followed = new Set([...(http ? [http] : []), ...tcpCandidatesFor(candidates, viewer)]);
+      const routes = [...followed].flatMap(({ key }) => read(this.#routers.at(key)) ?? []);
+      for (const { host } of routes.flatMap(destinationsOf)) {
         if (there.has(host)) seen.add(host);
       }
     }
@@ -255,6 +260,7 @@ export class Derivations {
         peerAuthentications: reaching(read, namespace, input.peerAuthentications),
         authorizationPolicies,
         rateLimits: read(input.rateLimits.at(serviceKey(workload.service))),
+        routedClusters: (upstream) => this.#routedClusters(read, workload, upstream),
       });
     }
     return gatewayItems({
@@ -264,6 +270,20 @@ export class Derivations {
       authorizationPolicies,
       services: this.#services(read),
     });
+  }
+
+  #routedClusters(read: Read, workload: Workload, upstream: Upstream): readonly TcpCluster[] | undefined {
+    const { namespace } = workload;
+    const name = this.scopeOf(read, workload);
+    const scope = name === "" ? undefined : read(this.#scope.at(namespace, name));
+    const candidates = read(this.#candidates.at(hostOfUpstream(upstream)));
+    for (const { key } of tcpCandidatesFor(candidates, { namespace, scope })) {
+      const tcp = read(this.#input.virtualServices.at(key))?.tcp ?? [];
+      const context = { gateway: meshGateway, port: upstream.port, source: workload, ...this.#services(read) };
+      const clusters = tcpClusters(tcp, context);
+      if (clusters) return clusters;
+    }
+    return undefined;
   }
 
   #services(read: Read): Services {

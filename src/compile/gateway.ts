@@ -1,14 +1,17 @@
 /** A gateway workload's listeners and route tables: what the Gateway objects that select it ask for. Pure. */
-import { type Gateway, type GatewayServer, gatewayKey } from "../model/gateway.ts";
+import type { Gateway } from "../model/gateway.ts";
 import type { AuthorizationPolicy } from "../model/policy.ts";
 import type { VirtualService } from "../model/route.ts";
 import type { GatewayWorkload } from "../model/workload.ts";
 import { hasLabels } from "./assignments.ts";
-import { accessOf, policiesFor } from "./authorization.ts";
-import { byAge, compare, isVisible, narrower } from "./hosts.ts";
-import type { ListenerItem, Route, RouteTableItem, VirtualHost } from "./ir.ts";
+import { policiesFor } from "./authorization.ts";
+import { gatewayTable } from "./gateway_http.ts";
+import { type GatewayPort, type PortServers, serversOn } from "./gateway_port.ts";
+import { tcpChain, tlsChains } from "./gateway_tcp.ts";
+import { byAge, isVisible } from "./hosts.ts";
+import type { FilterChain, ListenerItem, RouteTableItem } from "./ir.ts";
 import { gatewayName } from "./naming.ts";
-import { refuseConnect, routesOf, type Services } from "./routes.ts";
+import type { Services } from "./routes.ts";
 
 export interface GatewayInput {
   readonly workload: GatewayWorkload;
@@ -30,63 +33,47 @@ export function wantedPorts(workload: GatewayWorkload, gateways: readonly Gatewa
 }
 
 export function gatewayItems(input: GatewayInput): readonly (ListenerItem | RouteTableItem)[] {
-  const gateways = gatewaysOf(input.workload, input.gateways);
-  return wantedPorts(input.workload, gateways).flatMap((port) => {
-    const address = input.workload.listeners[String(port)];
-    if (!address) return [];
-    const name = gatewayName(port);
-    const handler = { kind: "http", statPrefix: name, role: "gateway", routes: name, unknownHosts: false } as const;
+  const { workload, services } = input;
+  const gateways = gatewaysOf(workload, input.gateways);
+  const virtualServices = input.virtualServices
+    .filter(({ exportTo }) => isVisible(exportTo, workload.namespace))
+    .sort(byAge);
+  const policies = policiesFor(input.authorizationPolicies, workload);
+  return wantedPorts(workload, gateways).flatMap((port) => {
+    const address = workload.listeners[String(port)];
+    const servers = serversOn(gateways, port);
+    if (!address || !servers) return [];
+    const { chains, tables } = carried({ port, virtualServices, policies, source: workload, ...services }, servers);
+    // Envoy takes no listener that carries nothing: TCP and TLS without a route are not listened for.
+    if (chains.length === 0) return [];
     const listener: ListenerItem = {
       type: "listener",
-      name,
+      name: gatewayName(port),
       direction: "inbound",
       address,
-      detect: { tls: false, http: false },
-      chains: [{ name: "http", match: {}, handler }],
+      detect: { tls: servers.kind === "tls", http: false },
+      chains,
     };
-    return [listener, routeTable(input, gateways, port)];
+    return [listener, ...tables];
   });
 }
 
-function routeTable(input: GatewayInput, gateways: readonly Gateway[], port: number): RouteTableItem {
-  const subject = { namespace: input.workload.namespace, labels: input.workload.labels };
-  const policies = policiesFor(input.authorizationPolicies, subject);
-  const access = accessOf(policies, { number: port, layer: "http" });
-  return {
-    type: "route",
-    name: gatewayName(port),
-    anyPort: true,
-    ...(access ? { access } : {}),
-    virtualHosts: virtualHosts(input, gateways, port),
-  };
+interface Carried {
+  readonly chains: readonly FilterChain[];
+  readonly tables: readonly RouteTableItem[];
 }
 
-/** Several VirtualServices may speak for one host at a gateway: their routes follow each other, the older's first. */
-function virtualHosts(input: GatewayInput, gateways: readonly Gateway[], port: number): readonly VirtualHost[] {
-  const routes = new Map<string, Route[]>();
-  const seen = input.virtualServices.filter(({ exportTo }) => isVisible(exportTo, input.workload.namespace));
-  for (const virtualService of seen.sort(byAge)) {
-    const bound = new Map<string, Gateway>();
-    for (const gateway of gateways) {
-      for (const server of gateway.servers.filter((each) => each.port.number === port)) {
-        for (const host of boundHosts(virtualService, gateway, server)) if (!bound.has(host)) bound.set(host, gateway);
-      }
+function carried(at: GatewayPort, servers: PortServers): Carried {
+  switch (servers.kind) {
+    case "http": {
+      const routes = gatewayName(at.port);
+      const handler = { kind: "http", statPrefix: routes, role: "gateway", routes, unknownHosts: false } as const;
+      const table = gatewayTable(at, routes, servers.servers);
+      return { chains: [{ name: "http", match: {}, handler }], tables: [table] };
     }
-    for (const [host, gateway] of bound) {
-      const context = { gateway: gatewayKey(gateway), port, source: input.workload, ...input.services };
-      const known = routes.get(host) ?? [refuseConnect];
-      routes.set(host, [...known, ...routesOf(virtualService.http, context)]);
-    }
+    case "tcp":
+      return { chains: tcpChain(at, servers.server), tables: [] };
+    case "tls":
+      return tlsChains(at, servers.servers);
   }
-  return [...routes]
-    .sort(([a], [b]) => compare(a, b))
-    .map(([host, found]) => ({ name: `${host}:${port}`, domains: [host], routes: found }));
-}
-
-/** Hosts that the VirtualService serves through this server: what both of them name. */
-function boundHosts(virtualService: VirtualService, gateway: Gateway, server: GatewayServer): readonly string[] {
-  if (!virtualService.gateways.includes(gatewayKey(gateway))) return [];
-  const mine = server.hosts.filter(({ namespace }) => namespace === "*" || namespace === virtualService.namespace);
-  const hosts = mine.flatMap(({ host }) => virtualService.hosts.flatMap((wanted) => narrower(host, wanted) ?? []));
-  return [...new Set(hosts)];
 }

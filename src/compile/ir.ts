@@ -2,6 +2,7 @@
  * The intermediate representation: what a proxy must do, in the words of proxies, before any one proxy's own format.
  * Layers are made of these items. Immutable plain data; two items that say the same are interchangeable.
  */
+import type { FileTls } from "../model/gateway.ts";
 import type { SpiffeId } from "../model/identity.ts";
 import type { Locality } from "../model/names.ts";
 import type { SourceMatch, ValueSet } from "../model/policy.ts";
@@ -211,10 +212,18 @@ export interface FilterChain {
     readonly transport?: "tls" | "plaintext";
     /** ALPN names the client offers, or what the HTTP inspector found. */
     readonly protocols?: readonly string[];
+    /** Hosts and *.SUFFIXes that the client of TLS names; the most specific wins before all else. */
+    readonly serverNames?: readonly string[];
   };
-  /** mTLS with the workload's identity; a client certificate is required. Absent: plaintext. */
-  readonly tls?: { readonly alpn: readonly string[] };
+  /** Absent: it is not ended here. */
+  readonly tls?: ChainTls;
   readonly handler: HttpHandler | TcpHandler;
+}
+
+/** Without `files`: mTLS with the workload's identity; a client certificate is required. */
+export interface ChainTls {
+  readonly alpn: readonly string[];
+  readonly files?: FileTls;
 }
 
 export interface HttpHandler {
@@ -230,9 +239,12 @@ export interface HttpHandler {
 export interface TcpHandler {
   readonly kind: "tcp";
   readonly statPrefix: string;
-  readonly cluster: string;
+  /** At least one; weights add up to something. A cluster that is not there ends the connection. */
+  readonly clusters: readonly TcpCluster[];
   readonly access?: Access;
 }
+
+export type TcpCluster = Pick<WeightedCluster, "name" | "weight">;
 
 /**
  * What the workload's policies mean on one port. A request that a DENY rule matches is refused; then, if there is any

@@ -25,5 +25,8 @@ export const outboundName = "outbound";
 export const inboundListener = (port: number): string => `inbound_${port}`;
 export const inboundRoutes = (port: number): string => `inbound_${port}`;
 export const gatewayName = (port: number): string => `gateway_${port}`;
+/** Of one HTTPS server, whose port has others. */
+export const gatewayServerRoutes = (port: number, gateway: string, portName: string): string =>
+  `gateway_${port}|${gateway}|${portName}`;
 export const upstreamListener = ({ address, port }: LocalAddress): string => `upstream_${address}_${port}`;
 export const upstreamStatistics = (port: number): string => `upstream_${port}`;

@@ -16,22 +16,31 @@ export interface Candidate {
   /** Its host, which may be a wildcard over the service's. */
   readonly host: string;
   readonly exportTo: readonly string[];
+  /** Which routes it has. One without any of a kind leaves that kind to the next. */
+  readonly http: boolean;
+  readonly tcp: boolean;
 }
 
-/**
- * The first that the namespace sees. @param candidates the most specific host first, then the older. @param namespace
- * undefined: any that nothing is shown to in particular. @param scope what a Sidecar leaves of it.
- */
-export function candidateFor(
-  candidates: readonly Candidate[],
-  namespace?: Namespace,
-  scope?: Scope,
-): Candidate | undefined {
-  return candidates.find((candidate) => {
-    const { exportTo, host } = candidate;
-    const visible = namespace === undefined ? isPublic(exportTo) : isVisible(exportTo, namespace);
-    return visible && (!scope || sees(scope, candidate.namespace, host));
-  });
+export interface Viewer {
+  /** undefined: any that nothing is shown to in particular. */
+  readonly namespace: Namespace | undefined;
+  /** What a Sidecar leaves of it. */
+  readonly scope: Scope | undefined;
+}
+
+/** The first with HTTP routes that the viewer sees. @param candidates the most specific host first, then the older. */
+export function candidateFor(candidates: readonly Candidate[], viewer: Viewer): Candidate | undefined {
+  return candidates.find((candidate) => candidate.http && isSeen(viewer, candidate));
+}
+
+/** Those with TCP routes, in order: one may have none for a port. */
+export function tcpCandidatesFor(candidates: readonly Candidate[], viewer: Viewer): readonly Candidate[] {
+  return candidates.filter((candidate) => candidate.tcp && isSeen(viewer, candidate));
+}
+
+function isSeen({ namespace, scope }: Viewer, { exportTo, host, namespace: owner }: Candidate): boolean {
+  const visible = namespace === undefined ? isPublic(exportTo) : isVisible(exportTo, namespace);
+  return visible && (!scope || sees(scope, owner, host));
 }
 
 /** @param virtualHosts services' first: a domain that is said twice stays with who said it first, since Envoy refuses both */

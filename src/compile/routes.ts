@@ -66,7 +66,10 @@ function withWords(route: HttpRoute, { wordsOf }: RouteContext): HttpRoute {
   return host === undefined || others.length > 0 ? route : filledRoute(route, wordsOf(host));
 }
 
-function applies(match: HttpMatch, { gateway, port, source }: RouteContext): boolean {
+export function applies(
+  match: Pick<HttpMatch, "port" | "gateways" | "sourceNamespace" | "sourceLabels">,
+  { gateway, port, source }: Pick<RouteContext, "gateway" | "port" | "source">,
+): boolean {
   if (match.port !== undefined && match.port !== port) return false;
   return match.gateways.length > 0 ? match.gateways.includes(gateway) : isFrom(match, source);
 }
@@ -93,7 +96,7 @@ function actionOf(route: HttpRoute, setHost: string | undefined, context: RouteC
   const { answer, mirrors, timeoutMs = 0 } = route;
   if (answer?.kind === "respond") return answer;
   if (answer) return redirectOf(answer, context.port);
-  const clusters = clustersOf(route.destinations, context);
+  const clusters = weightedClusters(route.destinations, context);
   // Nowhere to go is as good as a service that is not there.
   if (clusters.length === 0) return { kind: "respond", status: 503 };
   const host = route.rewrite?.host ?? setHost;
@@ -131,7 +134,10 @@ function hostApart(changes: HeaderChanges | undefined): { readonly host?: string
 }
 
 /** A single destination takes everything, whatever its weight; of several that all say 0, each takes the same. */
-function clustersOf(destinations: readonly Destination[], context: RouteContext): readonly WeightedCluster[] {
+export function weightedClusters(
+  destinations: readonly Destination[],
+  context: RouteContext,
+): readonly WeightedCluster[] {
   const named = destinations.map((destination) => ({
     name: clusterOf(destination, context),
     weight: destination.weight,

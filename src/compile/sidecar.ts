@@ -6,7 +6,7 @@ import { hostOfUpstream, type InboundPort, type SidecarWorkload, type Upstream }
 import { accessOf, policiesFor } from "./authorization.ts";
 import { upstreamProtocol } from "./clusters.ts";
 import { chainsOf, inboundDetection, type Layer } from "./inbound_chains.ts";
-import type { ClusterItem, Item, ListenerItem, RouteTableItem } from "./ir.ts";
+import type { ClusterItem, Item, ListenerItem, RouteTableItem, TcpCluster } from "./ir.ts";
 import {
   inboundCluster,
   inboundListener,
@@ -25,6 +25,8 @@ export interface SidecarInput {
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
   /** For its service. */
   readonly rateLimits: readonly RateLimitPolicy[];
+  /** Where a VirtualService sends what goes to the upstream; undefined: none says. */
+  readonly routedClusters: (upstream: Upstream) => readonly TcpCluster[] | undefined;
 }
 
 export function sidecarItems(input: SidecarInput): readonly Item[] {
@@ -37,7 +39,11 @@ export function sidecarItems(input: SidecarInput): readonly Item[] {
   });
   // Two service ports may lead to one application port.
   const items = new Map<string, Item>(ways.map((item) => [`${item.type}\n${item.name}`, item]));
-  return [...items.values(), outboundListener(workload), ...workload.upstreams.map(upstreamItem)];
+  return [
+    ...items.values(),
+    outboundListener(workload),
+    ...workload.upstreams.map((upstream) => upstreamItem(upstream, input)),
+  ];
 }
 
 /** What is asked of requests that come in. */
@@ -60,7 +66,12 @@ function inboundItems(
     mode,
     layer,
     http: { kind: "http", statPrefix, role: "inbound", routes: inboundRoutes(port.port), unknownHosts: false },
-    tcp: { kind: "tcp", statPrefix, cluster: cluster.name, ...(tcpAccess ? { access: tcpAccess } : {}) },
+    tcp: {
+      kind: "tcp",
+      statPrefix,
+      clusters: [{ name: cluster.name, weight: 100 }],
+      ...(tcpAccess ? { access: tcpAccess } : {}),
+    },
   });
   const listener: ListenerItem = {
     type: "listener",
@@ -151,15 +162,16 @@ function outboundListener(workload: SidecarWorkload): ListenerItem {
   };
 }
 
-function upstreamItem(upstream: Upstream): ListenerItem {
+function upstreamItem(upstream: Upstream, { routedClusters }: SidecarInput): ListenerItem {
   const { port, listen } = upstream;
-  const cluster = outboundCluster(port, "", hostOfUpstream(upstream));
+  const own = { name: outboundCluster(port, "", hostOfUpstream(upstream)), weight: 100 };
+  const clusters = routedClusters(upstream) ?? [own];
   return {
     type: "listener",
     name: upstreamListener(listen),
     direction: "outbound",
     address: listen,
     detect: { tls: false, http: false },
-    chains: [{ name: "tcp", match: {}, handler: { kind: "tcp", statPrefix: upstreamStatistics(port), cluster } }],
+    chains: [{ name: "tcp", match: {}, handler: { kind: "tcp", statPrefix: upstreamStatistics(port), clusters } }],
   };
 }

@@ -33,7 +33,10 @@ export function isAsked({ namespace, labels }: Asked): boolean {
   return namespace || labels.length > 0;
 }
 
-export function isFrom({ sourceNamespace, sourceLabels = {} }: HttpMatch, { namespace, labels }: Source): boolean {
+export function isFrom(
+  { sourceNamespace, sourceLabels = {} }: Pick<HttpMatch, "sourceNamespace" | "sourceLabels">,
+  { namespace, labels }: Source,
+): boolean {
   return (sourceNamespace === undefined || sourceNamespace === namespace) && hasLabels(labels, sourceLabels);
 }
 

@@ -10,7 +10,7 @@ import {
   type SdsSecretConfig,
   SdsSecretConfigSchema,
 } from "#envoy/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
-import { duration } from "./any.ts";
+import { duration, type Init } from "./any.ts";
 
 /** The workload's own certificate, and the roots it trusts: constants, so that no shared byte holds an identity. */
 export const certificateSecret = "default";
@@ -29,20 +29,27 @@ export function ads(): ConfigSource {
 
 /** Says the same as the bootstrap does for the ADS connection's own certificate, so that Envoy subscribes once. */
 export function secret(name: string): SdsSecretConfig {
+  return create(SdsSecretConfigSchema, { name, sdsConfig: agentSource() });
+}
+
+/** One that may not be there: a listener waits so long for it and no longer. */
+export function optionalSecret(name: string, waitMs: number): SdsSecretConfig {
+  const sdsConfig = { ...agentSource(), initialFetchTimeout: duration(waitMs) };
+  return create(SdsSecretConfigSchema, { name, sdsConfig });
+}
+
+function agentSource(): Init<typeof ConfigSourceSchema> {
   const retryPolicy = { retryBackOff: { baseInterval: duration(200), maxInterval: duration(2_000) } };
-  return create(SdsSecretConfigSchema, {
-    name,
-    sdsConfig: {
-      resourceApiVersion: ApiVersion.V3,
-      configSourceSpecifier: {
-        case: "apiConfigSource",
-        value: {
-          apiType: ApiConfigSource_ApiType.GRPC,
-          transportApiVersion: ApiVersion.V3,
-          setNodeOnFirstMessageOnly: true,
-          grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: sdsCluster, retryPolicy } } }],
-        },
+  return {
+    resourceApiVersion: ApiVersion.V3,
+    configSourceSpecifier: {
+      case: "apiConfigSource",
+      value: {
+        apiType: ApiConfigSource_ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [{ targetSpecifier: { case: "envoyGrpc", value: { clusterName: sdsCluster, retryPolicy } } }],
       },
     },
-  });
+  };
 }

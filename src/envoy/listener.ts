@@ -7,6 +7,7 @@ import { type Listener, Listener_DrainType, ListenerSchema } from "#envoy/envoy/
 import { HttpConnectionManagerSchema } from "#envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { FilterChain, ListenerItem } from "../compile/ir.ts";
 import { duration, socketAddress } from "./any.ts";
+import { fileServer } from "./file_server.ts";
 import { listenerFilters, tcpFilters } from "./filter_order.ts";
 import { connectionManager } from "./http_connection_manager.ts";
 import { meshServer } from "./transport_socket.ts";
@@ -21,7 +22,7 @@ const detectionMs = { http: 5_000, tcp: 1_000 };
 
 export function listenerMessage({ name, address, direction, detect, chains }: ListenerItem): Listener {
   const inspectors = listenerFilters.filter(({ needed }) => detect[needed]);
-  const mayBeTcp = chains.some(({ handler }) => handler.kind === "tcp");
+  const mayBeTcp = chains.some(({ handler, match }) => handler.kind === "tcp" && !isOfTls(match));
   return create(ListenerSchema, {
     name,
     address: socketAddress(address),
@@ -46,16 +47,22 @@ export function listenerMessage({ name, address, direction, detect, chains }: Li
   });
 }
 
+/** Its clients speak first. */
+function isOfTls({ transport, serverNames }: FilterChain["match"]): boolean {
+  return transport === "tls" || serverNames !== undefined;
+}
+
 function chainMessage({ name, match, tls, handler }: FilterChain): MessageInitShape<typeof FilterChainSchema> {
-  const { transport, protocols } = match;
+  const { transport, protocols, serverNames } = match;
   const filterChainMatch = {
     ...(transport ? { transportProtocol: transport === "tls" ? "tls" : "raw_buffer" } : {}),
     ...(protocols ? { applicationProtocols: [...protocols] } : {}),
+    ...(serverNames ? { serverNames: [...serverNames] } : {}),
   };
   return {
     name,
-    ...(transport || protocols ? { filterChainMatch } : {}),
-    ...(tls ? { transportSocket: meshServer(tls) } : {}),
+    ...(transport || protocols || serverNames ? { filterChainMatch } : {}),
+    ...(tls ? { transportSocket: tls.files ? fileServer(tls.alpn, tls.files) : meshServer(tls.alpn) } : {}),
     filters: filtersOf(handler),
   };
 }

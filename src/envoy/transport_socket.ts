@@ -12,7 +12,7 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "#envoy/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
-import type { ClientTls, FilterChain, ServerIdentities } from "../compile/ir.ts";
+import type { ClientTls, ServerIdentities } from "../compile/ir.ts";
 import { packed } from "./any.ts";
 import { certificateSecret, secret, trustSecret } from "./config_source.ts";
 
@@ -71,7 +71,7 @@ export function meshClient(
   });
 }
 
-export function meshServer({ alpn }: NonNullable<FilterChain["tls"]>): TransportSocket {
+export function meshServer(alpn: readonly string[]): TransportSocket {
   return create(TransportSocketSchema, {
     name: "tls",
     configType: {

@@ -4,10 +4,53 @@ import type { Selector } from "./policy.ts";
 
 export interface GatewayServer {
   readonly name?: string;
-  readonly port: { readonly number: number; readonly name: string; readonly protocol: "http" | "http2" | "grpc" };
+  /** Its name is its own among the servers of its Gateway. */
+  readonly port: { readonly number: number; readonly name: string };
   /** Host patterns; "*" is all. A namespace part (ns/host) limits which VirtualServices bind; "*" is any. */
   readonly hosts: readonly { readonly namespace: string; readonly host: string }[];
+  readonly serves: Serves;
 }
+
+export type Serves =
+  /** In plaintext. With `redirect` every request is sent to https instead of where routes lead. */
+  | { readonly kind: "http"; readonly redirect: boolean }
+  | { readonly kind: "https"; readonly tls: ServerTls }
+  | { readonly kind: "tcp" }
+  /** TLS is ended, and what is inside is carried on as bytes. */
+  | { readonly kind: "tls"; readonly tls: ServerTls }
+  /** TLS is carried on as it is, by the host that its client named. */
+  | { readonly kind: "passthrough" };
+
+/** How a gateway ends TLS. */
+export type ServerTls =
+  /** With the mesh's own certificates, as sidecars do. */
+  { readonly kind: "mesh" } | { readonly kind: "files"; readonly files: FileTls };
+
+/** Paths are on the gateway's host. */
+export interface FileTls {
+  readonly certificate: string;
+  readonly privateKey: string;
+  /** Absent: clients are asked for no certificate. */
+  readonly clients?: ClientCertificates;
+  /** Absent: TLS 1.2. */
+  readonly minVersion?: TlsVersion;
+  /** Absent: the newest that the proxy knows. */
+  readonly maxVersion?: TlsVersion;
+  /** Of TLS 1.2 and below; empty: the proxy's own. */
+  readonly cipherSuites: readonly string[];
+}
+
+export interface ClientCertificates {
+  /** Path of the certificates of who may have signed them. */
+  readonly authorities: string;
+  /** Whether a client without one is refused. */
+  readonly required: boolean;
+  /** One of these must be in it; empty: any that is signed will do. */
+  readonly names: readonly string[];
+}
+
+export const tlsVersions = ["TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"] as const;
+export type TlsVersion = (typeof tlsVersions)[number];
 
 export interface Gateway {
   readonly namespace: Namespace;

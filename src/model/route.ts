@@ -152,6 +152,34 @@ export interface HttpRoute {
   readonly retries?: RetryPolicy;
 }
 
+/** Connections whose client named one of these hosts, and that came by this port and these gateways. */
+export interface TlsMatch {
+  /** Host patterns, in lower case; never empty. */
+  readonly sniHosts: readonly string[];
+  readonly port?: number;
+  /** As HttpMatch.gateways. */
+  readonly gateways: readonly string[];
+}
+
+/** Of TLS that is not ended on the way. */
+export interface TlsRoute {
+  /** Any of them; never empty. */
+  readonly matches: readonly TlsMatch[];
+  readonly destinations: readonly Destination[];
+}
+
+export interface TcpMatch {
+  readonly port?: number;
+  /** As HttpMatch.gateways. */
+  readonly gateways: readonly string[];
+}
+
+export interface TcpRoute {
+  /** Any of them; empty: every connection. */
+  readonly matches: readonly TcpMatch[];
+  readonly destinations: readonly Destination[];
+}
+
 export interface VirtualService {
   readonly namespace: Namespace;
   readonly name: string;
@@ -162,6 +190,13 @@ export interface VirtualService {
   /** Namespaces that see it: "*", or names; "." is resolved. */
   readonly exportTo: readonly string[];
   readonly http: readonly HttpRoute[];
+  readonly tls: readonly TlsRoute[];
+  readonly tcp: readonly TcpRoute[];
   /** Sequence of its creation: the older of two for one host wins. */
   readonly createdAt: number;
+}
+
+/** Where any of its routes may lead, without copies. */
+export function destinationsOf({ http, tls, tcp }: VirtualService): readonly Destination[] {
+  return [...http, ...tls, ...tcp].flatMap(({ destinations }) => destinations);
 }

@@ -9,6 +9,7 @@ import { type MeshObject, objectKey, type Resource } from "../model/object.ts";
 import type { Problem, SourcePosition } from "../model/problem.ts";
 import type { Destination, VirtualServiceRef } from "../model/route.ts";
 import { WeftError } from "../platform/error.ts";
+import { gatewayConflicts } from "./analyze_gateways.ts";
 import { type Conflict, meet, type Naming, routerConflicts, ruleConflicts } from "./conflicts.ts";
 import type { FieldPath } from "./document/node.ts";
 import { covers } from "./hosts.ts";
@@ -76,6 +77,9 @@ function judge(object: MeshObject, { world, naming, tell }: Judging): readonly C
     judgeDestinationRule(object, world, tell);
     return ruleConflicts(object, world.rules.filter(isOther), naming);
   }
+  if (object.kind === "Gateway") {
+    for (const { path, message } of gatewayConflicts(object, world.gateways)) tell(path, "MSH1412", message);
+  }
   if (object.kind === "ServiceEntry") judgeServiceEntry(object, world, tell);
   if (isPlain(object)) judgePlainWords(object, world, tell);
   return [];
@@ -110,7 +114,16 @@ function gathered(
 
 type Told = (
   path: FieldPath,
-  code: "MSH1401" | "MSH1402" | "MSH1403" | "MSH1404" | "MSH1407" | "MSH1408" | "MSH1411" | Conflict["code"],
+  code:
+    | "MSH1401"
+    | "MSH1402"
+    | "MSH1403"
+    | "MSH1404"
+    | "MSH1407"
+    | "MSH1408"
+    | "MSH1411"
+    | "MSH1412"
+    | Conflict["code"],
   message: string,
 ) => void;
 type PlainWords = Extract<MeshObject, { readonly service: ServiceRef }>;
@@ -120,7 +133,8 @@ type OfKind<K extends MeshObject["kind"]> = Extract<MeshObject, { readonly kind:
 const mostCompared = 500;
 
 class World {
-  readonly gateways: ReadonlySet<string>;
+  readonly gateways: readonly OfKind<"Gateway">[];
+  readonly gatewayNames: ReadonlySet<string>;
   readonly routers: readonly OfKind<"VirtualService">[];
   readonly rules: readonly OfKind<"DestinationRule">[];
   readonly entries: readonly OfKind<"ServiceEntry">[];
@@ -131,7 +145,8 @@ class World {
   readonly plain: readonly PlainWords[];
 
   constructor(objects: readonly MeshObject[], services: Iterable<ServiceRef> | undefined) {
-    this.gateways = new Set(objects.flatMap((one) => (one.kind === "Gateway" ? [gatewayKey(one)] : [])));
+    this.gateways = objects.flatMap((one) => (one.kind === "Gateway" ? [one] : []));
+    this.gatewayNames = new Set(this.gateways.map(gatewayKey));
     this.routers = objects.flatMap((one) => (one.kind === "VirtualService" ? [one] : []));
     this.rules = objects.flatMap((one) => (one.kind === "DestinationRule" ? [one] : []));
     this.entries = objects.flatMap((one) => (one.kind === "ServiceEntry" ? [one] : []));
@@ -163,15 +178,17 @@ class World {
 function judgeVirtualService(router: OfKind<"VirtualService">, world: World, tell: Told): void {
   const gateways = (names: readonly string[], path: FieldPath) => {
     for (const [index, name] of names.entries()) {
-      if (name === "mesh" || world.gateways.has(name)) continue;
-      const near = suggestion(name, world.gateways);
+      if (name === "mesh" || world.gatewayNames.has(name)) continue;
+      const near = suggestion(name, world.gatewayNames);
       tell([...path, index], "MSH1401", `there is no gateway ${name}${near}`);
     }
   };
   gateways(router.gateways, ["spec", "gateways"]);
-  for (const [index, { matches, destinations, delegate }] of router.http.entries()) {
-    const path = ["spec", "http", index];
-    if (delegate) judgeDelegate(delegate, [...path, "delegate"], world, tell);
+  for (const [index, { delegate }] of router.http.entries()) {
+    if (delegate) judgeDelegate(delegate, ["spec", "http", index, "delegate"], world, tell);
+  }
+  const routes = [...placed("http", router.http), ...placed("tls", router.tls), ...placed("tcp", router.tcp)];
+  for (const { path, matches, destinations } of routes) {
     for (const [at, match] of matches.entries()) gateways(match.gateways, [...path, "match", at, "gateways"]);
     for (const [at, one] of destinations.entries())
       judgeDestination(one, [...path, "route", at, "destination"], world, tell);
@@ -188,6 +205,16 @@ function judgeDelegate(ref: VirtualServiceRef, path: FieldPath, world: World, te
   if (found?.hosts.length === 0) return;
   if (found) tell(path, "MSH1407", `virtualservice ${key} has hosts of its own; what is delegated to has none`);
   else tell([...path, "name"], "MSH1407", `there is no virtualservice ${key}; such requests meet the next route`);
+}
+
+interface PlacedRoute {
+  readonly path: FieldPath;
+  readonly matches: readonly { readonly gateways: readonly string[] }[];
+  readonly destinations: readonly Destination[];
+}
+
+function placed(field: string, routes: readonly Omit<PlacedRoute, "path">[]): readonly PlacedRoute[] {
+  return routes.map(({ matches, destinations }, index) => ({ path: ["spec", field, index], matches, destinations }));
 }
 
 function judgeDestination({ host, subset }: Destination, path: FieldPath, world: World, tell: Told): void {

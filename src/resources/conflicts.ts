@@ -20,7 +20,10 @@ export interface Conflict {
 }
 
 export function routerConflicts(router: Router, others: readonly Router[], naming: Naming): readonly Conflict[] {
-  const rivals = others.filter((other) => meet(other.exportTo, router.exportTo) && placesOf(router, other).length > 0);
+  const rivals = others.filter(
+    (other) =>
+      areOfOneKind(router, other) && meet(other.exportTo, router.exportTo) && placesOf(router, other).length > 0,
+  );
   return [
     ...rivals.flatMap((other) => sameHost(router, other, naming)),
     ...router.hosts.flatMap((host, index) => [
@@ -28,6 +31,11 @@ export function routerConflicts(router: Router, others: readonly Router[], namin
       ...narrower({ host, index }, rivals, naming),
     ]),
   ];
+}
+
+/** A host's connections are no rivals of its requests. */
+function areOfOneKind(left: Router, right: Router): boolean {
+  return (["http", "tls", "tcp"] as const).some((kind) => left[kind].length > 0 && right[kind].length > 0);
 }
 
 function sameHost(router: Router, other: Router, naming: Naming): readonly Conflict[] {

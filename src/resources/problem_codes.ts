@@ -111,6 +111,16 @@ export const problemCodes = {
     "Change the field that the message names, or the resolution.",
   ),
   MSH1322: warning("A part of a ServiceEntry that no request reaches.", "Write it as the message says."),
+  MSH1331: error(
+    "A Gateway's `tls` that does not fit its server's protocol or mode: a field is missing, or means nothing there.",
+    "Add what the message names, or leave it out.",
+  ),
+  MSH1332: error("A host in `sniHosts` that the VirtualService is not for.", "Add it to `hosts`, or leave it out."),
+  MSH1333: warning(
+    "`tls` routes in the mesh: sidecars do not look into TLS that passes them.",
+    "Name a Gateway in `gateways`; in the mesh, `tcp` routes by port.",
+  ),
+  MSH1334: error("A VirtualService without routes.", "Add `http`, `tls` or `tcp`."),
   // References between objects
   MSH1401: warning("The Gateway that is named does not exist.", "Apply it, or mend the name: NAMESPACE/NAME."),
   MSH1402: warning("The host is no known service.", "Register the service, or mend the name."),
@@ -137,6 +147,10 @@ export const problemCodes = {
   MSH1411: warning(
     "Two ServiceEntries are for the same host, or it is a service of the mesh.",
     "Merge them; docs/compatibility.md says which one holds meanwhile.",
+  ),
+  MSH1412: warning(
+    "A port where Gateways ask for what cannot be served together.",
+    "Give one of the servers another port or other hosts; the older Gateway's is served.",
   ),
   // Endpoints and workloads
   MSH1501: error("An endpoint or workload names a port that is not declared.", "Declare it in `ports`."),

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -25,8 +25,11 @@ import { SecretServer, secretDiscoveryService } from "../../src/agent/sds/server
 import { secretsDirectory, socketPath } from "../../src/agent/sds/socket_path.ts";
 import { type SecretRequest, Subscription } from "../../src/agent/sds/subscription.ts";
 import { defaultNamespace, workloadName } from "../../src/model/names.ts";
+import { type Clock, systemClock } from "../../src/platform/clock.ts";
+import { limits } from "../../src/platform/limits.ts";
 import { silentLogger } from "../../src/platform/log.ts";
 import { trustChain } from "../certificates/fixtures.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 
 const identity = (serial: string): Identity => ({
   spiffeId: "spiffe://cluster.local/ns/default/sa/default",
@@ -117,9 +120,12 @@ async function data<In, Out>(call: ClientDuplexStream<In, Out>): Promise<Out> {
   return message;
 }
 
-async function withServer(story: (server: SecretServer, client: Client) => Promise<void>): Promise<void> {
+async function withServer(
+  story: (server: SecretServer, client: Client) => Promise<void>,
+  clock: Clock = systemClock,
+): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "weft-sds-"));
-  const server = await SecretServer.listen(join(directory, "s.sock"), silentLogger);
+  const server = await SecretServer.listen(join(directory, "s.sock"), { clock, log: silentLogger });
   const client = new Client(`unix:${directory}/s.sock`, credentials.createInsecure());
   try {
     await story(server, client);
@@ -177,3 +183,63 @@ test("the server speaks delta, and gives a stream no secret that it did not ask 
     call.cancel();
   });
 });
+
+const delta = (client: Client): ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> => {
+  const { path, requestSerialize, responseDeserialize } = deltaSecrets;
+  const call: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = client.makeBidiStreamRequest(
+    path,
+    requestSerialize,
+    responseDeserialize,
+  );
+  call.on("error", () => {});
+  return call;
+};
+
+test("secrets that are files: answered when they can be read, and again when they have changed", async () => {
+  const clock = new ManualClock();
+  const files = mkdtempSync(join(tmpdir(), "weft-files-"));
+  const write = (name: string, text: string): void => writeFileSync(join(files, name), text);
+  const names = [`file-cert:${files}/c~${files}/k`, `file-root:${files}/missing`];
+  try {
+    write("c", "a chain");
+    write("k", "a key");
+    await withServer(async (_, client) => {
+      const call = delta(client);
+      call.write(create(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: names }));
+      const first: DeltaDiscoveryResponse = await data(call);
+      assert.deepEqual(textsIn(first), ["a chain", "a key"]);
+      call.write(create(DeltaDiscoveryRequestSchema, { responseNonce: first.nonce }));
+      write("missing", "roots");
+      const second = await afterPolls(clock, data(call));
+      assert.deepEqual(textsIn(second), ["roots"]);
+      call.write(create(DeltaDiscoveryRequestSchema, { responseNonce: second.nonce }));
+      write("c", "another chain");
+      assert.deepEqual(textsIn(await afterPolls(clock, data(call))), ["another chain", "a key"]);
+      call.cancel();
+    }, clock);
+  } finally {
+    rmSync(files, { recursive: true });
+  }
+});
+
+/** A look that finds the one before it still reading leaves it to the next. */
+async function afterPolls<T>(clock: ManualClock, awaited: Promise<T>): Promise<T> {
+  let waiting = true;
+  const settled = awaited.finally(() => {
+    waiting = false;
+  });
+  while (waiting) {
+    await clock.advance(limits.secretFilePollMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return settled;
+}
+
+function textsIn({ resources }: DeltaDiscoveryResponse): readonly unknown[] {
+  return resources.flatMap(({ resource }) => {
+    const type = (resource && anyUnpack(resource, SecretSchema))?.type;
+    if (type?.case === "validationContext") return [type.value.trustedCa?.specifier.value];
+    assert.ok(type?.case === "tlsCertificate");
+    return [type.value.certificateChain?.specifier.value, type.value.privateKey?.specifier.value];
+  });
+}

@@ -147,7 +147,11 @@ test("a gateway is asked for the ports of the Gateways whose selector it carries
     namespace,
     name: "g",
     selector: { labels },
-    servers: numbers.map((number) => ({ port: { number, name: "http", protocol: "http" as const }, hosts: [] })),
+    servers: numbers.map((number) => ({
+      port: { number, name: "http" },
+      hosts: [],
+      serves: { kind: "http", redirect: false } as const,
+    })),
     createdAt: 0,
   });
   const gateways = [

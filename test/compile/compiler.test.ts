@@ -170,6 +170,21 @@ test("a workload's own layer lives as long as its record, a namespace's table as
   assert.equal(compiler.items(layersOfCaller(ns("default")).at(-1) ?? assert.fail()).length, 1);
 });
 
+test("a TCP route changes the ways out of those who declared one to its service, and nobody else's", () => {
+  const compiler = new Compiler();
+  const upstream = { service: { namespace: ns("default"), name: "s1" }, port: 80 };
+  const listen = { address: "127.0.0.1", port: 9000 };
+  const caller = sidecar("caller", "default", { upstreams: [{ ...upstream, listen }] });
+  compiler.update([...meshOf(3), workload(caller)]);
+  const route = (to: string) => ({ matches: [], destinations: [{ host: hostOf(to), weight: 100 }] });
+  const tcp = virtualService("s1", {}, { http: [], tcp: [route("s2")] });
+  assert.deepEqual(named(compiler.update([setObject(tcp)])), ["own/caller.default: listener upstream_127.0.0.1_9000"]);
+  // Another's HTTP routes for the same host hold beside it, and are not the upstream's.
+  const http = virtualService("s1", { host: hostOf("s0") }, { name: "http", createdAt: 2 });
+  const changed = named(compiler.update([setObject(http)]));
+  assert.ok(changed.length > 0 && changed.every((name) => name.startsWith("routes/")), changed.join());
+});
+
 test("a rule of the caller's namespace makes a layer of that namespace, and only of what differs", () => {
   const compiler = new Compiler();
   const theirs = destinationRule("s1", ["v1"], { namespace: ns("shop"), settings: { balancer: "random" } });

@@ -75,6 +75,8 @@ export function virtualService(
     gateways: ["mesh"],
     exportTo: [],
     createdAt: 1,
+    tls: [],
+    tcp: [],
     http: [{ matches: [], mirrors: [], destinations: [{ host: hostOf(host), weight: 100, ...destination }] }],
     ...rest,
   };

@@ -78,7 +78,11 @@ test("a policy is tried on every kind of port, a Gateway on its listeners", () =
   const base = { namespace: ns("default"), name: "x", createdAt: 1 };
   const policy = triedOn({ ...base, kind: "PeerAuthentication", mode: "strict", portModes: {} });
   assert.equal(policy.filter((name) => name.startsWith("listener inbound")).length, 3);
-  const server = { port: { number: 8080, name: "http", protocol: "http" as const }, hosts: [] };
+  const server = {
+    port: { number: 8080, name: "http" },
+    hosts: [],
+    serves: { kind: "http", redirect: false } as const,
+  };
   const gateway = triedOn({ ...base, kind: "Gateway", selector: { labels: { a: "b" } }, servers: [server] });
   assert.ok(gateway.includes("listener gateway_8080") && gateway.includes("route gateway_8080"));
 });

@@ -97,6 +97,34 @@ test("two routers of one host in the mesh: each is told of the other, where it s
   assert.match(told(b, both)[0] ?? "", /shop\/a \(old\.yaml:7\) too, which is older/);
 });
 
+test("destinations of connections are judged as those of requests; a host's TCP is no rival of its HTTP", () => {
+  const tcp = router("x", "hosts: [reviews]\ntcp: [{route: [{destination: {host: reviws}}]}]");
+  assert.match(told(tcp).join(), /^MSH1402 spec.tcp\[0\].route\[0\].destination.host/);
+  const http = router("a", to("{host: reviews}"));
+  assert.deepEqual(told(`${http}---\n${tcp.replace("reviws", "reviews")}`), []);
+});
+
+test("two Gateways that want what one port cannot have", () => {
+  const port = (number: number, protocol: string) => `port: {number: ${number}, name: p, protocol: ${protocol}}`;
+  const gateway = (name: string, selector: string, server: string) =>
+    document("Gateway", `selector: ${selector}\nservers: [{${server}}]`, named(name));
+  const both = (mine: string, theirs: string, selector = "{a: b}") =>
+    told(`${gateway("mine", "{a: b, c: d}", mine)}---\n${gateway("theirs", selector, theirs)}`);
+  const secure = (host: string, mode = "SIMPLE, serverCertificate: /c, privateKey: /k") =>
+    `${port(443, "HTTPS")}, hosts: [${host}], tls: {mode: ${mode}}`;
+  const http = `${port(80, "HTTP")}, hosts: ['*']`;
+  assert.deepEqual(both(http, `${port(80, "TCP")}, hosts: ['*']`), [
+    "MSH1412 spec.servers[0].port: port 80 carries HTTP here and TCP in gateway shop/theirs",
+    "MSH1412 spec.servers[0].port: port 80 carries TCP here and HTTP in gateway shop/mine",
+  ]);
+  assert.equal(both(`${port(1, "TCP")}, hosts: ['*']`, `${port(1, "TCP")}, hosts: ['*']`).length, 2);
+  assert.match(both(secure("a.com"), secure("a.com"))[0] ?? "", /^MSH1412 spec.servers\[0\].hosts\[0\]: a.com has TLS/);
+  assert.deepEqual(both(secure("a.com"), secure("b.com")), []);
+  assert.deepEqual(both(secure("a.com", "PASSTHROUGH"), secure("a.com", "PASSTHROUGH")), []);
+  assert.deepEqual(both(http, http), []);
+  assert.deepEqual(both(http, `${port(80, "TCP")}, hosts: ['*']`, "{a: other}"), []);
+});
+
 test("routers that are shown to different namespaces, or stand in different places, are no rivals", () => {
   const [a, b] = [router("a", to("{host: reviews}")), router("b", to("{host: ratings}"))];
   const own = a.replace("hosts:", "exportTo: ['.']\n  hosts:");

@@ -26,7 +26,7 @@ function check(kind: string, cases: Readonly<Record<string, Case>>): void {
 const to = "route: [{destination: {host: a}}]";
 
 check("VirtualService", {
-  "nothing to route": { spec: "hosts: [a]", told: ["MSH1204 spec.http"] },
+  "nothing to route": { spec: "hosts: [a]", told: ["MSH1334 spec"] },
   "no hosts, so that others delegate to it, with a gateway and a delegate of its own": {
     spec: `gateways: [g]\nhttp: [{match: [{uri: {prefix: /a}}], delegate: {name: b}}, {${to}}]`,
     told: ["MSH1315 spec.gateways", "MSH1315 spec.http[0].delegate"],
@@ -91,9 +91,9 @@ check("VirtualService", {
     told: ["MSH1212 spec.gateways[0]", "MSH1108 spec.gateways[0]", "MSH1108 spec.gateways[1]"],
   },
   "what Istio has and we have not": {
-    spec: `hosts: [a]\ntcp: []\nhttp: [{${to}, delegate: {name: b}}, {delegate: {namespace: istio-system}}, {match: [{statPrefix: x}], ${to}}]`,
+    spec: `hosts: [a]\ntcp: [{match: [{sourceSubnet: 10.0.0.0/8}], ${to}}]\nhttp: [{${to}, delegate: {name: b}}, {delegate: {namespace: istio-system}}, {match: [{statPrefix: x}], ${to}}]`,
     told: [
-      "MSH1202 spec.tcp",
+      "MSH1202 spec.tcp[0].match[0].sourceSubnet",
       "MSH1209 spec.http[0]",
       "MSH1204 spec.http[1].delegate.name",
       "MSH1202 spec.http[2].match[0].statPrefix",
@@ -114,6 +114,30 @@ check("VirtualService", {
       "MSH1207 spec.http[0].headers.request.add.host",
       "MSH1207 spec.http[0].headers.response.remove[0]",
     ],
+  },
+  "routes for connections alone": {
+    spec: `hosts: ['*.b.com']\ngateways: [edge]\ntls: [{match: [{sniHosts: [a.b.com]}], ${to}}]\ntcp: [{match: [{port: 80}], ${to}}]`,
+    told: [],
+  },
+  "tls without hosts, and without a match": {
+    spec: `hosts: [a]\ngateways: [edge]\ntls: [{${to}}, {match: [], ${to}}, {match: [{port: 443}], ${to}}]`,
+    told: ["MSH1204 spec.tls[0].match", "MSH1210 spec.tls[1].match", "MSH1204 spec.tls[2].match[0].sniHosts"],
+  },
+  "a host in SNI that is not the VirtualService's": {
+    spec: `hosts: [a.com, '*.b.com']\ngateways: [edge]\ntls: [{match: [{sniHosts: [x.B.com, c.com]}], ${to}}]`,
+    told: ["MSH1332 spec.tls[0].match[0].sniHosts[1]"],
+  },
+  "tls in the mesh": {
+    spec: `hosts: [a.com]\ntls: [{match: [{sniHosts: [a.com]}], ${to}}]`,
+    told: ["MSH1333 spec.tls"],
+  },
+  "tcp behind a route that takes all, and weights of 0": {
+    spec: `hosts: [a]\ntcp: [{${to}}, {match: [{port: 1}], route: [{destination: {host: a}}, {destination: {host: b}}]}]`,
+    told: ["MSH1314 spec.tcp[1]", "MSH1303 spec.tcp[1].route"],
+  },
+  "tcp without a destination, and with headers": {
+    spec: "hosts: [a]\ntcp: [{match: [{port: 1}]}, {route: [{destination: {host: a}, headers: {}}]}]",
+    told: ["MSH1204 spec.tcp[0].route", "MSH1201 spec.tcp[1].route[0].headers"],
   },
   "a delay of more than everybody": {
     spec: `hosts: [a]\nhttp: [{${to}, fault: {delay: {fixedDelay: 1s, percentage: {value: 100.5}}}}]`,
@@ -265,21 +289,74 @@ test("AuthorizationPolicy: a dry run is refused, for it would be enforced", () =
 
 const port = "{number: 80, name: http, protocol: HTTP}";
 
+const securePort = "{number: 443, name: https, protocol: HTTPS}";
+const pair = "serverCertificate: /c, privateKey: /k";
+
 check("Gateway", {
   "no servers": { spec: "selector: {istio: x}", told: ["MSH1204 spec.servers"] },
   "no hosts": { spec: `servers: [{port: ${port}}]`, told: ["MSH1204 spec.servers[0].hosts"] },
   "no port": { spec: "servers: [{hosts: ['*']}]", told: ["MSH1204 spec.servers[0].port"] },
-  "TLS is not supported yet": {
-    spec: "servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE}}]",
-    told: ["MSH1202 spec.servers[0].port.protocol", "MSH1202 spec.servers[0].tls"],
+  "HTTPS without tls, and with nothing of what its mode needs": {
+    spec: `servers: [{port: ${securePort}, hosts: [a]}, {port: {number: 444, name: t, protocol: TLS}, hosts: ['*'], tls: {mode: MUTUAL, serverCertificate: /c}}]`,
+    told: [
+      "MSH1331 spec.servers[0].tls",
+      "MSH1331 spec.servers[1].tls.privateKey",
+      "MSH1331 spec.servers[1].tls.caCertificates",
+    ],
+  },
+  "what a mode does not have": {
+    spec: `servers: [{port: ${securePort}, hosts: [a], tls: {privateKey: /k, caCertificates: /a}}, {port: {number: 444, name: t, protocol: HTTPS}, hosts: [a], tls: {${pair}, mode: SIMPLE, httpsRedirect: true, subjectAltNames: [b]}}]`,
+    told: [
+      "MSH1331 spec.servers[0].tls.privateKey",
+      "MSH1331 spec.servers[0].tls.caCertificates",
+      "MSH1331 spec.servers[1].tls.subjectAltNames",
+      "MSH1331 spec.servers[1].tls.httpsRedirect",
+    ],
+  },
+  "tls of a server that has none": {
+    spec: `servers: [{port: ${port}, hosts: [a], tls: {httpsRedirect: true, mode: SIMPLE}}, {port: {number: 81, name: t, protocol: TCP}, hosts: ['*'], tls: {${pair}, httpsRedirect: true}}]`,
+    told: [
+      "MSH1331 spec.servers[0].tls.mode",
+      "MSH1331 spec.servers[1].tls.serverCertificate",
+      "MSH1331 spec.servers[1].tls.privateKey",
+      "MSH1331 spec.servers[1].tls.httpsRedirect",
+    ],
+  },
+  "versions in the wrong order, ciphers that Envoy does not know, paths that are none": {
+    spec: `servers: [{port: ${securePort}, hosts: [a], tls: {mode: SIMPLE, ${pair}, minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_2}}, {port: {number: 444, name: b, protocol: HTTPS}, hosts: [a], tls: {mode: SIMPLE, ${pair}, cipherSuites: [AES128-SHA, ALL]}}, {port: {number: 445, name: c, protocol: HTTPS}, hosts: [a], tls: {mode: SIMPLE, serverCertificate: c.pem, privateKey: /~/k}}]`,
+    told: [
+      "MSH1207 spec.servers[1].tls.cipherSuites[1]",
+      "MSH1207 spec.servers[2].tls.serverCertificate",
+      "MSH1207 spec.servers[2].tls.privateKey",
+    ],
+  },
+  "the newest version before the oldest": {
+    spec: `servers: [{port: ${securePort}, hosts: [a], tls: {mode: SIMPLE, ${pair}, minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_2}}]`,
+    told: ["MSH1331 spec.servers[0].tls.maxProtocolVersion"],
+  },
+  "what is not supported yet": {
+    spec: `servers: [{port: ${securePort}, hosts: [a], tls: {mode: AUTO_PASSTHROUGH}}, {port: {number: 444, name: b, protocol: HTTPS}, hosts: [a], tls: {mode: SIMPLE, credentialName: a}}, {port: {number: 3306, name: m, protocol: MYSQL}, hosts: ['*']}]`,
+    told: [
+      "MSH1202 spec.servers[0].tls.mode",
+      "MSH1202 spec.servers[1].tls.credentialName",
+      "MSH1202 spec.servers[2].port.protocol",
+    ],
+  },
+  "one host with two certificates, two TCP servers": {
+    spec: `servers: [{port: ${securePort}, hosts: [a.com], tls: {mode: SIMPLE, ${pair}}}, {port: {number: 443, name: b, protocol: TLS}, hosts: [b.com, ./A.com], tls: {}}, {port: {number: 1, name: c, protocol: TCP}, hosts: ['*']}, {port: {number: 1, name: d, protocol: TCP}, hosts: ['*']}]`,
+    told: ["MSH1306 spec.servers[1].hosts[1]", "MSH1306 spec.servers[3].port.number"],
+  },
+  "two servers for whatever name a client says": {
+    spec: `servers: [{port: ${securePort}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL}}, {port: {number: 443, name: b, protocol: TLS}, hosts: [b.com], tls: {mode: ISTIO_MUTUAL}}]`,
+    told: ["MSH1306 spec.servers[1].hosts[0]"],
   },
   "a port's name twice": {
     spec: `servers: [{port: ${port}, hosts: [a]}, {port: ${port}, hosts: [b]}]`,
     told: ["MSH1306 spec.servers[1].port.name"],
   },
   "a port with two protocols": {
-    spec: `servers: [{port: ${port}, hosts: [a]}, {port: {number: 80, name: g, protocol: grpc}, hosts: [b]}]`,
-    told: ["MSH1306 spec.servers[1].port.protocol"],
+    spec: `servers: [{port: ${port}, hosts: [a]}, {port: {number: 80, name: g, protocol: grpc}, hosts: [b]}, {port: {number: 80, name: t, protocol: tls}, hosts: [b], tls: {}}]`,
+    told: ["MSH1306 spec.servers[2].port.protocol"],
   },
   "a bad namespace before a host": {
     spec: `servers: [{port: ${port}, hosts: ['A B/x.com']}]`,

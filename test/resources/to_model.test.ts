@@ -73,6 +73,8 @@ test("VirtualService: full names, milliseconds, order kept", () => {
       },
       { matches: [], mirrors: [], destinations: [{ host: "ratings.shop.svc.cluster.local", weight: 100 }] },
     ],
+    tls: [],
+    tcp: [],
   });
 });
 
@@ -195,12 +197,76 @@ test("Gateway: hosts with and without a namespace", () => {
   assert.deepEqual(modelOf("Gateway", text).servers, [
     {
       name: "s",
-      port: { number: 80, name: "http", protocol: "http2" },
+      port: { number: 80, name: "http" },
       hosts: [
         { namespace: "*", host: "*" },
         { namespace: "shop", host: "a.com" },
         { namespace: "*", host: "b.com" },
         { namespace: "mesh-system", host: "c.com" },
+      ],
+      serves: { kind: "http", redirect: false },
+    },
+  ]);
+});
+
+test("Gateway: what is done about TLS", () => {
+  const server = (number: number, protocol: string, tls: string) =>
+    `{port: {number: ${number}, name: p${number}, protocol: ${protocol}}, hosts: ['*']${tls && `, tls: ${tls}`}}`;
+  const pair = "serverCertificate: /c, privateKey: /k";
+  const servers = [
+    server(1, "HTTP", "{httpsRedirect: true}"),
+    server(2, "tcp", ""),
+    server(3, "HTTPS", "{}"),
+    server(4, "TLS", `{mode: SIMPLE, ${pair}, minProtocolVersion: TLS_AUTO, cipherSuites: [AES128-SHA, AES128-SHA]}`),
+    server(5, "HTTPS", `{mode: OPTIONAL_MUTUAL, ${pair}, caCertificates: /a, maxProtocolVersion: TLSV1_2}`),
+    server(6, "HTTPS", "{mode: ISTIO_MUTUAL}"),
+  ];
+  const { servers: made } = modelOf("Gateway", document("Gateway", `servers: [${servers.join(", ")}]`));
+  const own = { certificate: "/c", privateKey: "/k" };
+  const clients = { authorities: "/a", required: false, names: [] };
+  assert.deepEqual(
+    made.map(({ serves }) => serves),
+    [
+      { kind: "http", redirect: true },
+      { kind: "tcp" },
+      { kind: "passthrough" },
+      { kind: "tls", tls: { kind: "files", files: { ...own, cipherSuites: ["AES128-SHA"] } } },
+      {
+        kind: "https",
+        tls: { kind: "files", files: { ...own, clients, maxVersion: "TLSV1_2", cipherSuites: [] } },
+      },
+      { kind: "https", tls: { kind: "mesh" } },
+    ],
+  );
+});
+
+test("VirtualService: routes for connections", () => {
+  const { http, tls, tcp } = modelOf(
+    "VirtualService",
+    document(
+      "VirtualService",
+      `
+      hosts: ["*.Example.com"]
+      gateways: [edge]
+      tls: [{match: [{sniHosts: [A.example.com], port: 443, gateways: [edge]}], route: [{destination: {host: a}}]}]
+      tcp: [{route: [{destination: {host: a}, weight: 1}, {destination: {host: b, subset: v1}, weight: 2}]}]
+      `,
+    ),
+  );
+  const [a, b] = ["a.shop.svc.cluster.local", "b.shop.svc.cluster.local"];
+  assert.deepEqual(http, []);
+  assert.deepEqual(tls, [
+    {
+      matches: [{ sniHosts: ["a.example.com"], port: 443, gateways: ["shop/edge"] }],
+      destinations: [{ host: a, weight: 100 }],
+    },
+  ]);
+  assert.deepEqual(tcp, [
+    {
+      matches: [],
+      destinations: [
+        { host: a, weight: 1 },
+        { host: b, subset: "v1", weight: 2 },
       ],
     },
   ]);

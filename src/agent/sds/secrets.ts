@@ -26,9 +26,7 @@ export interface OfferedSecret {
 }
 
 export function certificateOf(identity: Identity): OfferedSecret {
-  const inline = (text: string) => ({ specifier: { case: "inlineString" as const, value: text } });
-  const value = { certificateChain: inline(identity.chainPem), privateKey: inline(identity.keyPem) };
-  return { ...offered(certificateSecret, { case: "tlsCertificate", value }), serial: identity.serial };
+  return { ...certificateIn(certificateSecret, identity.chainPem, identity.keyPem), serial: identity.serial };
 }
 
 export function trustOf(bundle: BundleSet): OfferedSecret {
@@ -36,11 +34,25 @@ export function trustOf(bundle: BundleSet): OfferedSecret {
     .sort()
     .map((name) => ({ name, pem: chainToPem(rootsOf(bundle, name)) }))
     .filter(({ pem }) => pem !== "")
-    .map(({ name, pem }) => ({ name, trustBundle: { specifier: { case: "inlineString" as const, value: pem } } }));
+    .map(({ name, pem }) => ({ name, trustBundle: inline(pem) }));
   const spiffe = create(SPIFFECertValidatorConfigSchema, { trustDomains });
   const typedConfig = anyPack(SPIFFECertValidatorConfigSchema, spiffe);
   const customValidatorConfig = { name: "envoy.tls.cert_validator.spiffe", typedConfig };
   return offered(trustSecret, { case: "validationContext", value: { customValidatorConfig } });
+}
+
+/** Of PEM texts that somebody else keeps. */
+export function certificateIn(name: string, chainPem: string, keyPem: string): OfferedSecret {
+  const value = { certificateChain: inline(chainPem), privateKey: inline(keyPem) };
+  return offered(name, { case: "tlsCertificate", value });
+}
+
+export function trustIn(name: string, rootsPem: string): OfferedSecret {
+  return offered(name, { case: "validationContext", value: { trustedCa: inline(rootsPem) } });
+}
+
+function inline(text: string) {
+  return { specifier: { case: "inlineString" as const, value: text } };
 }
 
 type SecretInit = NonNullable<MessageInitShape<typeof SecretSchema>["type"]>;

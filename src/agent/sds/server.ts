@@ -1,6 +1,7 @@
 /**
  * SDS for one workload: a gRPC server on a Unix socket that only this user may open, in a directory that only this user
- * may enter. Every stream on it gets that workload's two secrets and no other's. The path outlives the agent, so that
+ * may enter. Every stream on it gets that workload's two secrets and no other's, and of a gateway those that Gateways
+ * name as files (file_secrets.ts). The path outlives the agent, so that
  * an Envoy reconnects by itself to the agent that comes after. Called by the run that owns the workload.
  */
 import { chmodSync, rmSync } from "node:fs";
@@ -17,9 +18,11 @@ import {
   DiscoveryResponseSchema,
 } from "#envoy/envoy/service/discovery/v3/discovery_pb.js";
 import type { BundleSet } from "../../certificates/attestation/protocol.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Identity } from "../identities.ts";
+import { FileSecrets } from "./file_secrets.ts";
 import { certificateOf, certificateSecret, type OfferedSecret, secretTypeUrl, trustOf } from "./secrets.ts";
 import { type SecretRequest, type SecretResponse, Subscription } from "./subscription.ts";
 
@@ -54,21 +57,32 @@ interface Stream {
   send(response: SecretResponse): void;
 }
 
+export interface SecretServerParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 export class SecretServer {
   readonly #socketPath: string;
   readonly #log: Logger;
+  readonly #files: FileSecrets;
   readonly #server = new Server({ "grpc.max_receive_message_length": 64 * 1024 });
   readonly #offers = new Map<string, OfferedSecret>();
   readonly #streams = new Set<Stream>();
   #acknowledgedSerial: string | undefined;
 
-  private constructor(socketPath: string, log: Logger) {
+  private constructor(socketPath: string, { clock, log }: SecretServerParts) {
     this.#socketPath = socketPath;
     this.#log = log;
+    this.#files = new FileSecrets({
+      ...{ clock, log },
+      asked: () => new Set([...this.#streams].flatMap(({ subscription }) => [...subscription.names])),
+      offer: (secret) => this.#offer(secret),
+    });
   }
 
-  static async listen(socketPath: string, log: Logger): Promise<SecretServer> {
-    const secrets = new SecretServer(socketPath, log);
+  static async listen(socketPath: string, parts: SecretServerParts): Promise<SecretServer> {
+    const secrets = new SecretServer(socketPath, parts);
     await secrets.#listen();
     return secrets;
   }
@@ -87,6 +101,7 @@ export class SecretServer {
   }
 
   close(): void {
+    this.#files.close();
     this.#server.forceShutdown();
     try {
       rmSync(this.#socketPath, { force: true });
@@ -143,7 +158,9 @@ export class SecretServer {
       const certificate = settled?.secrets.find(({ name }) => name === certificateSecret);
       if (certificate?.serial !== undefined) this.#acknowledgedSerial = certificate.serial;
     }
+    const before = stream.subscription.names.size;
     stream.subscription.ask(request);
+    if (stream.subscription.names.size > before) this.#files.look();
     this.#pump(stream);
   }
 

@@ -43,6 +43,11 @@ export class Subscription {
   #inFlight: SecretResponse | undefined;
   #nonces = 0;
 
+  /** That are asked for. */
+  get names(): ReadonlySet<string> {
+    return this.#names;
+  }
+
   /** What the request acknowledges or refuses of what was sent, if anything. */
   settle(request: SecretRequest): Acknowledged | undefined {
     const settled = this.#inFlight;

@@ -1,10 +1,16 @@
-/** Carries a connection's bytes to its cluster. Always last. */
+/** Carries a connection's bytes to its cluster, or to one of several by weight. Always last. */
 import { TcpProxySchema } from "#envoy/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { packed } from "../any.ts";
 import type { TcpFilterFile } from "./filter.ts";
 
 export const tcpProxy: TcpFilterFile = {
   name: "envoy.filters.network.tcp_proxy",
-  chain: ({ statPrefix, cluster }) =>
-    packed(TcpProxySchema, { statPrefix, clusterSpecifier: { case: "cluster", value: cluster } }),
+  chain({ statPrefix, clusters }) {
+    const [only, ...others] = clusters;
+    if (only && others.length === 0) {
+      return packed(TcpProxySchema, { statPrefix, clusterSpecifier: { case: "cluster", value: only.name } });
+    }
+    const value = { clusters: [...clusters] };
+    return packed(TcpProxySchema, { statPrefix, clusterSpecifier: { case: "weightedClusters", value } });
+  },
 };

@@ -16,14 +16,15 @@ import {
   type Rewrite,
   redirectStatuses,
   type StringMatch,
+  type TcpMatch,
   type VirtualService,
   type VirtualServiceRef,
 } from "../../model/route.ts";
-import { exportToOf, gatewayOf, hostOf, milliseconds, type Owner } from "./shared.model.ts";
+import { exportToOf, gatewayOf, hostOf, milliseconds, type Owner, undotted } from "./shared.model.ts";
 import { meshNamespace } from "./shared.rules.ts";
 import { grpcStatuses, isIgnoredHeader, type VirtualServiceSpec } from "./virtual_service.schema.ts";
 
-type RouteSpec = VirtualServiceSpec["http"][number];
+type RouteSpec = NonNullable<VirtualServiceSpec["http"]>[number];
 type MatchSpec = NonNullable<RouteSpec["match"]>[number];
 type StringSpec = NonNullable<MatchSpec["uri"]>;
 type ShareSpec = NonNullable<RouteSpec["route"]>[number];
@@ -36,7 +37,18 @@ export function toVirtualService(spec: VirtualServiceSpec, owner: Owner): Virtua
     hosts: (spec.hosts ?? []).map((word) => hostOf(word, owner)),
     gateways: gateways.length > 0 ? gateways : ["mesh"],
     exportTo: exportToOf(spec.exportTo, owner),
-    http: spec.http.map((route) => routeOf(route, owner)),
+    http: (spec.http ?? []).map((route) => routeOf(route, owner)),
+    tls: (spec.tls ?? []).map(({ match, route }) => ({
+      matches: match.map((one) => ({
+        sniHosts: one.sniHosts.map((host) => undotted(host.toLowerCase())),
+        ...placeOf(one, owner),
+      })),
+      destinations: route.map((share) => shareOf(share, route.length, owner)),
+    })),
+    tcp: (spec.tcp ?? []).map(({ match = [], route }) => ({
+      matches: match.map((one) => placeOf(one, owner)),
+      destinations: route.map((share) => shareOf(share, route.length, owner)),
+    })),
   };
 }
 
@@ -74,6 +86,10 @@ function retriesOf(retries: NonNullable<RouteSpec["retries"]>): RetryPolicy {
     remoteLocalities: retryRemoteLocalities ?? false,
     samePlace: retryIgnorePreviousHosts === false,
   };
+}
+
+function placeOf({ port, gateways = [] }: Pick<MatchSpec, "port" | "gateways">, owner: Owner): TcpMatch {
+  return { ...(port === undefined ? {} : { port }), gateways: gateways.map((word) => gatewayOf(word, owner)) };
 }
 
 function shareOf({ destination, weight, headers }: ShareSpec, of: number, owner: Owner): Destination {

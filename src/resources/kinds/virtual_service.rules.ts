@@ -6,8 +6,10 @@ import { covers } from "../hosts.ts";
 import type { RuleContext } from "./kind.ts";
 import { exportToRules, tellRootNamespace } from "./shared.rules.ts";
 import { isIgnoredHeader, type VirtualServiceSpec } from "./virtual_service.schema.ts";
+import { connectionRules } from "./virtual_service_l4.rules.ts";
+import { gatewayNameRules, weightRules } from "./virtual_service_parts.rules.ts";
 
-const weightsMax = 4_294_967_295;
+type HttpSpec = NonNullable<VirtualServiceSpec["http"]>[number];
 
 export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleContext): void {
   const { tell } = context;
@@ -30,8 +32,12 @@ export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleConte
   }
   gatewayNameRules(gateways, ["spec", "gateways"], context);
   exportToRules(spec.exportTo, context);
+  if (!spec.http && !spec.tls && !spec.tcp) {
+    tell(["spec"], "MSH1334", "has no routes; add `http`, `tls` or `tcp`");
+  }
+  connectionRules(spec, context);
   let takesAll = -1;
-  for (const [index, route] of spec.http.entries()) {
+  for (const [index, route] of (spec.http ?? []).entries()) {
     const path = ["spec", "http", index];
     if (takesAll >= 0) {
       tell(path, "MSH1314", `is never reached: spec.http[${takesAll}] takes every request; put that one last`);
@@ -57,7 +63,7 @@ export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleConte
 }
 
 /** Without hosts it is for what others delegate to it. */
-function delegateRules({ gateways = [], http }: VirtualServiceSpec, { tell }: RuleContext): void {
+function delegateRules({ gateways = [], http = [] }: VirtualServiceSpec, { tell }: RuleContext): void {
   if (gateways.length > 0) {
     const message = "stands beside no hosts: who delegates to it says where; add hosts, or leave the gateways out";
     tell(["spec", "gateways"], "MSH1315", message);
@@ -69,11 +75,7 @@ function delegateRules({ gateways = [], http }: VirtualServiceSpec, { tell }: Ru
   }
 }
 
-function ignoredHeaderRules(
-  { match }: VirtualServiceSpec["http"][number],
-  path: FieldPath,
-  { tell }: RuleContext,
-): void {
+function ignoredHeaderRules({ match }: HttpSpec, path: FieldPath, { tell }: RuleContext): void {
   for (const [at, one] of (match ?? []).entries()) {
     for (const field of ["headers", "withoutHeaders"] as const) {
       for (const name of Object.keys(one[field] ?? {}).filter(isIgnoredHeader)) {
@@ -84,21 +86,8 @@ function ignoredHeaderRules(
   }
 }
 
-function weightRules(
-  destinations: NonNullable<VirtualServiceSpec["http"][number]["route"]>,
-  path: FieldPath,
-  { tell }: RuleContext,
-): void {
-  const sum = destinations.reduce((total, { weight = 0 }) => total + weight, 0);
-  if (destinations.length > 1 && sum === 0) {
-    tell([...path, "route"], "MSH1303", "all weights are 0; give at least one destination a weight");
-  }
-  if (sum > weightsMax)
-    tell([...path, "route"], "MSH1303", `the weights' sum is ${sum}; at most ${weightsMax} is taken`);
-}
-
 /** What is for requests that are sent on means nothing beside an answer. */
-function answerRules(route: VirtualServiceSpec["http"][number], path: FieldPath, { tell }: RuleContext): void {
+function answerRules(route: HttpSpec, path: FieldPath, { tell }: RuleContext): void {
   const answer = route.redirect ? "redirect" : route.directResponse ? "directResponse" : undefined;
   if (route.delegate?.namespace)
     tellRootNamespace([...path, "delegate", "namespace"], route.delegate.namespace, { tell });
@@ -114,24 +103,8 @@ function answerRules(route: VirtualServiceSpec["http"][number], path: FieldPath,
   }
 }
 
-function retryRules(
-  retries: VirtualServiceSpec["http"][number]["retries"],
-  path: FieldPath,
-  { tell }: RuleContext,
-): void {
+function retryRules(retries: HttpSpec["retries"], path: FieldPath, { tell }: RuleContext): void {
   if (!retries || (retries.attempts ?? 0) > 0) return;
   if (retries.perTryTimeout === undefined && retries.retryOn === undefined) return;
   tell([...path, "retries"], "MSH1304", "sets a policy and no attempts; add `attempts`, or leave the rest out");
-}
-
-function gatewayNameRules(names: readonly string[], path: FieldPath, context: RuleContext): void {
-  for (const [index, name] of names.entries()) {
-    const at = [...path, index];
-    if (name.includes(".")) {
-      const [short, namespace] = name.split(".");
-      context.tell(at, "MSH1212", `is the old form; write NAMESPACE/NAME: ${namespace}/${short}`);
-    }
-    const namespace = name.includes("/") ? name.split("/")[0] : name.split(".")[1];
-    if (namespace !== undefined) tellRootNamespace(at, namespace, context);
-  }
 }

@@ -15,6 +15,8 @@ import {
   unsupported,
 } from "../schema/type.ts";
 import { exportTo, labels } from "./shared.ts";
+import { tcpRoutes, tlsRoutes } from "./virtual_service_l4.schema.ts";
+import { destinationOf, gatewayNames, weight } from "./virtual_service_parts.ts";
 
 /** In the order of their numbers. */
 export const grpcStatuses = [
@@ -50,13 +52,6 @@ export function isIgnoredHeader(name: string): boolean {
   return ["uri", "scheme", "method", "authority"].includes(name.toLowerCase());
 }
 
-const gatewayNames = (description: string, otherwise: string) =>
-  list({
-    description,
-    default: otherwise,
-    items: string({ description: "NAMESPACE/NAME, NAME of the own namespace, or mesh.", format: "gatewayRef" }),
-  });
-
 const match = object({
   description: "Conditions that a request must meet, all of them.",
   fields: {
@@ -90,29 +85,6 @@ const match = object({
     statPrefix: unsupported("A prefix for the route's statistics."),
   },
 });
-
-const destinationOf = (description: string) =>
-  object({
-    description,
-    fields: {
-      host: required(
-        string({
-          description: "Its name: a short name is of the VirtualService's own namespace.",
-          format: "destinationHost",
-        }),
-      ),
-      subset: string({
-        description: "One of the subsets that a DestinationRule defines for the host.",
-        default: "all of its endpoints",
-        format: "subsetName",
-      }),
-      port: object({
-        description: "Which of its ports.",
-        default: "its only one, else the port of the request",
-        fields: { number: required(portNumber("The port's number.")) },
-      }),
-    },
-  });
 
 const headerValue = string({
   description: "Its value; %…% are Envoy's variables, %% is a percent sign.",
@@ -285,12 +257,7 @@ const route = list({
     description: "One destination and its share.",
     fields: {
       destination: required(destinationOf("The service that gets the request.")),
-      weight: integer({
-        description: "Its share, in proportion to the sum of all weights; 0 gets nothing.",
-        default: "0; a single destination gets everything",
-        min: 0,
-        max: 2_147_483_647,
-      }),
+      weight,
       headers: headers("Changes to headers of what goes to this destination and comes from it."),
     },
   }),
@@ -323,7 +290,8 @@ const retries = object({
 });
 
 export const virtualServiceSchema = object({
-  description: "How requests for hosts are routed: by path, header, method and port, in order, the first match wins.",
+  description:
+    "How requests for hosts are routed: by path, header, method and port, in order, the first match wins. Of `http`, `tls` and `tcp` at least one.",
   fields: {
     hosts: list({
       description: "The hosts it is for. A short name is of its own namespace; '*' is for gateways only.",
@@ -332,40 +300,38 @@ export const virtualServiceSchema = object({
     }),
     gateways: gatewayNames("Where it applies: Gateways by name; mesh is every sidecar.", "mesh"),
     exportTo,
-    http: required(
-      list({
-        description: "Routes for HTTP, in the order in which they are asked.",
-        minItems: 1,
-        items: object({
-          description: "Requests that match, and what becomes of them.",
-          oneOf: { fields: ["route", "redirect", "directResponse", "delegate"], required: true },
-          fields: {
-            name: string({ description: "A name for logs and statistics.", format: "text" }),
-            match: list({
-              description: "Any of these must hold.",
-              default: "every request",
-              items: match,
-            }),
-            route,
-            timeout: duration({ description: "How long the request may take, tries included.", default: "no limit" }),
-            retries,
-            redirect,
-            directResponse,
-            delegate,
-            rewrite,
-            fault,
-            mirror: destinationOf("Sends a copy there; nobody waits for its answer."),
-            mirrors: list({ description: "Sends copies to several.", items: mirror }),
-            mirrorPercent: oldPercent("mirrorPercentage.value"),
-            mirrorPercentage: percentage("How many of the requests `mirror` gets.", "all"),
-            corsPolicy: cors,
-            headers: headers("Changes to headers of the request or response."),
-          },
-        }),
+    http: list({
+      description: "Routes for HTTP, in the order in which they are asked.",
+      minItems: 1,
+      items: object({
+        description: "Requests that match, and what becomes of them.",
+        oneOf: { fields: ["route", "redirect", "directResponse", "delegate"], required: true },
+        fields: {
+          name: string({ description: "A name for logs and statistics.", format: "text" }),
+          match: list({
+            description: "Any of these must hold.",
+            default: "every request",
+            items: match,
+          }),
+          route,
+          timeout: duration({ description: "How long the request may take, tries included.", default: "no limit" }),
+          retries,
+          redirect,
+          directResponse,
+          delegate,
+          rewrite,
+          fault,
+          mirror: destinationOf("Sends a copy there; nobody waits for its answer."),
+          mirrors: list({ description: "Sends copies to several.", items: mirror }),
+          mirrorPercent: oldPercent("mirrorPercentage.value"),
+          mirrorPercentage: percentage("How many of the requests `mirror` gets.", "all"),
+          corsPolicy: cors,
+          headers: headers("Changes to headers of the request or response."),
+        },
       }),
-    ),
-    tls: unsupported("Routes for TLS by SNI."),
-    tcp: unsupported("Routes for TCP."),
+    }),
+    tls: tlsRoutes,
+    tcp: tcpRoutes,
   },
 });
 

@@ -33,7 +33,15 @@ const headerName = {
   maxLength: 256,
 };
 
-const laterProtocols = ["HTTPS", "TLS", "TCP", "GRPC-WEB", "MONGO", "REDIS", "MYSQL"];
+const gatewayProtocols = ["HTTP", "HTTP2", "GRPC", "HTTPS", "TLS", "TCP"];
+const laterProtocols = ["GRPC-WEB", "MONGO", "REDIS", "MYSQL"];
+/** Of those that Envoy's BoringSSL knows, the ones that need no key agreed on before. TLS 1.3 has its own. */
+const cipherSuites: ReadonlySet<string> = new Set([
+  ...["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"],
+  ...["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"],
+  ...["ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA"],
+  ...["AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA", "DES-CBC3-SHA"],
+]);
 
 export const formats = {
   text: { wants: "text without control characters", check: printable, maxLength: 4_096 },
@@ -106,6 +114,7 @@ export const formats = {
     maxLength: 320,
     check: (text) => (text.includes("/") ? checkHostOf(text, ["*", "."]) : checkHost(text)),
   },
+  sniHost: { wants: "a host name such as a.example.com, *.SUFFIX, or *", maxLength: 255, check: checkHost },
   egressHost: {
     wants: "NAMESPACE/HOST, such as ./*, shop/*.shop.svc.cluster.local or */*",
     maxLength: 320,
@@ -176,11 +185,19 @@ export const formats = {
       /\{\*{1,2}\}/.test(text) ? "path templates are not supported yet; write PREFIX* or *SUFFIX" : undefined,
   },
   gatewayProtocol: {
-    wants: "HTTP, HTTP2 or GRPC",
+    wants: "HTTP, HTTP2, GRPC, HTTPS, TLS or TCP",
     maxLength: 16,
-    check: (text) => (["HTTP", "HTTP2", "GRPC"].includes(text.toUpperCase()) ? undefined : ""),
+    check: (text) => (gatewayProtocols.includes(text.toUpperCase()) ? undefined : ""),
     later: (text) =>
-      laterProtocols.includes(text.toUpperCase()) ? "is not supported yet; HTTP, HTTP2 and GRPC are" : undefined,
+      laterProtocols.includes(text.toUpperCase())
+        ? `is not supported yet; ${gatewayProtocols.join(", ")} are, and TCP carries any`
+        : undefined,
+  },
+  filePath: { wants: "an absolute path on the gateway's host", maxLength: 1_024, check: checkFilePath },
+  cipherSuite: {
+    wants: `one of ${[...cipherSuites].join(", ")}`,
+    maxLength: 64,
+    check: (text) => (cipherSuites.has(text) ? undefined : ""),
   },
   protocol: { wants: "a protocol, such as http, http2, grpc, tcp or tls", maxLength: 16, check: notEmpty },
   ip: {
@@ -303,6 +320,12 @@ function checkGatewayRef(text: string): string | undefined {
   if (text.includes(".")) return text.split(".").every(isDnsLabel) ? undefined : "";
   const parts = text.split("/");
   return parts.length <= 2 && parts.every(isDnsLabel) ? undefined : "";
+}
+
+/** A "~" parts the two paths of a pair in the name of its secret. */
+function checkFilePath(text: string): string | undefined {
+  if (!text.startsWith("/")) return "";
+  return text.includes("~") ? "'~' cannot stand in it; give the directory another name" : printable(text);
 }
 
 function checkVariables(text: string): string | undefined {

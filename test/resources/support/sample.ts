@@ -20,6 +20,7 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   endpointAddress: ["10.0.0.1", "::1", "db.example.com"],
   serverName: ["spiffe://cluster.local/ns/shop/sa/cart"],
   gatewayHost: ["*", "ns/*.example.com", "./a.example.com", "*/b.example.com"],
+  sniHost: ["reviews", "b.example.com"],
   egressHost: ["*/*", "./*", "~/*", "shop/*.shop.svc.cluster.local", "mesh-system/Reviews.Shop.svc.cluster.local"],
   gatewayRef: ["mesh", "edge", "other/edge"],
   exportTo: [".", "shop", "*"],
@@ -42,6 +43,8 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   policyValue: ["*", "a*", "*b", "cluster.local/ns/x/sa/y"],
   policyPath: ["/x", "/y/*", "*.html", "*"],
   gatewayProtocol: ["HTTP", "http2", "GRPC"],
+  filePath: ["/etc/certs/tls.crt", "/a b"],
+  cipherSuite: ["ECDHE-RSA-AES128-GCM-SHA256"],
   protocol: ["http", "tcp"],
   ip: ["10.0.0.1", "::1"],
   listenAddress: ["127.0.0.1:80", "[::1]:8080"],
@@ -87,7 +90,7 @@ export function arbitraryOf(schema: Schema): fc.Arbitrary<unknown> {
     case "object":
       return arbitraryObject(schema);
     case "list":
-      return fc.array(arbitraryOf(schema.items), { minLength: schema.minItems ?? 0, maxLength: 3 });
+      return fc.array(arbitraryOf(schema.items), { minLength: schema.minItems ?? 0, maxLength: 2 });
     case "map":
       return fc
         .uniqueArray(fc.tuple(fc.constantFrom(...good[schema.keys]), arbitraryOf(schema.values)), {

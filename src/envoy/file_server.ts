@@ -1,0 +1,69 @@
+/**
+ * The transport socket that ends TLS with certificates which are files on the gateway's host. Each is a secret of its own,
+ * so that one that is missing or spoiled closes the connections of its own server and of no other.
+ */
+import { isIP } from "node:net";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type TransportSocket, TransportSocketSchema } from "#envoy/envoy/config/core/v3/base_pb.js";
+import {
+  SubjectAltNameMatcher_SanType,
+  type SubjectAltNameMatcherSchema,
+  TlsParameters_TlsProtocol,
+} from "#envoy/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import type { SdsSecretConfig } from "#envoy/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import { DownstreamTlsContextSchema } from "#envoy/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import type { FileTls, TlsVersion } from "../model/gateway.ts";
+import { type FileSecret, nameOfFileSecret } from "../model/secret_name.ts";
+import { limits } from "../platform/limits.ts";
+import { packed } from "./any.ts";
+import { optionalSecret } from "./config_source.ts";
+
+const versions: Readonly<Record<TlsVersion, TlsParameters_TlsProtocol>> = {
+  TLSV1_0: TlsParameters_TlsProtocol.TLSv1_0,
+  TLSV1_1: TlsParameters_TlsProtocol.TLSv1_1,
+  TLSV1_2: TlsParameters_TlsProtocol.TLSv1_2,
+  TLSV1_3: TlsParameters_TlsProtocol.TLSv1_3,
+};
+
+export function fileServer(alpn: readonly string[], files: FileTls): TransportSocket {
+  const { certificate, privateKey, clients, minVersion = "TLSV1_2", maxVersion = "TLSV1_3", cipherSuites } = files;
+  const value = packed(DownstreamTlsContextSchema, {
+    ...(clients ? { requireClientCertificate: clients.required } : {}),
+    commonTlsContext: {
+      alpnProtocols: [...alpn],
+      tlsParams: {
+        tlsMinimumProtocolVersion: versions[minVersion],
+        tlsMaximumProtocolVersion: versions[maxVersion],
+        cipherSuites: [...cipherSuites],
+      },
+      tlsCertificateSdsSecretConfigs: [fileSecret({ kind: "certificate", certificate, privateKey })],
+      ...(clients
+        ? {
+            validationContextType: {
+              case: "combinedValidationContext",
+              value: {
+                defaultValidationContext: { matchTypedSubjectAltNames: clients.names.map(nameMatcher) },
+                validationContextSdsSecretConfig: fileSecret({ kind: "trust", authorities: clients.authorities }),
+              },
+            } as const,
+          }
+        : {}),
+    },
+  });
+  return create(TransportSocketSchema, { name: "tls", configType: { case: "typedConfig", value } });
+}
+
+function fileSecret(file: FileSecret): SdsSecretConfig {
+  return optionalSecret(nameOfFileSecret(file), limits.secretFileWaitMs);
+}
+
+/** What kind of name it is can be seen. */
+function nameMatcher(name: string): MessageInitShape<typeof SubjectAltNameMatcherSchema> {
+  return { sanType: sanTypeOf(name), matcher: { matchPattern: { case: "exact", value: name } } };
+}
+
+function sanTypeOf(name: string): SubjectAltNameMatcher_SanType {
+  if (name.includes("://")) return SubjectAltNameMatcher_SanType.URI;
+  if (isIP(name)) return SubjectAltNameMatcher_SanType.IP_ADDRESS;
+  return name.includes("@") ? SubjectAltNameMatcher_SanType.EMAIL : SubjectAltNameMatcher_SanType.DNS;
+}
