@@ -2,12 +2,11 @@
  * The graph's nodes of what callers are told: route tables, what Sidecars leave of them, and each workload's own items. Each
  * hands what it reads to one of the pure functions beside it. Kinds, from the destinations (destinations.ts) up:
  *
- *   delegates, candidates, ports, route-words ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one a namespace with callers)
+ *   delegates, candidates, ports ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one a namespace with callers)
  *   own (output, one for each workload)
  */
 import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import { objectKey } from "../model/object.ts";
-import type { RouteWords } from "../model/plain_words.ts";
 import type { AuthorizationPolicy } from "../model/policy.ts";
 import { destinationsOf, type VirtualService, type VirtualServiceRef } from "../model/route.ts";
 import type { OutboundTrafficPolicy } from "../model/traffic.ts";
@@ -60,8 +59,6 @@ type Shown = ShownName & {
 export class Derivations {
   readonly #input: MeshInput;
   readonly #destinations: Destinations;
-  /** What is said in plain words of requests for a service. */
-  readonly #routeWords: NodeFamily<[string], RouteWords>;
   readonly #candidates: NodeFamily<[string], readonly Candidate[]>;
   /** VirtualServices with what they delegate. */
   readonly #routers: NodeFamily<[string], VirtualService | undefined>;
@@ -77,12 +74,6 @@ export class Derivations {
   constructor(graph: Graph, input: MeshInput, destinations: Destinations) {
     this.#input = input;
     this.#destinations = destinations;
-    this.#routeWords = new NodeFamily(graph, "route-words", (read, service) =>
-      plainRoutes({
-        policies: read(input.trafficPolicies.at(service)),
-        faults: read(input.faultInjections.at(service)),
-      }),
-    );
     this.#candidates = new NodeFamily(graph, "candidates", (read, host) => {
       const exact = read(input.meshByHost.at(host)).map((from) => ({ pattern: host, from }));
       const wider = read(input.meshWildcards).flatMap((from) =>
@@ -287,11 +278,14 @@ export class Derivations {
   }
 
   #services(read: Read): Services {
+    const { trafficPolicies, faultInjections } = this.#input;
     return {
       portsOf: (host) => this.#destinations.anyPorts(read, host),
       wordsOf: (host) => {
         const service = serviceOfHost(host);
-        return service ? read(this.#routeWords.at(serviceKey(service))) : {};
+        if (!service) return {};
+        const key = serviceKey(service);
+        return plainRoutes({ policies: read(trafficPolicies.at(key)), faults: read(faultInjections.at(key)) });
       },
     };
   }

@@ -5,7 +5,6 @@
  *     ├────▶ identities ─────┤    ▲
  *     └────▶ assignment ─────┘    │
  *   rules ─▶ rule ────────────────┘
- *   unsaid ────┘
  *
  * All but a service of the mesh may be another one for some namespaces: a node's view says for whom. Read by derive.ts,
  * compiler.ts and scopes.ts.
@@ -51,8 +50,6 @@ export class Destinations {
   readonly #views: NodeFamily<[Host], readonly Namespace[]>;
   readonly #accepted: NodeFamily<[Host, View], Accepted>;
   readonly #rules: NodeFamily<[Host], readonly DestinationRule[]>;
-  /** What plain words say of a service. */
-  readonly #unsaid: NodeFamily<[Host], TrafficSettings>;
   readonly #rule: NodeFamily<[Host, View], EffectiveRule>;
   readonly #clusters: NodeFamily<[Host, View], readonly ClusterItem[]>;
   readonly #disabling: NodeFamily<[string], readonly PeerAuthentication[]>;
@@ -73,18 +70,9 @@ export class Destinations {
       const wildcards = read(input.wildcardRules).filter((rule) => covers(rule.host, host));
       return [...read(input.rulesByHost.at(host)), ...wildcards];
     });
-    this.#unsaid = new NodeFamily(graph, "unsaid", (read, host) => {
-      const service = serviceOfHost(host);
-      if (!service) return {};
-      const key = serviceKey(service);
-      return plainSettings({
-        breakers: read(input.circuitBreakers.at(key)),
-        policies: read(input.trafficPolicies.at(key)),
-      });
-    });
     this.#rule = new NodeFamily(graph, "rule", (read, host, view) => {
       const namespace = this.declared(read, host, view)?.namespace ?? serviceOfHost(host)?.namespace;
-      const unsaid = read(this.#unsaid.at(host));
+      const unsaid = this.#unsaid(read, host);
       return ruleFor(read(this.#rules.at(host)), { host, namespace: namespace ?? rootNamespace, view, unsaid });
     });
     this.#clusters = new NodeFamily(graph, "clusters", (read, host, view) => {
@@ -158,6 +146,15 @@ export class Destinations {
     return declared.ports.flatMap(({ port }) =>
       subsets.map((subset) => this.#assigned(read, host, view, port, subset)),
     );
+  }
+
+  /** What plain words say of a service. */
+  #unsaid(read: Read, host: Host): TrafficSettings {
+    const service = serviceOfHost(host);
+    if (!service) return {};
+    const { circuitBreakers, trafficPolicies } = this.#input;
+    const key = serviceKey(service);
+    return plainSettings({ breakers: read(circuitBreakers.at(key)), policies: read(trafficPolicies.at(key)) });
   }
 
   #assigned(read: Read, host: Host, view: View, port: number, subset: SubsetKey): EndpointsItem {

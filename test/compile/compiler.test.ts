@@ -321,7 +321,26 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
     .map(({ hosts, selector, ...rest }) => setObject(sidecarObject(hosts, { ...rest, ...(selector && { selector }) }))),
   fc
     .record({
-      kind: fc.constantFrom("VirtualService" as const, "DestinationRule" as const, "Sidecar" as const),
+      host: fc.constantFrom(...services, "nowhere"),
+      name: fc.constantFrom("one", "two"),
+      createdAt: fc.nat(3),
+      timeoutMs: fc.nat(3),
+    })
+    .map(({ host, timeoutMs, ...rest }) => {
+      const service = { namespace: ns("default"), name: host };
+      const settings = { connectionPool: { maxRetries: timeoutMs } };
+      const policy = {
+        kind: "TrafficPolicy",
+        namespace: ns("default"),
+        service,
+        settings,
+        routes: { timeoutMs },
+      } as const;
+      return setObject({ ...policy, ...rest });
+    }),
+  fc
+    .record({
+      kind: fc.constantFrom(...(["VirtualService", "DestinationRule", "TrafficPolicy", "Sidecar"] as const)),
       namespace: fc.constantFrom(ns("default"), ns("shop"), ns("mesh-system")),
       name: fc.constantFrom(...services, "one", "two", "inner"),
     })
