@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
+import { Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
 import { type Patient, startPatient } from "../support/echo.ts";
 import { all, LiveObjects } from "../support/live_objects.ts";
 import { Mesh } from "../support/mesh.ts";
 import { countBy, send, sendMany } from "../support/requests.ts";
 import { type RunningWorkload, Workloads } from "../support/workload.ts";
 
-const host = "shop.default.svc.cluster.local";
 const patienceMs = 20_000;
 
 let mesh: Mesh;
@@ -42,12 +42,15 @@ spec: {service: shop, ${spec}}
 
 const shop = (path = "/") => ({ via: caller.outbound, host: "shop", path });
 
-/** Of the caller's cluster for a port of the shop. */
-async function statistic(name: string, port = 80): Promise<number> {
+/** Of the caller's cluster for a port of a service. */
+async function statistic(name: string, port = 80, service = "shop"): Promise<number> {
   const filter = encodeURIComponent(name);
   const page = await (await fetch(`http://${caller.admin}/stats?format=json&filter=${filter}`)).json();
   const { stats } = page as { stats: readonly { readonly name?: string; readonly value?: number }[] };
-  return stats.find((one) => one.name === `cluster.outbound|${port}||${host}.${name}`)?.value ?? 0;
+  return (
+    stats.find((one) => one.name === `cluster.outbound|${port}||${service}.default.svc.cluster.local.${name}`)?.value ??
+    0
+  );
 }
 
 async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
@@ -163,6 +166,46 @@ test("TrafficPolicy: an endpoint that says it is ill gets nothing until it is we
     await until(async () => (await statistic("health_check.success", port)) > 0, `${port} was not asked`);
     assert.equal(await statistic("membership_healthy", port), 1);
   }
+});
+
+/** Answers grpc.health.v1.Health/Check alone. */
+async function startGrpcHealth(): Promise<{ readonly port: number; serving: boolean; close(): void }> {
+  const server = new Server();
+  const bytes = (value: Buffer): Buffer => value;
+  const check = {
+    path: "/grpc.health.v1.Health/Check",
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: bytes,
+    requestDeserialize: bytes,
+    responseSerialize: bytes,
+    responseDeserialize: bytes,
+  };
+  const health = { port: 0, serving: true, close: () => server.forceShutdown() };
+  server.addService(
+    { check },
+    // HealthCheckResponse.status, field 1: SERVING is 1, NOT_SERVING 2.
+    { check: (_: unknown, answer: sendUnaryData<Buffer>) => answer(null, Buffer.from([0x08, health.serving ? 1 : 2])) },
+  );
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
+    error ? reject(error) : resolve(port),
+  );
+  return Object.assign(health, { port: await promise });
+}
+
+test("TrafficPolicy: a server of gRPC is asked as it knows, and left when it says that it does not serve", async (t) => {
+  const server = await startGrpcHealth();
+  t.after(() => server.close());
+  await workloads.sidecar({ service: "cart", ports: [{ name: "grpc", port: 80, appPort: server.port }] });
+  // What was never asked for anything is asked of its health once a minute.
+  await send({ via: caller.outbound, host: "cart", method: "POST", headers: { "content-type": "application/grpc" } });
+  const spec = "health_check: {protocol: grpc, interval: 100ms, unhealthy_threshold: 1, healthy_threshold: 1}";
+  await objects.replace(plain("TrafficPolicy", spec).replaceAll("shop", "cart"));
+  const healthy = (count: number) => async () => (await statistic("membership_healthy", 80, "cart")) === count;
+  await until(healthy(1), "it was never well");
+  server.serving = false;
+  await until(healthy(0), "it was still taken for well");
 });
 
 test("RateLimitPolicy: who finds a bucket empty is refused, as it says; it fills again", async () => {
