@@ -7,7 +7,6 @@ import type {
   ClientTls as ClientTlsMode,
   ConnectionPool,
   HealthCheck,
-  SimpleBalancer,
   Subset,
   TrafficSettings,
 } from "../model/traffic.ts";
@@ -111,7 +110,8 @@ const mayAsk: Readonly<Record<HealthCheck["asks"]["kind"], readonly UpstreamProt
 };
 
 /** "passthrough" means the address the caller dialled, and a caller of ours dials the proxy: the default holds. */
-function balancerOf(balancer: SimpleBalancer | undefined): Balancer {
+function balancerOf(balancer: TrafficSettings["balancer"]): Balancer {
+  if (typeof balancer === "object") return balancer.table;
   return balancer === undefined || balancer === "passthrough" ? "least-request" : balancer;
 }
 

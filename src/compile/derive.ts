@@ -2,6 +2,7 @@
  * The graph's nodes of what callers are told: route tables, what Sidecars leave of them, and each workload's own items. Each
  * hands what it reads to one of the pure functions beside it. Kinds, from the destinations (destinations.ts) up:
  *
+ *   rules, rule ─▶ hashing ─▶ hashers ─┐
  *   delegates, candidates, ports ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one a namespace with callers)
  *   own (output, one for each workload)
  */
@@ -16,9 +17,10 @@ import { meshView, type View } from "./destination_rules.ts";
 import { type Destinations, reaching } from "./destinations.ts";
 import { gatewayItems } from "./gateway.ts";
 import { type Graph, NodeFamily, type Read } from "./graph.ts";
+import { HashingNodes } from "./hashing_nodes.ts";
 import { byAge, bySpecificity, compare, covers, isPublic, isWildcard } from "./hosts.ts";
 import { type MeshInput, meshGateway } from "./input.ts";
-import type { Item, RouteTableItem, TcpCluster, VirtualHost } from "./ir.ts";
+import type { Item, RouteTableItem, VirtualHost } from "./ir.ts";
 import { type Candidate, candidateFor, outboundTable, tcpCandidatesFor } from "./outbound_table.ts";
 import { plainRoutes } from "./plain_words.ts";
 import type { Services } from "./routes.ts";
@@ -35,7 +37,7 @@ import {
 } from "./scope.ts";
 import { sidecarItems } from "./sidecar.ts";
 import { type Asked, askedOf, labelsIn, type Source, sourceFrom, sourceText } from "./source.ts";
-import { tcpClusters } from "./tcp_routes.ts";
+import { type TcpWay, tcpWay } from "./tcp_routes.ts";
 import { destinationVirtualHosts, nameVirtualHosts, otherHosts } from "./virtual_hosts.ts";
 
 /** A name that requests can be routed by: a service's, a ServiceEntry's, or one that a VirtualService made. */
@@ -53,6 +55,8 @@ type Shown = ShownName & {
   readonly shownTo: readonly string[];
   /** Whether routes for it ask of which namespace the caller is. */
   readonly asksNamespace: boolean;
+  /** Namespaces whose callers hash otherwise. */
+  readonly hashers: readonly string[];
   readonly hosts: readonly VirtualHost[];
 };
 
@@ -64,8 +68,9 @@ export class Derivations {
   readonly #routers: NodeFamily<[string], VirtualService | undefined>;
   /** What the routes ask of callers. */
   readonly #asked: NodeFamily<[string], Asked>;
+  readonly #hashing: HashingNodes;
   readonly #destinationHosts: NodeFamily<[Host, View, string, string, string], readonly VirtualHost[]>;
-  readonly #nameHosts: NodeFamily<[string, string, string, string], readonly VirtualHost[]>;
+  readonly #nameHosts: NodeFamily<[string, View, string, string, string], readonly VirtualHost[]>;
   readonly #shown: NodeFamily<[], readonly Shown[]>;
   /** The table of a namespace that has nothing of its own. */
   readonly #strangers: NodeFamily<[], RouteTableItem>;
@@ -97,6 +102,7 @@ export class Derivations {
       return root && withDelegates(root, (ref) => read(input.virtualServices.at(virtualServiceKey(ref))));
     });
     this.#asked = new NodeFamily(graph, "asked", (read, key) => askedOf(read(this.#routers.at(key))?.http ?? []));
+    this.#hashing = new HashingNodes(graph, { destinations, routes: (read, key) => read(this.#routers.at(key)) });
     this.#destinationHosts = new NodeFamily(graph, "hosts", (read, host, view, virtualService, short, source) => {
       const declared = destinations.declared(read, host, view);
       if (!declared) return [];
@@ -106,10 +112,10 @@ export class Derivations {
         virtualService: virtualService ? read(this.#routers.at(virtualService)) : undefined,
         short: short === "short",
         source: sourceFrom(source),
-        ...this.#services(read),
+        ...this.#services(read, view),
       });
     });
-    this.#nameHosts = new NodeFamily(graph, "hosts", (read, host, key, short, source) => {
+    this.#nameHosts = new NodeFamily(graph, "hosts", (read, host, view, key, short, source) => {
       const virtualService = read(this.#routers.at(key));
       if (!virtualService) return [];
       return nameVirtualHosts({
@@ -117,7 +123,7 @@ export class Derivations {
         virtualService,
         short: short === "short",
         source: sourceFrom(source),
-        ...this.#services(read),
+        ...this.#services(read, view),
       });
     });
     this.#shown = new NodeFamily(graph, "shown", (read) => this.#show(read));
@@ -140,7 +146,10 @@ export class Derivations {
   outbound(read: Read, namespace: Namespace): RouteTableItem {
     const shown = read(this.#shown.at());
     const isParticular = (one: Shown): boolean =>
-      one.namespace === namespace || one.asksNamespace || one.shownTo.includes(namespace);
+      one.namespace === namespace ||
+      one.asksNamespace ||
+      one.shownTo.includes(namespace) ||
+      one.hashers.includes(namespace);
     if (!shown.some(isParticular)) return read(this.#strangers.at());
     const hosts = shown.flatMap((one) => (isParticular(one) ? this.#hostsFor(read, one, namespace) : one.hosts));
     return this.#table(read, hosts);
@@ -162,7 +171,8 @@ export class Derivations {
       const shownTo = name.candidates.flatMap(({ exportTo }) => (isPublic(exportTo) ? [] : exportTo));
       const asksNamespace = name.candidates.some(({ key }) => read(this.#asked.at(key)).namespace);
       const views = name.is === "declared" ? this.#destinations.ownViews(read, name.host) : [];
-      return { ...name, shownTo: [...shownTo, ...views], asksNamespace, hosts: this.#hostsFor(read, name) };
+      const hashers = [undefined, ...name.candidates].flatMap((one) => this.#hashersFor(read, name, one));
+      return { ...name, shownTo: [...shownTo, ...views], asksNamespace, hashers, hosts: this.#hostsFor(read, name) };
     });
   }
 
@@ -175,12 +185,18 @@ export class Derivations {
     const owner = this.#ownerOf(read, name, view);
     const caller: Source = { ...(namespace ? { namespace } : {}), labels: scope?.labels ?? {} };
     const source = candidate ? sourceText(read(this.#asked.at(candidate.key)), caller) : "";
+    const hashes = namespace !== undefined && this.#hashersFor(read, name, candidate).includes(namespace);
     if (name.is !== "routed" && owner !== undefined) {
       if (scope && !candidate && !sees(scope, owner, host)) return [];
-      const own = name.is === "declared" && this.#destinations.hasOwn(read, name.host, view);
+      const own = hashes || (name.is === "declared" && this.#destinations.hasOwn(read, name.host, view));
       return read(this.#destinationHosts.at(name.host, own ? view : meshView, candidate?.key ?? "", short, source));
     }
-    return candidate ? read(this.#nameHosts.at(host, candidate.key, short, source)) : [];
+    return candidate ? read(this.#nameHosts.at(host, hashes ? view : meshView, candidate.key, short, source)) : [];
+  }
+
+  /** Namespaces whose callers hash otherwise than the mesh's where the VirtualService holds, if any. */
+  #hashersFor(read: Read, name: Unrouted, candidate: Candidate | undefined): readonly Namespace[] {
+    return this.#hashing.hashers(read, name.is === "routed" ? undefined : name.host, candidate?.key);
   }
 
   /** The namespace of what callers of the view find under the name; undefined: nothing. */
@@ -251,7 +267,8 @@ export class Derivations {
         peerAuthentications: reaching(read, namespace, input.peerAuthentications),
         authorizationPolicies,
         rateLimits: read(input.rateLimits.at(serviceKey(workload.service))),
-        routedClusters: (upstream) => this.#routedClusters(read, workload, upstream),
+        routed: (upstream) => this.#routed(read, workload, upstream),
+        hashOf: this.#hashing.hashOf(read, namespace),
       });
     }
     return gatewayItems({
@@ -259,25 +276,26 @@ export class Derivations {
       gateways: read(input.gateways),
       virtualServices: read(input.gatewayBound).flatMap((one) => read(this.#routers.at(virtualServiceKey(one))) ?? []),
       authorizationPolicies,
-      services: this.#services(read),
+      services: this.#services(read, namespace),
     });
   }
 
-  #routedClusters(read: Read, workload: Workload, upstream: Upstream): readonly TcpCluster[] | undefined {
+  #routed(read: Read, workload: Workload, upstream: Upstream): TcpWay | undefined {
     const { namespace } = workload;
     const name = this.scopeOf(read, workload);
     const scope = name === "" ? undefined : read(this.#scope.at(namespace, name));
     const candidates = read(this.#candidates.at(hostOfUpstream(upstream)));
+    const services = this.#services(read, namespace);
     for (const { key } of tcpCandidatesFor(candidates, { namespace, scope })) {
       const tcp = read(this.#input.virtualServices.at(key))?.tcp ?? [];
-      const context = { gateway: meshGateway, port: upstream.port, source: workload, ...this.#services(read) };
-      const clusters = tcpClusters(tcp, context);
-      if (clusters) return clusters;
+      const way = tcpWay(tcp, { gateway: meshGateway, port: upstream.port, source: workload, ...services });
+      if (way) return way;
     }
     return undefined;
   }
 
-  #services(read: Read): Services {
+  /** @param view of the callers. */
+  #services(read: Read, view: View): Services {
     const { trafficPolicies, faultInjections } = this.#input;
     return {
       portsOf: (host) => this.#destinations.anyPorts(read, host),
@@ -287,6 +305,7 @@ export class Derivations {
         const key = serviceKey(service);
         return plainRoutes({ policies: read(trafficPolicies.at(key)), faults: read(faultInjections.at(key)) });
       },
+      hashOf: this.#hashing.hashOf(read, view),
     };
   }
 }

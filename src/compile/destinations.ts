@@ -131,6 +131,11 @@ export class Destinations {
     return view !== meshView && this.ownViews(read, host).includes(view);
   }
 
+  /** All that speak of it, to anybody. */
+  rules(read: Read, host: Host): readonly DestinationRule[] {
+    return read(this.#rules.at(host));
+  }
+
   rule(read: Read, host: Host, view: View): EffectiveRule {
     return read(this.#rule.at(host, view));
   }

@@ -13,10 +13,10 @@ import { accessOf } from "./authorization.ts";
 import { gatewayTable } from "./gateway_http.ts";
 import { boundHosts, type GatewayPort, type PlacedServer } from "./gateway_port.ts";
 import { meshAlpn } from "./inbound_chains.ts";
-import type { ChainTls, FilterChain, RouteTableItem, TcpCluster, TcpHandler } from "./ir.ts";
+import type { ChainTls, FilterChain, RouteTableItem, TcpHandler } from "./ir.ts";
 import { gatewayName, gatewayServerRoutes } from "./naming.ts";
-import { applies, weightedClusters } from "./routes.ts";
-import { tcpClusters } from "./tcp_routes.ts";
+import { applies } from "./routes.ts";
+import { type TcpWay, tcpWay, wayTo } from "./tcp_routes.ts";
 
 interface Chained {
   readonly chain: Omit<FilterChain, "match">;
@@ -87,8 +87,8 @@ function namesOf({ server }: PlacedServer, { tls }: Extract<Serves, { readonly t
 function routedHandler(at: GatewayPort, placed: PlacedServer): TcpHandler | undefined {
   for (const virtualService of at.virtualServices) {
     if (boundHosts(virtualService, virtualService.hosts, placed).length === 0) continue;
-    const clusters = tcpClusters(virtualService.tcp, { ...at, gateway: placed.gateway });
-    if (clusters) return tcpHandler(at, clusters);
+    const way = tcpWay(virtualService.tcp, { ...at, gateway: placed.gateway });
+    if (way) return tcpHandler(at, way);
   }
   return undefined;
 }
@@ -101,12 +101,12 @@ function passed(at: GatewayPort, placed: PlacedServer): readonly Chained[] {
       const names = boundHosts(virtualService, asked, placed);
       if (names.length === 0) return [];
       const name = `${placed.gateway}|${placed.server.port.name}|${virtualService.namespace}/${virtualService.name}|${index}`;
-      return [{ chain: { name, handler: tcpHandler(at, weightedClusters(destinations, context)) }, names }];
+      return [{ chain: { name, handler: tcpHandler(at, wayTo(destinations, context)) }, names }];
     }),
   );
 }
 
-function tcpHandler({ port, policies }: GatewayPort, clusters: readonly TcpCluster[]): TcpHandler {
+function tcpHandler({ port, policies }: GatewayPort, way: TcpWay): TcpHandler {
   const access = accessOf(policies, { number: port, layer: "tcp" });
-  return { kind: "tcp", statPrefix: gatewayName(port), clusters, ...(access ? { access } : {}) };
+  return { kind: "tcp", statPrefix: gatewayName(port), ...way, ...(access ? { access } : {}) };
 }

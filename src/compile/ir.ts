@@ -17,7 +17,15 @@ import type {
   Rewrite,
   StringMatch,
 } from "../model/route.ts";
-import type { ConnectionPool, HealthCheck, OutlierDetection, RetryBudget, Warmup } from "../model/traffic.ts";
+import type {
+  ConnectionPool,
+  HashKey,
+  HashTable,
+  HealthCheck,
+  OutlierDetection,
+  RetryBudget,
+  Warmup,
+} from "../model/traffic.ts";
 import type { LocalAddress } from "../model/workload.ts";
 
 export type Item = ClusterItem | EndpointsItem | RouteTableItem | ListenerItem;
@@ -25,7 +33,7 @@ export type ItemType = Item["type"];
 
 /** What is spoken to a cluster: "downstream" is whatever the caller spoke. */
 export type UpstreamProtocol = "http1" | "http2" | "downstream" | "tcp";
-export type Balancer = "round-robin" | "least-request" | "random";
+export type Balancer = "round-robin" | "least-request" | "random" | HashTable;
 
 /** What is left of it once it is decided what is spoken. */
 export type PoolLimits = Omit<ConnectionPool, "upgrade" | "asCaller">;
@@ -169,6 +177,8 @@ export type RouteAction =
       readonly retries?: Retries;
       /** Of each of the table's rate limits: it counts requests that match all of these. */
       readonly countedBy?: readonly (readonly RouteHeaderMatch[])[];
+      /** By what an endpoint is chosen in clusters that hash; at least one. */
+      readonly hash?: readonly HashKey[];
     }
   | FixedResponse
   | (Omit<Redirect, "port"> & { readonly port?: number });
@@ -241,6 +251,8 @@ export interface TcpHandler {
   readonly statPrefix: string;
   /** At least one; weights add up to something. A cluster that is not there ends the connection. */
   readonly clusters: readonly TcpCluster[];
+  /** An endpoint is chosen by the caller's address; the cluster hashes. */
+  readonly hashSource?: true;
   readonly access?: Access;
 }
 

@@ -11,9 +11,12 @@ import type {
   RetryPolicy,
   StringMatch,
 } from "../model/route.ts";
+import type { HashKey } from "../model/traffic.ts";
+import type { HashOf } from "./hashing.ts";
 import type { PathMatch, Retries, Route, RouteAction, RouteHeaderMatch, WeightedCluster } from "./ir.ts";
 import { outboundCluster } from "./naming.ts";
 import { filledRoute } from "./plain_words.ts";
+import { same } from "./same.ts";
 import { isFrom, type Source } from "./source.ts";
 
 /** The ports of a service; undefined: there is no such service. */
@@ -23,6 +26,7 @@ export type PortsOf = (host: Host) => readonly ServicePort[] | undefined;
 export interface Services {
   readonly portsOf: PortsOf;
   readonly wordsOf: (host: Host) => RouteWords;
+  readonly hashOf: HashOf;
 }
 
 export interface RouteContext extends Services {
@@ -55,9 +59,14 @@ export function routesOf(http: readonly HttpRoute[], context: RouteContext): rea
 }
 
 /** Where requests for a service go that no VirtualService speaks of. */
-export function defaultRoute(cluster: string, { timeoutMs = 0, retries, fault }: RouteWords): Route {
+export function defaultRoute(cluster: string, words: RouteWords, hash: HashKey | undefined): Route {
+  const { timeoutMs = 0, retries, fault } = words;
   const action = forward([{ name: cluster, weight: 100 }], timeoutMs, retries ? retriesOf(retries) : defaultRetries);
-  return { match: requestMatch(undefined), action, ...(fault ? { fault } : {}) };
+  return {
+    match: requestMatch(undefined),
+    action: { ...action, ...hashPart(hash ? [hash] : []) },
+    ...(fault ? { fault } : {}),
+  };
 }
 
 /** Of a route to several services none has the say. */
@@ -96,7 +105,8 @@ function actionOf(route: HttpRoute, setHost: string | undefined, context: RouteC
   const { answer, mirrors, timeoutMs = 0 } = route;
   if (answer?.kind === "respond") return answer;
   if (answer) return redirectOf(answer, context.port);
-  const clusters = weightedClusters(route.destinations, context);
+  const destinations = sharing(route.destinations);
+  const clusters = weightedClusters(destinations, context);
   // Nowhere to go is as good as a service that is not there.
   if (clusters.length === 0) return { kind: "respond", status: 503 };
   const host = route.rewrite?.host ?? setHost;
@@ -107,7 +117,13 @@ function actionOf(route: HttpRoute, setHost: string | undefined, context: RouteC
     ...(mirrors.length > 0
       ? { mirrors: mirrors.map(({ destination, percent }) => ({ cluster: clusterOf(destination, context), percent })) }
       : {}),
+    ...hashPart(destinations.flatMap((destination) => context.hashOf(addressOf(destination, context)) ?? [])),
   };
+}
+
+/** Each once: Envoy hashes all of them into one. */
+function hashPart(keys: readonly HashKey[]): { readonly hash?: readonly HashKey[] } {
+  return keys.length === 0 ? {} : { hash: keys.filter((key, at) => keys.findIndex((one) => same(one, key)) === at) };
 }
 
 /** Envoy does not know the port that was asked; here it is known, because each port has routes of its own. */
@@ -133,19 +149,26 @@ function hostApart(changes: HeaderChanges | undefined): { readonly host?: string
   return { host: authority, headers: { ...changes, request: { ...changes.request, set } } };
 }
 
-/** A single destination takes everything, whatever its weight; of several that all say 0, each takes the same. */
+/** Who gets something. A single one takes everything, whatever its weight; of several that all say 0, each takes the same. */
+export function sharing(destinations: readonly Destination[]): readonly Destination[] {
+  const [only] = destinations;
+  if (only && destinations.length === 1) return [{ ...only, weight: 100 }];
+  const weighed = destinations.filter(({ weight }) => weight > 0);
+  return weighed.length > 0 ? weighed : destinations.map((one) => ({ ...one, weight: 1 }));
+}
+
+/** @param destinations that share; see `sharing`. */
 export function weightedClusters(
   destinations: readonly Destination[],
   context: RouteContext,
 ): readonly WeightedCluster[] {
-  const named = destinations.map((destination) => ({
-    name: clusterOf(destination, context),
-    weight: destination.weight,
-    ...hostApart(destination.headers),
-  }));
-  const weighed = named.filter(({ weight }) => weight > 0);
-  if (weighed.length > 0 && named.length > 1) return sumUp(weighed);
-  return sumUp(named.map((one) => ({ ...one, weight: named.length === 1 ? 100 : 1 })));
+  return sumUp(
+    destinations.map((destination) => ({
+      name: clusterOf(destination, context),
+      weight: destination.weight,
+      ...hostApart(destination.headers),
+    })),
+  );
 }
 
 /** Envoy takes a cluster named twice; one line says the same and is easier to read, where nothing else differs. */
@@ -158,11 +181,16 @@ function sumUp(weighed: readonly WeightedCluster[]): readonly WeightedCluster[] 
   return [...sums.values()];
 }
 
+function clusterOf(destination: Destination, context: RouteContext): string {
+  const { host, subset = "", port } = addressOf(destination, context);
+  return outboundCluster(port, subset, host);
+}
+
 /** Without a port: the destination's only one, else the request's. */
-function clusterOf({ host, subset, port }: Destination, context: RouteContext): string {
+export function addressOf({ host, subset, port }: Destination, context: RouteContext): Parameters<HashOf>[0] {
   const ports = context.portsOf(host) ?? [];
   const only = ports.length === 1 ? ports[0]?.port : undefined;
-  return outboundCluster(port ?? only ?? context.port ?? 80, subset ?? "", host);
+  return { host, port: port ?? only ?? context.port ?? 80, ...(subset === undefined ? {} : { subset }) };
 }
 
 /**

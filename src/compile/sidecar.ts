@@ -5,8 +5,9 @@ import type { RateLimit, RateLimitPolicy } from "../model/rate_limit.ts";
 import { hostOfUpstream, type InboundPort, type SidecarWorkload, type Upstream } from "../model/workload.ts";
 import { accessOf, policiesFor } from "./authorization.ts";
 import { upstreamProtocol } from "./clusters.ts";
+import type { HashOf } from "./hashing.ts";
 import { chainsOf, inboundDetection, type Layer } from "./inbound_chains.ts";
-import type { ClusterItem, Item, ListenerItem, RouteTableItem, TcpCluster } from "./ir.ts";
+import type { ClusterItem, Item, ListenerItem, RouteTableItem, TcpHandler } from "./ir.ts";
 import {
   inboundCluster,
   inboundListener,
@@ -18,6 +19,7 @@ import {
 } from "./naming.ts";
 import { mutualTlsMode } from "./peer_authentication.ts";
 import { countedBy, rateLimitOf } from "./rate_limits.ts";
+import type { TcpWay } from "./tcp_routes.ts";
 
 export interface SidecarInput {
   readonly workload: SidecarWorkload;
@@ -26,7 +28,8 @@ export interface SidecarInput {
   /** For its service. */
   readonly rateLimits: readonly RateLimitPolicy[];
   /** Where a VirtualService sends what goes to the upstream; undefined: none says. */
-  readonly routedClusters: (upstream: Upstream) => readonly TcpCluster[] | undefined;
+  readonly routed: (upstream: Upstream) => TcpWay | undefined;
+  readonly hashOf: HashOf;
 }
 
 export function sidecarItems(input: SidecarInput): readonly Item[] {
@@ -162,16 +165,29 @@ function outboundListener(workload: SidecarWorkload): ListenerItem {
   };
 }
 
-function upstreamItem(upstream: Upstream, { routedClusters }: SidecarInput): ListenerItem {
+function upstreamItem(upstream: Upstream, { routed, hashOf }: SidecarInput): ListenerItem {
   const { port, listen } = upstream;
-  const own = { name: outboundCluster(port, "", hostOfUpstream(upstream)), weight: 100 };
-  const clusters = routedClusters(upstream) ?? [own];
+  const handler: TcpHandler = {
+    kind: "tcp",
+    statPrefix: upstreamStatistics(port),
+    ...(routed(upstream) ?? ownWay(upstream, hashOf)),
+  };
   return {
     type: "listener",
     name: upstreamListener(listen),
     direction: "outbound",
     address: listen,
     detect: { tls: false, http: false },
-    chains: [{ name: "tcp", match: {}, handler: { kind: "tcp", statPrefix: upstreamStatistics(port), clusters } }],
+    chains: [{ name: "tcp", match: {}, handler }],
+  };
+}
+
+/** Of a connection nothing but its source can be hashed. */
+function ownWay(upstream: Upstream, hashOf: HashOf): TcpWay {
+  const [host, { port }] = [hostOfUpstream(upstream), upstream];
+  const hashes = hashOf({ host, port })?.kind === "source-ip";
+  return {
+    clusters: [{ name: outboundCluster(port, "", host), weight: 100 }],
+    ...(hashes ? { hashSource: true } : {}),
   };
 }

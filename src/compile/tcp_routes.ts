@@ -1,10 +1,19 @@
 /** A VirtualService's TCP routes → where connections go, in one context: a gateway or the mesh, and a port. Pure. */
-import type { TcpRoute } from "../model/route.ts";
-import type { TcpCluster } from "./ir.ts";
-import { applies, type RouteContext, weightedClusters } from "./routes.ts";
+import type { Destination, TcpRoute } from "../model/route.ts";
+import type { TcpHandler } from "./ir.ts";
+import { addressOf, applies, type RouteContext, sharing, weightedClusters } from "./routes.ts";
+
+export type TcpWay = Pick<TcpHandler, "clusters" | "hashSource">;
 
 /** By the first route that matches; undefined: none does. */
-export function tcpClusters(tcp: readonly TcpRoute[], context: RouteContext): readonly TcpCluster[] | undefined {
+export function tcpWay(tcp: readonly TcpRoute[], context: RouteContext): TcpWay | undefined {
   const route = tcp.find(({ matches }) => matches.length === 0 || matches.some((match) => applies(match, context)));
-  return route && weightedClusters(route.destinations, context);
+  return route && wayTo(route.destinations, context);
+}
+
+/** Of a connection nothing but its source can be hashed. */
+export function wayTo(destinations: readonly Destination[], context: RouteContext): TcpWay {
+  const sharers = sharing(destinations);
+  const hashes = sharers.some((one) => context.hashOf(addressOf(one, context))?.kind === "source-ip");
+  return { clusters: weightedClusters(sharers, context), ...(hashes ? { hashSource: true } : {}) };
 }

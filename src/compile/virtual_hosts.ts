@@ -24,7 +24,7 @@ export interface DestinationHostsInput extends Services {
 }
 
 export function destinationVirtualHosts(input: DestinationHostsInput): readonly VirtualHost[] {
-  const { host, declared, virtualService, source, portsOf, wordsOf } = input;
+  const { host, declared, virtualService, source, portsOf, wordsOf, hashOf } = input;
   const ports = httpPorts(declared.ports);
   const names = [...namesOf(host, input.short), ...literals(declared.addresses)];
   // Where the Host says the way, one without a port says 80.
@@ -33,7 +33,7 @@ export function destinationVirtualHosts(input: DestinationHostsInput): readonly 
   return ports.map(({ port }) => ({
     name: `${host}:${port}`,
     domains: domains(names, [port], port === withoutPort),
-    routes: [refuseConnect, ...chosenRoutes(virtualService, host, { port, source, portsOf, wordsOf })],
+    routes: [refuseConnect, ...chosenRoutes(virtualService, host, { port, source, portsOf, wordsOf, hashOf })],
   }));
 }
 
@@ -44,7 +44,8 @@ function chosenRoutes(
   context: Omit<RouteContext, "gateway" | "port"> & { readonly port: number },
 ): readonly Route[] {
   if (!virtualService || virtualService.http.length === 0) {
-    return [defaultRoute(outboundCluster(context.port, "", host), context.wordsOf(host))];
+    const { port, wordsOf, hashOf } = context;
+    return [defaultRoute(outboundCluster(port, "", host), wordsOf(host), hashOf({ host, port }))];
   }
   return routesOf(virtualService.http, { ...context, gateway: "mesh" });
 }

@@ -6,7 +6,6 @@ import {
   Cluster_DiscoveryType,
   Cluster_DnsLookupFamily,
   Cluster_LbPolicy,
-  type Cluster_SlowStartConfigSchema,
   ClusterSchema,
 } from "#envoy/envoy/config/cluster/v3/cluster_pb.js";
 import type { OutlierDetectionSchema } from "#envoy/envoy/config/cluster/v3/outlier_detection_pb.js";
@@ -14,10 +13,11 @@ import type { TcpKeepaliveSchema } from "#envoy/envoy/config/core/v3/address_pb.
 import type { HttpProtocolOptionsSchema as CommonHttpOptionsSchema } from "#envoy/envoy/config/core/v3/protocol_pb.js";
 import { ClusterConfigSchema } from "#envoy/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import { HttpProtocolOptionsSchema } from "#envoy/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import type { Balancer, ClusterHealthCheck, ClusterItem, PoolLimits, UpstreamProtocol } from "../compile/ir.ts";
-import type { Keepalive, OutlierDetection, RetryBudget, Warmup } from "../model/traffic.ts";
+import type { ClusterHealthCheck, ClusterItem, PoolLimits, UpstreamProtocol } from "../compile/ir.ts";
+import type { Keepalive, OutlierDetection, RetryBudget } from "../model/traffic.ts";
 import { unreachable } from "../platform/error.ts";
 import { duration, type Init, packed, socketAddress } from "./any.ts";
+import { balancing } from "./balancer.ts";
 import { ads } from "./config_source.ts";
 import { endpointsMessage } from "./endpoints.ts";
 import { dnsCache } from "./filters/dns_cache.ts";
@@ -37,12 +37,6 @@ const applicationIdleMs = 4_000;
 const dnsRetryMs = 1_000;
 /** What a mesh client offers when it does not carry HTTP (compile/inbound_chains matches it). */
 const tcpAlpn = ["weft"];
-
-const balancers: Readonly<Record<Balancer, Cluster_LbPolicy>> = {
-  "round-robin": Cluster_LbPolicy.ROUND_ROBIN,
-  "least-request": Cluster_LbPolicy.LEAST_REQUEST,
-  random: Cluster_LbPolicy.RANDOM,
-};
 
 export function clusterMessage(item: ClusterItem): Cluster {
   const pool = item.upstream.kind === "application" ? { idleTimeoutMs: applicationIdleMs, ...item.pool } : item.pool;
@@ -66,8 +60,7 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
       return {
         clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
         edsClusterConfig: { edsConfig: ads() },
-        lbPolicy: balancers[item.balancer],
-        ...(item.warmup ? warming(item.balancer, item.warmup) : {}),
+        ...balancing(item.balancer, item.warmup),
         // What discovery takes away goes at once, whatever its last health check said.
         ignoreHealthOnHostRemoval: true,
         ...(item.healthCheck ? { healthChecks: [checkOf(item, item.healthCheck, item.upstream.tls)] } : {}),
@@ -84,8 +77,7 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
         dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
         respectDnsTtl: true,
         dnsFailureRefreshRate: { baseInterval: duration(dnsRetryMs), maxInterval: duration(dnsRetryMs * 10) },
-        lbPolicy: balancers[item.balancer],
-        ...(item.warmup ? warming(item.balancer, item.warmup) : {}),
+        ...balancing(item.balancer, item.warmup),
         loadAssignment: endpointsMessage({ type: "endpoints", name: item.name, localities }),
         ...sockets(tls, item.protocol),
       };
@@ -94,7 +86,7 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
       const address = socketAddress({ address: "127.0.0.1", port: item.upstream.port });
       return {
         clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
-        lbPolicy: balancers[item.balancer],
+        ...balancing(item.balancer),
         loadAssignment: {
           clusterName: item.name,
           endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: { address } } }] }],
@@ -205,25 +197,6 @@ function keepalive({ probes, timeMs, intervalMs }: Keepalive): Init<typeof TcpKe
 /** The system counts them so; none is not what anybody meant. */
 function wholeSeconds(ms: number): number {
   return Math.max(1, Math.round(ms / 1_000));
-}
-
-const defaultWarmupPercent = 10;
-
-function warming(balancer: Balancer, warmup: Warmup): Pick<Init<typeof ClusterSchema>, "lbConfig"> {
-  const { durationMs, minimumPercent, aggression } = warmup;
-  const slowStartConfig: Init<typeof Cluster_SlowStartConfigSchema> = {
-    slowStartWindow: duration(durationMs),
-    minWeightPercent: { value: minimumPercent ?? defaultWarmupPercent },
-    ...(aggression === undefined ? {} : { aggression: { defaultValue: aggression, runtimeKey: "warmup.aggression" } }),
-  };
-  switch (balancer) {
-    case "round-robin":
-      return { lbConfig: { case: "roundRobinLbConfig", value: { slowStartConfig } } };
-    case "least-request":
-      return { lbConfig: { case: "leastRequestLbConfig", value: { slowStartConfig } } };
-    case "random":
-      return {};
-  }
 }
 
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";

@@ -1,8 +1,10 @@
 /** What a route does with a request → Envoy's action. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import {
   RedirectAction_RedirectResponseCode as Code,
   type RedirectActionSchema,
+  type RouteAction_HashPolicySchema,
   type RouteActionSchema,
   type RouteSchema,
 } from "#envoy/envoy/config/route/v3/route_components_pb.js";
@@ -10,6 +12,7 @@ import { PreviousHostsPredicateSchema } from "#envoy/envoy/extensions/retry/host
 import { PreviousPrioritiesConfigSchema } from "#envoy/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.js";
 import type { Retries, RouteAction, WeightedCluster } from "../compile/ir.ts";
 import type { FixedResponse, RedirectStatus, Rewrite } from "../model/route.ts";
+import type { HashKey } from "../model/traffic.ts";
 import { duration, fraction, type Init, packed } from "./any.ts";
 import { headerChanges } from "./header_changes.ts";
 import { rateLimitActions } from "./rate_limit.ts";
@@ -71,7 +74,29 @@ function forwardInit(action: Forwarding): Init<typeof RouteActionSchema> {
       : {}),
     ...(action.retries ? { retryPolicy: retryInit(action.retries) } : {}),
     ...(action.countedBy ? { rateLimits: rateLimitActions(action.countedBy) } : {}),
+    ...(action.hash ? { hashPolicy: action.hash.map(hashInit) } : {}),
   };
+}
+
+function hashInit(key: HashKey): MessageInitShape<typeof RouteAction_HashPolicySchema> {
+  switch (key.kind) {
+    case "header":
+      return { policySpecifier: { case: "header", value: { headerName: key.name } } };
+    case "query":
+      return { policySpecifier: { case: "queryParameter", value: { name: key.name } } };
+    case "source-ip":
+      return { policySpecifier: { case: "connectionProperties", value: { sourceIp: true } } };
+    case "cookie": {
+      const { name, path, ttlMs } = key;
+      const value = { name, ...(path ? { path } : {}), ...(ttlMs === undefined ? {} : { ttl: wholeSeconds(ttlMs) }) };
+      return { policySpecifier: { case: "cookie", value } };
+    }
+  }
+}
+
+/** Envoy cuts the rest off, and a cookie of 0 s is one without an end. */
+function wholeSeconds(ms: number): Duration {
+  return duration(1_000 * Math.ceil(ms / 1_000));
 }
 
 function clustersInit(

@@ -3,6 +3,33 @@ import type { Host, Namespace } from "./names.ts";
 
 export type SimpleBalancer = "round-robin" | "least-request" | "random" | "passthrough";
 
+/** Requests of one key go to one endpoint, for as long as it is there. */
+export interface ConsistentHash {
+  readonly key: HashKey;
+  readonly table: HashTable;
+}
+
+/** What of a request is hashed. */
+export type HashKey =
+  /** Name in lower case. */
+  | { readonly kind: "header"; readonly name: string }
+  | { readonly kind: "query"; readonly name: string }
+  /** The address that the connection came from. */
+  | { readonly kind: "source-ip" }
+  | {
+      readonly kind: "cookie";
+      readonly name: string;
+      readonly path?: string;
+      /** Who has no such cookie is given one for so long, 0: until the browser ends. Absent: is given none. */
+      readonly ttlMs?: number;
+    };
+
+/** Absent sizes are Envoy's, which are Istio's too. */
+export type HashTable =
+  | { readonly kind: "ring"; readonly minimumSize?: number }
+  /** A prime. */
+  | { readonly kind: "maglev"; readonly size?: number };
+
 export interface ConnectionPool {
   readonly maxConnections?: number;
   readonly connectTimeoutMs?: number;
@@ -78,7 +105,7 @@ export interface Warmup {
 }
 
 export interface TrafficSettings {
-  readonly balancer?: SimpleBalancer;
+  readonly balancer?: SimpleBalancer | ConsistentHash;
   readonly warmup?: Warmup;
   readonly connectionPool?: ConnectionPool;
   readonly outlierDetection?: OutlierDetection;

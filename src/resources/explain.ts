@@ -81,6 +81,7 @@ function facts(schema: Schema): readonly string[] {
     ...(schema.type === "integer" && schema.quotable ? ["Also in quotes."] : []),
     ...(schema.type === "object" && schema.anyCase ? ["Names of its fields also in camelCase and PascalCase."] : []),
     ...(schema.unit === undefined ? [] : [`Unit: ${schema.unit}.`]),
+    ...(schema.type === "duration" && schema.zero !== undefined ? [`0s: ${schema.zero}.`] : []),
     ...(schema.default === undefined ? [] : [`Default: ${schema.default}.`]),
     ...(schema.deprecated === undefined ? [] : [`Old; use ${schema.deprecated}.`]),
   ];

@@ -4,7 +4,7 @@ import { apiVersionsOf, kinds } from "./kinds/catalog.ts";
 import { metadataSchema } from "./metadata.ts";
 import { type Format, formats } from "./schema/format.ts";
 import { spellings } from "./schema/spelling.ts";
-import type { Schema } from "./schema/type.ts";
+import { groupsOf, type OneOf, type Schema } from "./schema/type.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -44,8 +44,8 @@ function schemaOf(schema: Schema): JsonSchema {
         type: "object",
         properties: Object.fromEntries(named),
         ...(needed.length > 0 ? { required: needed } : {}),
-        ...(schema.oneOf ? { maxProperties: 1 } : {}),
-        ...(schema.notEmpty || schema.oneOf?.required ? { minProperties: 1 } : {}),
+        ...(schema.notEmpty ? { minProperties: 1 } : {}),
+        ...(schema.oneOf ? { allOf: groupsOf(schema).map(groupSchema) } : {}),
         additionalProperties: false,
       };
     }
@@ -80,6 +80,11 @@ function schemaOf(schema: Schema): JsonSchema {
     case "unsupported":
       return nothing;
   }
+}
+
+function groupSchema({ fields, required }: OneOf): JsonSchema {
+  const each = fields.map((name) => ({ required: [name] }));
+  return { oneOf: required ? each : [...each, { not: { anyOf: each } }] };
 }
 
 /** Nothing is valid. */

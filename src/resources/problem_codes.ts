@@ -111,6 +111,11 @@ export const problemCodes = {
     "Change the field that the message names, or the resolution.",
   ),
   MSH1322: warning("A part of a ServiceEntry that no request reaches.", "Write it as the message says."),
+  MSH1323: error(
+    "A consistent hash without a key, or a table whose size is no prime.",
+    "Write `useSourceIp: true` or another key; take the prime that the message names.",
+  ),
+  MSH1324: warning("A setting that changes nothing beside another.", "Leave it out, or the other."),
   MSH1331: error(
     "A Gateway's `tls` that does not fit its server's protocol or mode: a field is missing, or means nothing there.",
     "Add what the message names, or leave it out.",

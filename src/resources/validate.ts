@@ -6,19 +6,20 @@
 import { type FieldPath, fieldOf, type Node } from "./document/node.ts";
 import { suggestion } from "./nearest.ts";
 import type { ProblemCode } from "./problem_codes.ts";
-import { durationMs } from "./schema/duration.ts";
+import { durationMs, isZero } from "./schema/duration.ts";
 import { checkFormat, shown, unsupportedForm } from "./schema/format.ts";
 import { spellings } from "./schema/spelling.ts";
-import type {
-  EnumSchema,
-  Infer,
-  IntegerSchema,
-  ListSchema,
-  MapSchema,
-  NumberSchema,
-  ObjectSchema,
-  Schema,
-  StringSchema,
+import {
+  type EnumSchema,
+  groupsOf,
+  type Infer,
+  type IntegerSchema,
+  type ListSchema,
+  type MapSchema,
+  type NumberSchema,
+  type ObjectSchema,
+  type Schema,
+  type StringSchema,
 } from "./schema/type.ts";
 
 /** Takes what is wrong at a path. */
@@ -63,6 +64,7 @@ class Validation {
         return this.#integer(schema, node, path);
       case "duration": {
         const text = this.#text(node, path, " such as 10s");
+        if (text !== undefined && schema.zero !== undefined && isZero(text)) return text;
         const wrong = text === undefined ? undefined : durationMs(text);
         if (typeof wrong !== "string") return text;
         return this.#wrong(path, "MSH1208", `${shown(text ?? "")} ${wrong}`);
@@ -92,14 +94,14 @@ class Validation {
       if (field.required && !set(name)) this.#wrong([...path, name], "MSH1204", `is missing: ${field.description}`);
       if (field.deprecated && set(name)) this.#tell([...path, name], "MSH1212", `is old; use ${field.deprecated}`);
     }
-    const { oneOf, notEmpty } = schema;
-    const chosen = oneOf?.fields.filter(set) ?? [];
-    if (oneOf && (chosen.length > 1 || (oneOf.required && chosen.length === 0))) {
-      const names = oneOf.fields.join(", ");
-      this.#wrong(path, "MSH1209", chosen.length > 1 ? `takes only one of ${names}` : `needs one of ${names}`);
+    for (const { fields, required } of groupsOf(schema)) {
+      const chosen = fields.filter(set);
+      const names = fields.join(", ");
+      if (chosen.length > 1) this.#wrong(path, "MSH1209", `takes only one of ${names}`);
+      else if (required && chosen.length === 0) this.#wrong(path, "MSH1209", `needs one of ${names}`);
     }
     const empty = !Object.keys(schema.fields).some(set);
-    if (notEmpty && empty) {
+    if (schema.notEmpty && empty) {
       const names = Object.keys(schema.fields).filter((name) => schema.fields[name]?.type !== "unsupported");
       this.#wrong(path, "MSH1210", `must not be empty; it takes ${names.join(", ")}`);
     }

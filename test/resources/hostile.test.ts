@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { limits } from "../../src/platform/limits.ts";
 import { kinds } from "../../src/resources/kinds/catalog.ts";
 import { parseResources } from "../../src/resources/parse.ts";
-import type { Schema } from "../../src/resources/schema/type.ts";
+import { groupsOf, type Schema } from "../../src/resources/schema/type.ts";
 import { brief, document, errorsOf, onlyError } from "./support/reading.ts";
 import { fullSample } from "./support/sample.ts";
 
@@ -221,7 +221,7 @@ interface FieldOfSchema {
 function pathsOf(schema: Schema, path: readonly (string | number)[] = []): readonly FieldOfSchema[] {
   switch (schema.type) {
     case "object": {
-      const left = schema.oneOf?.fields.slice(1) ?? [];
+      const left = groupsOf(schema).flatMap(({ fields }) => fields.slice(1));
       return Object.entries(schema.fields)
         .filter(([name, field]) => field.type !== "unsupported" && !left.includes(name))
         .flatMap(([name, field]) => [

@@ -165,6 +165,44 @@ check("DestinationRule", {
     spec: "host: a\ntrafficPolicy: {loadBalancer: {simple: round_robin}}",
     told: ["MSH1205 spec.trafficPolicy.loadBalancer.simple"],
   },
+  "a consistent hash of two things, and of none": {
+    spec: `host: a
+trafficPolicy:
+  loadBalancer: {consistentHash: {httpHeaderName: x, useSourceIp: true}}
+  portLevelSettings: [{port: {number: 80}, loadBalancer: {consistentHash: {ringHash: {}, maglev: {}}}}]`,
+    told: [
+      "MSH1209 spec.trafficPolicy.loadBalancer.consistentHash",
+      "MSH1209 spec.trafficPolicy.portLevelSettings[0].loadBalancer.consistentHash",
+      "MSH1209 spec.trafficPolicy.portLevelSettings[0].loadBalancer.consistentHash",
+    ],
+  },
+  "a consistent hash beside a simple balancer": {
+    spec: "host: a\ntrafficPolicy: {loadBalancer: {simple: RANDOM, consistentHash: {useSourceIp: true}}}",
+    told: ["MSH1209 spec.trafficPolicy.loadBalancer"],
+  },
+  "a source that is not the key, a table that Envoy cannot fill, a warmup for nobody": {
+    spec: `host: a
+trafficPolicy:
+  loadBalancer: {consistentHash: {useSourceIp: false}, warmupDurationSecs: 10s}
+  portLevelSettings: [{port: {number: 80}, loadBalancer: {consistentHash: {useSourceIp: true, maglev: {tableSize: 65536}}}}]`,
+    told: [
+      "MSH1212 spec.trafficPolicy.loadBalancer.warmupDurationSecs",
+      "MSH1323 spec.trafficPolicy.loadBalancer.consistentHash.useSourceIp",
+      "MSH1324 spec.trafficPolicy.loadBalancer.warmupDurationSecs",
+      "MSH1323 spec.trafficPolicy.portLevelSettings[0].loadBalancer.consistentHash.maglev.tableSize",
+    ],
+  },
+  "a cookie's name and path that no cookie has; a lifetime of 0 is a session's": {
+    spec: "host: a\ntrafficPolicy: {loadBalancer: {consistentHash: {httpCookie: {name: a=b, path: shop, ttl: 0s}}}}",
+    told: [
+      "MSH1207 spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.name",
+      "MSH1207 spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.path",
+    ],
+  },
+  "the old place of the ring's size": {
+    spec: "host: a\ntrafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, minimumRingSize: 9}}}",
+    told: ["MSH1212 spec.trafficPolicy.loadBalancer.consistentHash.minimumRingSize"],
+  },
   "TLS to the outside is not supported yet": {
     spec: "host: a\ntrafficPolicy: {tls: {mode: SIMPLE}}",
     told: ["MSH1202 spec.trafficPolicy.tls.mode"],

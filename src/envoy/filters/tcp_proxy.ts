@@ -5,12 +5,17 @@ import type { TcpFilterFile } from "./filter.ts";
 
 export const tcpProxy: TcpFilterFile = {
   name: "envoy.filters.network.tcp_proxy",
-  chain({ statPrefix, clusters }) {
+  chain({ statPrefix, clusters, hashSource }) {
     const [only, ...others] = clusters;
+    const hashing = hashSource ? { hashPolicy: [{ policySpecifier: { case: "sourceIp", value: {} } as const }] } : {};
     if (only && others.length === 0) {
-      return packed(TcpProxySchema, { statPrefix, clusterSpecifier: { case: "cluster", value: only.name } });
+      return packed(TcpProxySchema, {
+        statPrefix,
+        clusterSpecifier: { case: "cluster", value: only.name },
+        ...hashing,
+      });
     }
     const value = { clusters: [...clusters] };
-    return packed(TcpProxySchema, { statPrefix, clusterSpecifier: { case: "weightedClusters", value } });
+    return packed(TcpProxySchema, { statPrefix, clusterSpecifier: { case: "weightedClusters", value }, ...hashing });
   },
 };

@@ -5,27 +5,16 @@ import type {
   DestinationRule,
   Keepalive,
   OutlierDetection,
-  SimpleBalancer,
   TrafficSettings,
-  Warmup,
 } from "../../model/traffic.ts";
 import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
-import { exportToOf, hostOf, milliseconds, type Owner, timesOf } from "./shared.model.ts";
+import { balancingOf } from "./load_balancer.model.ts";
+import { exportToOf, hostOf, type Owner, timesOf } from "./shared.model.ts";
 
 type Policy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
 type Settings = Pick<Policy, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls" | "retryBudget">;
-type Balancer = NonNullable<NonNullable<Policy["loadBalancer"]>["simple"]>;
 type Pool = NonNullable<Policy["connectionPool"]>;
 type Outliers = NonNullable<Policy["outlierDetection"]>;
-
-const balancers: Readonly<Record<Balancer, SimpleBalancer | undefined>> = {
-  UNSPECIFIED: undefined,
-  ROUND_ROBIN: "round-robin",
-  LEAST_REQUEST: "least-request",
-  LEAST_CONN: "least-request",
-  RANDOM: "random",
-  PASSTHROUGH: "passthrough",
-};
 
 const tlsModes: Readonly<Record<NonNullable<Policy["tls"]>["mode"], ClientTls>> = {
   DISABLE: "disable",
@@ -53,24 +42,13 @@ function portSettingsOf(policy: Policy | undefined): Readonly<Record<number, Tra
 }
 
 function settingsOf(policy: Settings | undefined): TrafficSettings {
-  const balancer = balancers[policy?.loadBalancer?.simple ?? "UNSPECIFIED"];
   return {
-    ...(balancer === undefined ? {} : { balancer }),
-    ...warmupPart(policy?.loadBalancer),
+    ...(policy?.loadBalancer ? balancingOf(policy.loadBalancer) : {}),
     ...(policy?.connectionPool ? { connectionPool: poolOf(policy.connectionPool) } : {}),
     ...(policy?.outlierDetection ? { outlierDetection: outliersOf(policy.outlierDetection) } : {}),
     ...(policy?.retryBudget ? { retryBudget: policy.retryBudget } : {}),
     ...(policy?.tls ? { tls: tlsModes[policy.tls.mode] } : {}),
   };
-}
-
-function warmupPart({ warmup, warmupDurationSecs }: Policy["loadBalancer"] & object = {}): {
-  readonly warmup?: Warmup;
-} {
-  const time = warmup?.duration ?? warmupDurationSecs;
-  if (time === undefined) return {};
-  const { duration: _, ...shares } = warmup ?? {};
-  return { warmup: { durationMs: milliseconds(time), ...shares } };
 }
 
 /** 0 is Istio's "not set" for every count. */

@@ -13,53 +13,11 @@ import {
   string,
   unsupported,
 } from "../schema/type.ts";
+import { loadBalancer } from "./load_balancer.schema.ts";
 import { exportTo, labels } from "./shared.ts";
 
 const count = (description: string, otherwise: string) =>
   integer({ description, default: otherwise, min: 0, max: 2_147_483_647 });
-
-const loadBalancer = object({
-  description: "How one endpoint is chosen among the healthy ones.",
-  notEmpty: true,
-  fields: {
-    simple: choice({
-      description: "A balancer without parameters.",
-      default: "LEAST_REQUEST",
-      values: {
-        UNSPECIFIED: "The mesh's default, LEAST_REQUEST.",
-        ROUND_ROBIN: "Each in turn.",
-        LEAST_REQUEST: "Of two taken at random, the one with fewer open requests.",
-        LEAST_CONN: "The old name of LEAST_REQUEST.",
-        RANDOM: "Any.",
-        PASSTHROUGH: "The address that the caller asked for.",
-      },
-      deprecatedValues: { LEAST_CONN: "LEAST_REQUEST" },
-    }),
-    consistentHash: unsupported("Chooses by a hash of a header, cookie, address or query parameter."),
-    localityLbSetting: unsupported("Distribution and failover between localities."),
-    warmupDurationSecs: duration({ description: "How long a new endpoint gets less.", deprecated: "warmup.duration" }),
-    warmup: object({
-      description: "How a new endpoint's share grows; with ROUND_ROBIN and LEAST_REQUEST.",
-      default: "it has its full share at once",
-      fields: {
-        duration: required(duration({ description: "Until it has its full share." })),
-        minimumPercent: number({
-          description: "What it has at the beginning.",
-          default: "10",
-          unit: "%",
-          min: 0,
-          max: 100,
-        }),
-        aggression: number({
-          description: "How it grows: 1 evenly, more faster at first.",
-          default: "1",
-          min: 1,
-          max: 1_000,
-        }),
-      },
-    }),
-  },
-});
 
 const connectionPool = object({
   description: "Limits on connections and requests to the service, per proxy.",

@@ -155,6 +155,12 @@ export const formats = {
   },
   queryName: { wants: "a parameter's name", maxLength: 1_024, check: (text) => notEmpty(text) ?? printable(text) },
   headerName,
+  cookieName: {
+    wants: "a cookie's name: visible characters without separators",
+    pattern: /^[-!#$%&'*+.^_`|~0-9A-Za-z]+$/,
+    maxLength: 256,
+  },
+  cookiePath: { wants: "a path such as /shop, without ';'", pattern: /^\/[\x20-\x3a\x3c-\x7e]*$/, maxLength: 1_024 },
   regex: { wants: "a regular expression of RE2", check: checkRegex },
   urlPath: { wants: "a path such as /healthz", pattern: /^\/[\x21-\x7e]*$/, maxLength: 2_048 },
   grpcService: { wants: "a service's name, such as shop.Cart", pattern: /^[A-Za-z0-9_.]+$/, maxLength: 253 },

@@ -17,11 +17,17 @@ interface Words {
   readonly deprecated?: string;
 }
 
+/** At most one of these may be set; exactly one with `required`. */
+export interface OneOf {
+  readonly fields: readonly string[];
+  readonly required: boolean;
+}
+
 export interface ObjectSchema<F extends Fields = Fields> extends Words {
   readonly type: "object";
   readonly fields: F;
-  /** At most one of these may be set; exactly one with `required`. */
-  readonly oneOf?: { readonly fields: readonly string[]; readonly required: boolean };
+  /** One group, or several apart from each other. */
+  readonly oneOf?: OneOf | readonly OneOf[];
   /** At least one field must be set: an empty object would mean nothing. */
   readonly notEmpty?: boolean;
   /** Its fields, which are in snake_case, may also be written in camelCase and in PascalCase. */
@@ -75,6 +81,8 @@ export interface NumberSchema extends Words {
 /** 1h, 1m30s, 1.5s, 250ms; whole milliseconds, at least one. */
 export interface DurationSchema extends Words {
   readonly type: "duration";
+  /** What 0s means; absent: it is refused. */
+  readonly zero?: string;
 }
 
 export interface BooleanSchema extends Words {
@@ -122,6 +130,11 @@ export type Infer<S> = Schema extends S
               : S extends { readonly type: "string" | "duration" }
                 ? string
                 : never;
+
+export function groupsOf({ oneOf }: ObjectSchema): readonly OneOf[] {
+  if (!oneOf) return [];
+  return "fields" in oneOf ? [oneOf] : oneOf;
+}
 
 // Builders. Each keeps the literal types that Infer reads.
 type Without<S, K extends string> = Omit<S, K | "type" | "required">;

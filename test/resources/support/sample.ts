@@ -1,7 +1,7 @@
 /** Values that a schema takes, made from the schema itself: one with every field, and arbitrary ones. */
 import fc from "fast-check";
 import type { FormatName } from "../../../src/resources/schema/format.ts";
-import type { Schema } from "../../../src/resources/schema/type.ts";
+import { groupsOf, type OneOf, type Schema } from "../../../src/resources/schema/type.ts";
 
 /** Some good values of every form of text; a new form does not compile until it has some. */
 export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> = {
@@ -32,6 +32,8 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   headerValue: ["reviews", "100%%", "%REQ(x-user)%-%PROTOCOL%", ""],
   responseBody: ["sorry", "", "two\nlines", "ünïcode"],
   queryName: ["page", "q[]"],
+  cookieName: ["user", "__Host-x.y"],
+  cookiePath: ["/", "/shop/a b"],
   headerName: ["x-user", "constructor", "toString"],
   regex: ["a.*b", "[0-9]+", "(?i)x|y"],
   urlPath: ["/healthz", "/a?b=c"],
@@ -59,7 +61,7 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
 export function fullSample(schema: Schema): unknown {
   switch (schema.type) {
     case "object": {
-      const left = schema.oneOf?.fields.slice(1) ?? [];
+      const left = groupsOf(schema).flatMap(({ fields }) => fields.slice(1));
       const fields = Object.entries(schema.fields).filter(
         ([name, field]) => field.type !== "unsupported" && !left.includes(name),
       );
@@ -118,12 +120,16 @@ export function arbitraryOf(schema: Schema): fc.Arbitrary<unknown> {
 
 function arbitraryObject(schema: Extract<Schema, { type: "object" }>): fc.Arbitrary<unknown> {
   const fields = Object.entries(schema.fields).filter(([, field]) => field.type !== "unsupported");
-  const choices = fields.map(([name]) => name).filter((name) => schema.oneOf?.fields.includes(name));
-  const chosen = fc.constantFrom(...choices, ...(schema.oneOf?.required ? [] : [undefined]));
-  return chosen
-    .chain((choice) => {
-      const taken = fields.filter(([name]) => name === choice || !choices.includes(name));
-      const required = taken.filter(([name, field]) => field.required || name === choice).map(([name]) => name);
+  const groups = groupsOf(schema);
+  const isSupported = (name: string): boolean => fields.some(([known]) => known === name);
+  const choiceOf = ({ fields: names, required }: OneOf): fc.Arbitrary<string | undefined> =>
+    fc.constantFrom(...names.filter(isSupported), ...(required ? [] : [undefined]));
+  return fc
+    .tuple(...groups.map(choiceOf))
+    .chain((chosen) => {
+      const isLeft = (name: string): boolean => groups.some((group) => group.fields.includes(name));
+      const taken = fields.filter(([name]) => chosen.includes(name) || !isLeft(name));
+      const required = taken.filter(([name, field]) => field.required || chosen.includes(name)).map(([name]) => name);
       return fc.record(Object.fromEntries(taken.map(([name, field]) => [name, arbitraryOf(field)])), {
         requiredKeys: required,
       });

@@ -1,0 +1,57 @@
+/** DestinationRule's loadBalancer → model. */
+import type { ConsistentHash, HashKey, HashTable, SimpleBalancer, TrafficSettings } from "../../model/traffic.ts";
+import type { Infer } from "../schema/type.ts";
+import type { loadBalancer } from "./load_balancer.schema.ts";
+import { milliseconds } from "./shared.model.ts";
+
+type LoadBalancer = Infer<typeof loadBalancer>;
+type Hash = NonNullable<LoadBalancer["consistentHash"]>;
+
+const balancers: Readonly<Record<NonNullable<LoadBalancer["simple"]>, SimpleBalancer | undefined>> = {
+  UNSPECIFIED: undefined,
+  ROUND_ROBIN: "round-robin",
+  LEAST_REQUEST: "least-request",
+  LEAST_CONN: "least-request",
+  RANDOM: "random",
+  PASSTHROUGH: "passthrough",
+};
+
+export function balancingOf(policy: LoadBalancer): Pick<TrafficSettings, "balancer" | "warmup"> {
+  const { simple = "UNSPECIFIED", consistentHash } = policy;
+  const balancer = consistentHash ? hashOf(consistentHash) : balancers[simple];
+  return { ...(balancer === undefined ? {} : { balancer }), ...warmupPart(policy) };
+}
+
+function hashOf(hash: Hash): ConsistentHash | undefined {
+  const key = keyOf(hash);
+  return key && { key, table: tableOf(hash) };
+}
+
+/** One of them is there: the schema asks for it. */
+function keyOf({ httpHeaderName, httpCookie, httpQueryParameterName, useSourceIp }: Hash): HashKey | undefined {
+  if (httpHeaderName !== undefined) return { kind: "header", name: httpHeaderName.toLowerCase() };
+  if (httpQueryParameterName !== undefined) return { kind: "query", name: httpQueryParameterName };
+  if (useSourceIp) return { kind: "source-ip" };
+  if (!httpCookie) return undefined;
+  const { name, path, ttl } = httpCookie;
+  return {
+    kind: "cookie",
+    name,
+    ...(path === undefined ? {} : { path }),
+    ...(ttl === undefined ? {} : { ttlMs: milliseconds(ttl) }),
+  };
+}
+
+/** 0 is Istio's "not set". */
+function tableOf({ ringHash, maglev, minimumRingSize: old }: Hash): HashTable {
+  if (maglev) return { kind: "maglev", ...(maglev.tableSize ? { size: maglev.tableSize } : {}) };
+  const minimumSize = ringHash ? ringHash.minimumRingSize : old;
+  return { kind: "ring", ...(minimumSize ? { minimumSize } : {}) };
+}
+
+function warmupPart({ warmup, warmupDurationSecs }: LoadBalancer): Pick<TrafficSettings, "warmup"> {
+  const time = warmup?.duration ?? warmupDurationSecs;
+  if (time === undefined) return {};
+  const { duration: _, ...shares } = warmup ?? {};
+  return { warmup: { durationMs: milliseconds(time), ...shares } };
+}

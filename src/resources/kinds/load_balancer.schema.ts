@@ -1,0 +1,103 @@
+/** DestinationRule's loadBalancer: how one endpoint is chosen. */
+import { boolean, choice, duration, integer, number, object, required, string, unsupported } from "../schema/type.ts";
+
+// Envoy's limits; the second is a prime.
+const largestRing = 8_388_608;
+export const largestMaglev = 5_000_011;
+
+const ringSize = integer({
+  description: "The least number of places on the ring; more share the requests more evenly. 0: not set.",
+  default: "1024",
+  min: 0,
+  max: largestRing,
+});
+
+const consistentHash = object({
+  description:
+    "Requests of one key reach one endpoint, for as long as it is there; few move when endpoints come or go.",
+  oneOf: [
+    { fields: ["httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName"], required: true },
+    { fields: ["ringHash", "maglev"], required: false },
+  ],
+  fields: {
+    httpHeaderName: string({ description: "The key is a header's value.", format: "headerName" }),
+    httpCookie: object({
+      description: "The key is a cookie's value.",
+      fields: {
+        name: required(string({ description: "Its name.", format: "cookieName" })),
+        path: string({ description: "The path of a cookie that is given.", format: "cookiePath" }),
+        ttl: duration({
+          description: "A caller without the cookie is given one for so long, in whole seconds.",
+          default: "no cookie is given",
+          zero: "until the browser ends",
+        }),
+        attributes: unsupported("Further attributes of a cookie that is given."),
+      },
+    }),
+    useSourceIp: boolean({
+      description: "The key is the address that the connection came from; at a sidecar that is the application's own.",
+    }),
+    httpQueryParameterName: string({ description: "The key is a query parameter's value.", format: "queryName" }),
+    ringHash: object({
+      description: "Endpoints stand on a ring, many times each.",
+      default: "this one, with its default size",
+      fields: { minimumRingSize: ringSize },
+    }),
+    maglev: object({
+      description: "Endpoints share a table: found faster than on a ring, and more move when one goes.",
+      fields: {
+        tableSize: integer({
+          description: "Places in the table: a prime. 0: not set.",
+          default: "65537",
+          min: 0,
+          max: largestMaglev,
+        }),
+      },
+    }),
+    minimumRingSize: integer({ ...ringSize, deprecated: "ringHash.minimumRingSize" }),
+  },
+});
+
+export const loadBalancer = object({
+  description: "How one endpoint is chosen among the healthy ones.",
+  notEmpty: true,
+  oneOf: { fields: ["simple", "consistentHash"], required: false },
+  fields: {
+    simple: choice({
+      description: "A balancer without parameters.",
+      default: "LEAST_REQUEST",
+      values: {
+        UNSPECIFIED: "The mesh's default, LEAST_REQUEST.",
+        ROUND_ROBIN: "Each in turn.",
+        LEAST_REQUEST: "Of two taken at random, the one with fewer open requests.",
+        LEAST_CONN: "The old name of LEAST_REQUEST.",
+        RANDOM: "Any.",
+        PASSTHROUGH: "The address that the caller asked for.",
+      },
+      deprecatedValues: { LEAST_CONN: "LEAST_REQUEST" },
+    }),
+    consistentHash,
+    localityLbSetting: unsupported("Distribution and failover between localities."),
+    warmupDurationSecs: duration({ description: "How long a new endpoint gets less.", deprecated: "warmup.duration" }),
+    warmup: object({
+      description: "How a new endpoint's share grows; with ROUND_ROBIN and LEAST_REQUEST.",
+      default: "it has its full share at once",
+      fields: {
+        duration: required(duration({ description: "Until it has its full share." })),
+        minimumPercent: number({
+          description: "What it has at the beginning.",
+          default: "10",
+          unit: "%",
+          min: 0,
+          max: 100,
+        }),
+        aggression: number({
+          description: "How it grows: 1 evenly, more faster at first.",
+          default: "1",
+          min: 1,
+          max: 1_000,
+        }),
+      },
+    }),
+  },
+});
