@@ -32,7 +32,7 @@ export function clustersOf(input: ClusterInput): readonly ClusterItem[] {
 }
 
 function clusterOf(input: ClusterInput, { port, protocol }: ServicePort, subset: Subset | undefined): ClusterItem {
-  const { host, rule } = input;
+  const { host, declared, rule } = input;
   const settings: TrafficSettings = settingsOf(rule, port, subset);
   const { asCaller: _asCaller, upgrade: _upgrade, ...pool } = settings.connectionPool ?? {};
   const subsetName = subset?.name ?? "";
@@ -43,6 +43,8 @@ function clusterOf(input: ClusterInput, { port, protocol }: ServicePort, subset:
     name: outboundCluster(port, subsetName, host),
     protocol: spoken,
     balancer: balancerOf(settings.balancer),
+    // Endpoints that stand in their cluster have no shares: it is one for all callers.
+    ...(declared.reach === "endpoints" && settings.locality?.kind === "distribute" ? { localityShares: true } : {}),
     pool,
     ...(settings.warmup ? { warmup: settings.warmup } : {}),
     ...(settings.retryBudget ? { retryBudget: settings.retryBudget } : {}),

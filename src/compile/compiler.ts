@@ -6,11 +6,13 @@
  *   endpoints/mesh    their endpoints
  *   clusters/ns/NS    clusters that differ for callers of that namespace
  *   endpoints/ns/NS   endpoints of subsets that differ likewise
+ *   endpoints/near/NS/LOCALITY
+ *                     endpoints that callers of that namespace see otherwise from there
  *   routes/ns/NS      the route table of that namespace's callers
  *   …/scope/NS/…      instead of these, for callers that a Sidecar narrows, or for whose labels routes ask (scopes.ts)
  *   own/NAME.NS       a workload's listeners, the clusters of its application, its own route tables
  */
-import { type Host, type Namespace, serviceHost, type WorkloadName } from "../model/names.ts";
+import { type Host, type Locality, type Namespace, serviceHost, type WorkloadName } from "../model/names.ts";
 import { type MeshObject, objectKey } from "../model/object.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { dnsClusterItem } from "./clusters.ts";
@@ -28,8 +30,10 @@ import {
   type LayerKey,
   layerKey,
   layersOfDestinations,
+  nearLayer,
 } from "./layer.ts";
 import { LayerTable, type Placed } from "./layer_table.ts";
+import { Places } from "./places.ts";
 import { same } from "./same.ts";
 import { Scopes } from "./scopes.ts";
 
@@ -46,15 +50,16 @@ function nobodyMoved(): { readonly workloads: Set<WorkloadName>; readonly namesp
 }
 
 /** Layers that callers of a namespace share where no Sidecar holds, the widest first. */
-export function layersOfCaller(namespace: Namespace): readonly LayerKey[] {
-  return [...layersOfDestinations(namespace), layerKey("routes", "ns", namespace)];
+export function layersOfCaller(namespace: Namespace, locality: Locality | "" = ""): readonly LayerKey[] {
+  return [...layersOfDestinations(namespace, locality), layerKey("routes", "ns", namespace)];
 }
 
 export class Compiler {
   readonly #graph = new Graph();
   readonly #layers = new LayerTable();
   readonly #input = new MeshInput(this.#graph);
-  readonly #destinations = new Destinations(this.#graph, this.#input);
+  readonly #places = new Places(this.#graph);
+  readonly #destinations = new Destinations(this.#graph, this.#input, this.#places);
   readonly #derive = new Derivations(this.#graph, this.#input, this.#destinations);
   /** By "service HOST", "outbound NS", "own NAME". */
   readonly #outputs = new Map<string, Output>();
@@ -105,14 +110,15 @@ export class Compiler {
   /** The layers that a workload's proxy is served from, the widest first: a later name hides an earlier one. */
   layersOf(workload: Workload): readonly LayerKey[] {
     const name = nameOfWorkload(workload);
+    const { namespace, locality } = workload;
     const own = layerKey("own", name);
-    if (workload.role === "gateway") return [...layersOfDestinations(workload.namespace), own];
-    return [...(this.#scopes.layersOf(`own ${name}`) ?? layersOfCaller(workload.namespace)), own];
+    if (workload.role === "gateway") return [...layersOfDestinations(namespace, locality), own];
+    return [...(this.#scopes.layersOf(`own ${name}`, locality) ?? layersOfCaller(namespace, locality)), own];
   }
 
   /** Of any caller of the namespace, without anything of its own. It must be known as one that has callers. */
   layersOfCaller(namespace: Namespace): readonly LayerKey[] {
-    return this.#scopes.layersOf(`outbound ${namespace}`) ?? layersOfCaller(namespace);
+    return this.#scopes.layersOf(`outbound ${namespace}`, "") ?? layersOfCaller(namespace);
   }
 
   /** Whose layers are others since the last call. They keep what they had until the next update. */
@@ -188,6 +194,8 @@ export class Compiler {
     const before = this.#workloads.get(name);
     this.#workloads.set(name, workload);
     this.#input.setWorkload(workload);
+    this.#places.enter(workload);
+    if (before) this.#places.leave(before);
     if (workload.role === "sidecar") {
       this.#countCaller(workload.namespace, 1);
       this.#scopes.watch(`own ${name}`, {
@@ -210,6 +218,7 @@ export class Compiler {
     if (!before) return;
     this.#workloads.delete(name);
     this.#input.workloads.set(name, undefined);
+    this.#places.leave(before);
     if (before.role === "sidecar") this.#countCaller(before.namespace, -1);
     this.#scopes.forget(`own ${name}`);
     this.#close(`own ${name}`);
@@ -240,7 +249,11 @@ export class Compiler {
       if (!own.includes(view) && same(this.#destinations.rule(read, host, view), rule)) return [];
       return this.#view(read, host, view);
     });
-    return [...everybody, ...differing];
+    const near = this.#destinations.near(read, host).map(({ place, item }) => ({
+      layer: nearLayer(place.namespace, place.locality),
+      item,
+    }));
+    return [...everybody, ...differing, ...near];
   }
 
   #view(read: Read, host: Host, view: View): readonly Placed[] {

@@ -65,8 +65,15 @@ function asOne(rules: readonly DestinationRule[]): Omit<EffectiveRule, "unsaid">
 
 /**
  * Settings of one cluster. Those of a port stand instead of the rule's own, nothing inherited, as Istio documents; a
- * subset's stand over them field by field. What is said in plain words stands below all.
+ * subset's stand over them field by field, of which loadBalancer is one. What is said in plain words stands below all.
  */
 export function settingsOf(rule: EffectiveRule, port: number, subset?: Subset): TrafficSettings {
-  return filledSettings({ ...(rule.portSettings[port] ?? rule.settings), ...subset?.settings }, rule.unsaid);
+  const wider = rule.portSettings[port] ?? rule.settings;
+  return filledSettings(subset ? narrowedSettings(wider, subset.settings) : wider, rule.unsaid);
+}
+
+function narrowedSettings(wider: TrafficSettings, settings: TrafficSettings): TrafficSettings {
+  if (!(settings.balancer || settings.locality || settings.warmup)) return { ...wider, ...settings };
+  const { balancer: _balancer, locality: _locality, warmup: _warmup, ...rest } = wider;
+  return { ...rest, ...settings };
 }

@@ -5,6 +5,7 @@
  *     ├────▶ identities ─────┤    ▲
  *     └────▶ assignment ─────┘    │
  *   rules ─▶ rule ────────────────┘
+ *   assignment, rule ─▶ near
  *
  * All but a service of the mesh may be another one for some namespaces: a node's view says for whom. Read by derive.ts,
  * compiler.ts and scopes.ts.
@@ -30,7 +31,9 @@ import { compare, covers } from "./hosts.ts";
 import type { MeshInput } from "./input.ts";
 import type { ClusterItem, EndpointsItem } from "./ir.ts";
 import { type MergedEndpoint, mergeShards, portsTogether } from "./merge.ts";
+import { type Near, NearnessNodes } from "./nearness_nodes.ts";
 import { anyDisables, mutualTlsMode } from "./peer_authentication.ts";
+import type { Places } from "./places.ts";
 import { plainSettings } from "./plain_words.ts";
 import { type EntryEndpoint, entriesFor, entryDestination, viewsOfEntries } from "./service_entries.ts";
 
@@ -54,8 +57,9 @@ export class Destinations {
   readonly #clusters: NodeFamily<[Host, View], readonly ClusterItem[]>;
   readonly #disabling: NodeFamily<[string], readonly PeerAuthentication[]>;
   readonly #assignment: NodeFamily<[Host, View, string, string], EndpointsItem>;
+  readonly #nearness: NearnessNodes;
 
-  constructor(graph: Graph, input: MeshInput) {
+  constructor(graph: Graph, input: MeshInput, places: Places) {
     this.#input = input;
     this.#merged = new NodeFamily(graph, "merge", (read, host, view) => this.#merge(read, host, view));
     this.#declared = new NodeFamily(graph, "ports", (read, host, view) => {
@@ -94,6 +98,15 @@ export class Destinations {
     this.#assignment = new NodeFamily(graph, "assignment", (read, host, view, port, subset) =>
       this.#assign(read, host, view, Number(port), subset),
     );
+    this.#nearness = new NearnessNodes(graph, {
+      places: places.cell,
+      rules: (read, host) => this.rules(read, host),
+      views: (read, host) => this.views(read, host),
+      rule: (read, host, view) => this.rule(read, host, view),
+      declared: (read, host, view) => this.declared(read, host, view),
+      assignment: (read, host, view, port, subset) =>
+        this.#assigned(read, host, view, port, subset ?? wholeDestination),
+    });
   }
 
   /** Hosts of ServiceEntries that are no service's, sorted; to some callers they may be unknown. */
@@ -151,6 +164,11 @@ export class Destinations {
     return declared.ports.flatMap(({ port }) =>
       subsets.map((subset) => this.#assigned(read, host, view, port, subset)),
     );
+  }
+
+  /** Its endpoints as callers of other places see them, where they see them otherwise. */
+  near(read: Read, host: Host): readonly Near[] {
+    return this.#nearness.seen(read, host);
   }
 
   /** What plain words say of a service. */

@@ -52,10 +52,15 @@ function hashes({ settings, portSettings, subsets }: DestinationRule): boolean {
   return all.some(({ balancer }) => typeof balancer === "object");
 }
 
+/** A subset's loadBalancer stands for the rule's as a whole, also where it says nothing of the balancer: it hashes no more. */
+function only({ balancer, locality, warmup }: TrafficSettings): TrafficSettings {
+  if (balancer !== undefined) return { balancer };
+  return locality || warmup ? { balancer: "least-request" } : {};
+}
+
 /** A change of anything else is none for the routes; what is said in plain words never hashes, and what hashes goes before. */
 function balancingOnly(rule: EffectiveRule | undefined): EffectiveRule {
   const { settings = {}, portSettings = {}, subsets = [] } = rule ?? {};
-  const only = ({ balancer }: TrafficSettings): TrafficSettings => (balancer === undefined ? {} : { balancer });
   return {
     settings: only(settings),
     portSettings: Object.fromEntries(Object.entries(portSettings).map(([port, one]) => [port, only(one)])),

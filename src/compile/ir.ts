@@ -43,6 +43,8 @@ export interface ClusterItem {
   readonly name: string;
   readonly protocol: UpstreamProtocol;
   readonly balancer: Balancer;
+  /** Localities get the shares that the endpoints item says. */
+  readonly localityShares?: true;
   readonly warmup?: Warmup;
   readonly pool: PoolLimits;
   readonly outliers?: OutlierDetection;
@@ -97,6 +99,10 @@ export interface EndpointsItem {
 
 export interface LocalityEndpoints {
   readonly locality: Locality;
+  /** Used when too many of those with a lower one are ill; from 0 without gaps. Absent: 0. */
+  readonly priority?: number;
+  /** Its share beside the other localities, ≥ 1; said by all or none. */
+  readonly share?: number;
   readonly endpoints: readonly ReachableEndpoint[];
 }
 

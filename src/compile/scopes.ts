@@ -5,8 +5,9 @@
  *
  *   routes/scope/NS/NAME                             instead of routes/ns/NS
  *   clusters/scope/NS/NAME, endpoints/scope/NS/NAME  under a Sidecar, instead of the mesh's and the namespace's
+ *   endpoints/scope/NS/NAME/LOCALITY                 likewise, instead of endpoints/near
  */
-import type { Host, Namespace } from "../model/names.ts";
+import type { Host, Locality, Namespace } from "../model/names.ts";
 import { dnsClusterItem } from "./clusters.ts";
 import type { Derivations } from "./derive.ts";
 import { meshView } from "./destination_rules.ts";
@@ -83,13 +84,16 @@ export class Scopes {
     if (last) this.#leave(watched.namespace, last);
   }
 
-  /** undefined: it sees what its namespace does. */
-  layersOf(who: string): readonly LayerKey[] | undefined {
+  /** undefined: it sees what its namespace does. @param locality of the caller; "": nowhere. */
+  layersOf(who: string, locality: Locality | ""): readonly LayerKey[] | undefined {
     const watched = this.#watched.get(who);
     const name = watched?.node.last();
     if (!watched || !name) return undefined;
-    const { clusters, endpoints, routes } = layersUnder(watched.namespace, name);
-    return isNarrowed(name) ? [clusters, endpoints, routes] : [...layersOfDestinations(watched.namespace), routes];
+    const { namespace } = watched;
+    const { clusters, endpoints, routes } = layersUnder(namespace, name);
+    if (!isNarrowed(name)) return [...layersOfDestinations(namespace, locality), routes];
+    const near = locality === "" ? [] : [nearUnder(namespace, name, locality)];
+    return [clusters, endpoints, ...near, routes];
   }
 
   /** Lets go of scopes without callers. */
@@ -130,7 +134,8 @@ export class Scopes {
 
   #watchMembers(namespace: Namespace, name: ScopeName): Node<readonly Host[]> {
     const { graph, derive, outputs } = this.#ports;
-    const layers = layersUnder(namespace, name);
+    const near = (locality: Locality): LayerKey => nearUnder(namespace, name, locality);
+    const layers = { ...layersUnder(namespace, name), near };
     const output = (host: Host): string => `scoped ${namespace}/${name} ${host}`;
     return graph.watch(
       "scope members",
@@ -150,7 +155,11 @@ export class Scopes {
     read: Read,
     host: Host,
     namespace: Namespace,
-    layers: { readonly clusters: LayerKey; readonly endpoints: LayerKey },
+    layers: {
+      readonly clusters: LayerKey;
+      readonly endpoints: LayerKey;
+      readonly near: (locality: Locality) => LayerKey;
+    },
   ): readonly Placed[] {
     const { destinations } = this.#ports;
     // Who meets the mesh's rule shares what was worked out for everybody.
@@ -161,6 +170,10 @@ export class Scopes {
       ...destinations
         .assignments(read, host, view, [wholeDestination, ...subsets])
         .map((item) => ({ layer: layers.endpoints, item })),
+      ...destinations
+        .near(read, host)
+        .filter(({ place }) => place.namespace === namespace)
+        .map(({ place, item }) => ({ layer: layers.near(place.locality), item })),
     ];
   }
 }
@@ -173,4 +186,8 @@ function isNarrowed(name: ScopeName): boolean {
 function layersUnder(namespace: Namespace, name: ScopeName): Record<"clusters" | "endpoints" | "routes", LayerKey> {
   const layer = (what: string): LayerKey => layerKey(what, "scope", namespace, name);
   return { clusters: layer("clusters"), endpoints: layer("endpoints"), routes: layer("routes") };
+}
+
+function nearUnder(namespace: Namespace, name: ScopeName, locality: Locality): LayerKey {
+  return layerKey("endpoints", "scope", namespace, name, locality);
 }

@@ -46,7 +46,12 @@ export function clusterMessage(item: ClusterItem): Cluster {
     connectTimeout: duration(pool.connectTimeoutMs ?? connectTimeoutMs),
     circuitBreakers: { thresholds: [thresholds(pool, item.retryBudget)] },
     // All endpoints ill is an answer too: no traffic to any rather than to all of them, unless a rule says otherwise.
-    commonLbConfig: { healthyPanicThreshold: { value: item.outliers?.minHealthPercent ?? 0 } },
+    commonLbConfig: {
+      healthyPanicThreshold: { value: item.outliers?.minHealthPercent ?? 0 },
+      ...(item.localityShares
+        ? { localityConfigSpecifier: { case: "localityWeightedLbConfig", value: {} } as const }
+        : {}),
+    },
     ...(item.outliers ? { outlierDetection: outlierDetection(item.outliers) } : {}),
     ...(pool.keepalive ? { upstreamConnectionOptions: { tcpKeepalive: keepalive(pool.keepalive) } } : {}),
     ...(options ? { typedExtensionProtocolOptions: { [httpOptions]: options } } : {}),

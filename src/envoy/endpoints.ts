@@ -19,9 +19,14 @@ const healths: Readonly<Record<ReachableEndpoint["health"], HealthStatus>> = {
 export function endpointsMessage({ name, localities }: EndpointsItem): ClusterLoadAssignment {
   return create(ClusterLoadAssignmentSchema, {
     clusterName: name,
-    endpoints: localities.map(({ locality, endpoints }) => {
+    endpoints: localities.map(({ locality, priority, share, endpoints }) => {
       const [region = "", zone = ""] = locality.split("/");
-      return { ...(locality ? { locality: { region, zone } } : {}), lbEndpoints: endpoints.map(endpointMessage) };
+      return {
+        ...(locality ? { locality: { region, zone } } : {}),
+        ...(priority === undefined ? {} : { priority }),
+        ...(share === undefined ? {} : { loadBalancingWeight: share }),
+        lbEndpoints: endpoints.map(endpointMessage),
+      };
     }),
   });
 }

@@ -30,6 +30,25 @@ export type HashTable =
   /** A prime. */
   | { readonly kind: "maglev"; readonly size?: number };
 
+/** Which localities a caller's requests go to; each locality sees another preference. */
+export type LocalityPreference =
+  | { readonly kind: "off" }
+  /** The nearest first, those further away when endpoints there are ill; needs outlier detection. */
+  | { readonly kind: "failover"; readonly regions: readonly { readonly from: string; readonly to: string }[] }
+  /** Of the first that means the caller; no other locality gets anything. */
+  | { readonly kind: "distribute"; readonly shares: readonly LocalityShares[] };
+
+export interface LocalityShares {
+  readonly from: LocalityPattern;
+  readonly to: readonly { readonly pattern: LocalityPattern; readonly percent: number }[];
+}
+
+/** Absent: any. */
+export interface LocalityPattern {
+  readonly region?: string;
+  readonly zone?: string;
+}
+
 export interface ConnectionPool {
   readonly maxConnections?: number;
   readonly connectTimeoutMs?: number;
@@ -106,6 +125,7 @@ export interface Warmup {
 
 export interface TrafficSettings {
   readonly balancer?: SimpleBalancer | ConsistentHash;
+  readonly locality?: LocalityPreference;
   readonly warmup?: Warmup;
   readonly connectionPool?: ConnectionPool;
   readonly outlierDetection?: OutlierDetection;

@@ -115,7 +115,14 @@ export const problemCodes = {
     "A consistent hash without a key, or a table whose size is no prime.",
     "Write `useSourceIp: true` or another key; take the prime that the message names.",
   ),
-  MSH1324: warning("A setting that changes nothing beside another.", "Leave it out, or the other."),
+  MSH1324: warning(
+    "A setting that changes nothing beside another, or without it.",
+    "Leave it out, or do what the message says.",
+  ),
+  MSH1325: error(
+    "Shares of localities, or regions that come after each other, that contradict themselves.",
+    "Each locality stands once, the shares add up to 100, and a region comes after another one.",
+  ),
   MSH1331: error(
     "A Gateway's `tls` that does not fit its server's protocol or mode: a field is missing, or means nothing there.",
     "Add what the message names, or leave it out.",

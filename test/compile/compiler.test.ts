@@ -5,8 +5,10 @@ import { Compiler, layersOfCaller } from "../../src/compile/compiler.ts";
 import type { InputChange } from "../../src/compile/input.ts";
 import type { Item } from "../../src/compile/ir.ts";
 import type { LayerChange } from "../../src/compile/layer.ts";
+import type { Locality } from "../../src/model/names.ts";
 import type { MeshObject } from "../../src/model/object.ts";
 import type { HttpMatch, HttpRoute } from "../../src/model/route.ts";
+import type { TrafficSettings } from "../../src/model/traffic.ts";
 import type { Workload } from "../../src/model/workload.ts";
 import { nameOfWorkload } from "../../src/model/workload.ts";
 import { anyEntry } from "./entries.ts";
@@ -259,6 +261,14 @@ function routing(one: MeshObject & { readonly kind: "VirtualService" }, route: P
   return { ...one, http: one.http.map((known) => ({ ...known, ...route })) };
 }
 
+const [near, far] = ["eu/a" as Locality, "us/a" as Locality];
+const anywhere = { pattern: {}, percent: 100 };
+const settings: readonly TrafficSettings[] = [
+  {},
+  { balancer: { key: { kind: "header", name: "x-user" }, table: { kind: "ring" } } },
+  { locality: { kind: "failover", regions: [] }, outlierDetection: {} },
+  { locality: { kind: "distribute", shares: [{ from: { region: "eu" }, to: [anywhere] }] } },
+];
 const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
   fc
     .record({
@@ -272,7 +282,7 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
       setShard(
         shard(
           name,
-          ids.map((id) => endpoint(id, { labels: { version } })),
+          ids.map((id) => endpoint(id, { labels: { version }, locality: id === "1" ? near : far })),
           { source, portNames },
         ),
       ),
@@ -309,6 +319,7 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
       versions: fc.subarray(["v1", "v2"]),
       namespace: fc.constantFrom(ns("default"), ns("shop"), ns("mesh-system")),
       exportTo: fc.constantFrom<readonly string[]>([], ["shop"]),
+      settings: fc.constantFrom(...settings),
     })
     .map(({ host, versions, ...rest }) => setObject(destinationRule(host, versions, rest))),
   fc
@@ -346,7 +357,12 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
     })
     .map((ref) => ({ kind: "object-removed" as const, ref })),
   anyEntry,
-  fc.constantFrom(workload(sidecar("client")), workload(sidecar("shopper", "shop"))),
+  fc.constantFrom(
+    workload(sidecar("client")),
+    workload(sidecar("client", "default", { locality: near })),
+    workload(sidecar("shopper", "shop")),
+    workload(sidecar("shopper", "shop", { locality: far })),
+  ),
   fc.constant({ kind: "workload-removed" as const, name: nameOfWorkload(sidecar("shopper", "shop")) }),
 );
 

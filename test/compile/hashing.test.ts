@@ -99,3 +99,17 @@ test("callers under a Sidecar hash as their namespace does", () => {
 
   assert.deepEqual(action?.kind === "forward" ? action.hash : undefined, [{ kind: "header", name: "x-shopper" }]);
 });
+
+test("a subset whose loadBalancer says nothing of a hash has none", () => {
+  const compiler = meshOf(["shop"]);
+  const subset = { name: "v1", labels: {}, settings: { warmup: { durationMs: 1_000 } } };
+  compiler.update([
+    setObject(destinationRule("reviews", [], { settings: byHeader("x-user"), subsets: [subset] })),
+    setObject(virtualService("reviews", { subset: "v1" })),
+  ]);
+  assert.deepEqual(hashIn(compiler, "shop", "reviews"), []);
+
+  compiler.update([setObject(virtualService("reviews", { subset: "unknown" }))]);
+
+  assert.deepEqual(hashIn(compiler, "shop", "reviews"), [{ kind: "header", name: "x-user" }]);
+});

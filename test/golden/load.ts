@@ -34,6 +34,8 @@ interface WorkloadDocument {
   readonly gateway?: boolean;
   readonly labels?: Record<string, string>;
   readonly serviceAccount?: string;
+  /** REGION/ZONE */
+  readonly locality?: string;
   /** name:PORT:APP_PORT=LISTEN, or PORT=LISTEN for a gateway. */
   readonly ports?: readonly string[];
   /** SERVICE.NS:PORT=LISTEN, or HOST:PORT=LISTEN with a host of three parts or more. */
@@ -93,7 +95,7 @@ function workloadFrom(document: WorkloadDocument): Workload {
     namespace,
     serviceAccount: document.serviceAccount ?? "default",
     labels: document.labels ?? { app: document.name },
-    locality: "" as Locality,
+    locality: (document.locality ?? "") as Locality,
     network: "",
     host: "laptop",
   };

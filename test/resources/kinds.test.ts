@@ -203,6 +203,41 @@ trafficPolicy:
     spec: "host: a\ntrafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, minimumRingSize: 9}}}",
     told: ["MSH1212 spec.trafficPolicy.loadBalancer.consistentHash.minimumRingSize"],
   },
+  "shares of localities that overlap, or are not all": {
+    spec: `host: a
+trafficPolicy:
+  loadBalancer:
+    simple: RANDOM
+    localityLbSetting:
+      distribute: [{from: eu/a, to: {eu/a: 60, 'eu/*': 40}}, {from: '*', to: {us: 90}}, {from: us/b/c, to: {eu: 100}}]`,
+    told: ["MSH1202 spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[2].from"],
+  },
+  "shares of localities that contradict themselves": {
+    spec: `host: a
+trafficPolicy:
+  loadBalancer:
+    consistentHash: {useSourceIp: true}
+    localityLbSetting: {distribute: [{from: eu/a, to: {eu/a: 60, 'eu/*': 40}}, {from: '*', to: {us: 90}}]}`,
+    told: [
+      "MSH1325 spec.trafficPolicy.loadBalancer.localityLbSetting.distribute",
+      'MSH1325 spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to["eu/*"]',
+      "MSH1325 spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[1].to",
+    ],
+  },
+  "failover to itself, twice, and without outlierDetection": {
+    spec: `host: a
+trafficPolicy:
+  loadBalancer: {localityLbSetting: {failover: [{from: eu, to: eu}, {from: eu, to: us}]}}`,
+    told: [
+      "MSH1325 spec.trafficPolicy.loadBalancer.localityLbSetting.failover[0].to",
+      "MSH1325 spec.trafficPolicy.loadBalancer.localityLbSetting.failover[1].from",
+      "MSH1324 spec.trafficPolicy.loadBalancer.localityLbSetting",
+    ],
+  },
+  "shares and failover at once": {
+    spec: "host: a\ntrafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [], failover: []}}}",
+    told: ["MSH1209 spec.trafficPolicy.loadBalancer.localityLbSetting"],
+  },
   "TLS to the outside is not supported yet": {
     spec: "host: a\ntrafficPolicy: {tls: {mode: SIMPLE}}",
     told: ["MSH1202 spec.trafficPolicy.tls.mode"],

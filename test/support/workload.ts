@@ -22,6 +22,8 @@ export interface SidecarOptions {
   readonly namespace?: string;
   readonly serviceAccount?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** REGION/ZONE */
+  readonly locality?: string;
   readonly ports?: readonly RunPort[];
   /** SERVICE:PORT pairs; each gets a free local port, found under `upstreams`. */
   readonly upstreams?: readonly { readonly service: string; readonly port: number }[];
@@ -51,7 +53,7 @@ export class Workloads {
       service,
       serviceAccount,
       labels: { app: service, ...labels },
-      locality: "",
+      locality: options.locality ?? "",
       ports: options.ports ?? [],
       upstreams: (options.upstreams ?? []).map((upstream) => ({ ...upstream, listen })),
     };

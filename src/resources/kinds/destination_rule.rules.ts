@@ -2,16 +2,16 @@
 import type { FieldPath } from "../document/node.ts";
 import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
 import type { RuleContext } from "./kind.ts";
-import { largestMaglev } from "./load_balancer.schema.ts";
+import { loadBalancerRules } from "./load_balancer.rules.ts";
 import { exportToRules } from "./shared.rules.ts";
 
 type Policy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
-type Settings = Pick<Policy, "loadBalancer">;
 
 export function destinationRuleRules(spec: DestinationRuleSpec, context: RuleContext): void {
   const { tell } = context;
   exportToRules(spec.exportTo, context);
   policyRules(spec.trafficPolicy, ["spec", "trafficPolicy"], context);
+  failoverRules(spec.trafficPolicy, ["spec", "trafficPolicy"], context);
   const names = new Set<string>();
   for (const [index, subset] of (spec.subsets ?? []).entries()) {
     const path = ["spec", "subsets", index];
@@ -23,14 +23,14 @@ export function destinationRuleRules(spec: DestinationRuleSpec, context: RuleCon
 
 function policyRules(policy: Policy | undefined, path: FieldPath, context: RuleContext): void {
   const { tell } = context;
-  if (policy) settingsRules(policy, path, context);
+  if (policy) loadBalancerRules(policy, path, context);
   const ports = new Set<number>();
   for (const [index, settings] of (policy?.portLevelSettings ?? []).entries()) {
     const at = [...path, "portLevelSettings", index];
     const { number } = settings.port;
     if (ports.has(number)) tell([...at, "port"], "MSH1306", `port ${number} has settings twice`);
     ports.add(number);
-    settingsRules(settings, at, context);
+    loadBalancerRules(settings, at, context);
     const { port: _, ...set } = settings;
     if (Object.keys(set).length === 0) {
       tell(at, "MSH1210", "sets nothing for the port; it takes loadBalancer, connectionPool, outlierDetection, tls");
@@ -38,27 +38,20 @@ function policyRules(policy: Policy | undefined, path: FieldPath, context: RuleC
   }
 }
 
-function settingsRules({ loadBalancer }: Settings, path: FieldPath, { tell }: RuleContext): void {
-  const { consistentHash: hash, warmup, warmupDurationSecs } = loadBalancer ?? {};
-  if (!hash) return;
-  const at = [...path, "loadBalancer", "consistentHash"];
-  if (hash.useSourceIp === false)
-    tell([...at, "useSourceIp"], "MSH1323", "false is no key; write true, or another key");
-  const size = hash.maglev?.tableSize ?? 0;
-  if (size > 0 && !isPrime(size)) {
-    tell([...at, "maglev", "tableSize"], "MSH1323", `${size} is no prime; ${primeFrom(size)} is`);
+/** Of what subsets do not add to. */
+function failoverRules(policy: Policy | undefined, path: FieldPath, { tell }: RuleContext): void {
+  const ports = policy?.portLevelSettings ?? [];
+  const all = [
+    { settings: policy, at: path },
+    ...ports.map((settings, index) => ({ settings, at: [...path, "portLevelSettings", index] })),
+  ];
+  for (const { settings, at } of all) {
+    const locality = settings?.loadBalancer?.localityLbSetting;
+    if (!locality || locality.enabled === false || locality.distribute || settings?.outlierDetection) continue;
+    tell(
+      [...at, "loadBalancer", "localityLbSetting"],
+      "MSH1324",
+      "changes nothing without outlierDetection; add it, or a CircuitBreaker",
+    );
   }
-  const field = warmup ? "warmup" : warmupDurationSecs === undefined ? undefined : "warmupDurationSecs";
-  if (field) tell([...path, "loadBalancer", field], "MSH1324", "changes nothing beside consistentHash; leave it out");
-}
-
-/** The next one, or the last that is taken. */
-function primeFrom(size: number): number {
-  for (let candidate = size; candidate <= largestMaglev; candidate++) if (isPrime(candidate)) return candidate;
-  return largestMaglev;
-}
-
-function isPrime(size: number): boolean {
-  for (let factor = 2; factor * factor <= size; factor++) if (size % factor === 0) return false;
-  return size > 1;
 }

@@ -1,11 +1,20 @@
 /** DestinationRule's loadBalancer → model. */
-import type { ConsistentHash, HashKey, HashTable, SimpleBalancer, TrafficSettings } from "../../model/traffic.ts";
+import type {
+  ConsistentHash,
+  HashKey,
+  HashTable,
+  LocalityPattern,
+  LocalityPreference,
+  SimpleBalancer,
+  TrafficSettings,
+} from "../../model/traffic.ts";
 import type { Infer } from "../schema/type.ts";
 import type { loadBalancer } from "./load_balancer.schema.ts";
 import { milliseconds } from "./shared.model.ts";
 
 type LoadBalancer = Infer<typeof loadBalancer>;
 type Hash = NonNullable<LoadBalancer["consistentHash"]>;
+type Preference = NonNullable<LoadBalancer["localityLbSetting"]>;
 
 const balancers: Readonly<Record<NonNullable<LoadBalancer["simple"]>, SimpleBalancer | undefined>> = {
   UNSPECIFIED: undefined,
@@ -16,10 +25,30 @@ const balancers: Readonly<Record<NonNullable<LoadBalancer["simple"]>, SimpleBala
   PASSTHROUGH: "passthrough",
 };
 
-export function balancingOf(policy: LoadBalancer): Pick<TrafficSettings, "balancer" | "warmup"> {
-  const { simple = "UNSPECIFIED", consistentHash } = policy;
+export function balancingOf(policy: LoadBalancer): Pick<TrafficSettings, "balancer" | "warmup" | "locality"> {
+  const { simple = "UNSPECIFIED", consistentHash, localityLbSetting } = policy;
   const balancer = consistentHash ? hashOf(consistentHash) : balancers[simple];
-  return { ...(balancer === undefined ? {} : { balancer }), ...warmupPart(policy) };
+  return {
+    ...(balancer === undefined ? {} : { balancer }),
+    ...warmupPart(policy),
+    ...(localityLbSetting ? { locality: preferenceOf(localityLbSetting) } : {}),
+  };
+}
+
+function preferenceOf({ enabled = true, distribute = [], failover = [] }: Preference): LocalityPreference {
+  if (!enabled) return { kind: "off" };
+  if (distribute.length === 0) return { kind: "failover", regions: failover };
+  const shares = distribute.map(({ from, to }) => ({
+    from: localityPattern(from),
+    to: Object.entries(to).map(([text, percent]) => ({ pattern: localityPattern(text), percent })),
+  }));
+  return { kind: "distribute", shares };
+}
+
+/** What is left out, and "*", is any. */
+export function localityPattern(text: string): LocalityPattern {
+  const [region = "*", zone = "*"] = text.split("/");
+  return { ...(region === "*" ? {} : { region }), ...(zone === "*" ? {} : { zone }) };
 }
 
 function hashOf(hash: Hash): ConsistentHash | undefined {

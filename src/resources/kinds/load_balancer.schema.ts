@@ -1,5 +1,17 @@
 /** DestinationRule's loadBalancer: how one endpoint is chosen. */
-import { boolean, choice, duration, integer, number, object, required, string, unsupported } from "../schema/type.ts";
+import {
+  boolean,
+  choice,
+  duration,
+  integer,
+  list,
+  map,
+  number,
+  object,
+  required,
+  string,
+  unsupported,
+} from "../schema/type.ts";
 
 // Envoy's limits; the second is a prime.
 const largestRing = 8_388_608;
@@ -58,6 +70,45 @@ const consistentHash = object({
   },
 });
 
+const localityLbSetting = object({
+  description:
+    "Which localities are used, as the caller's own locality sees them. Of itself, and with outlierDetection: the same " +
+    "zone, then the same region, then the rest, each when too many of those before it are ill.",
+  default: "all localities alike",
+  oneOf: { fields: ["distribute", "failover"], required: false },
+  fields: {
+    enabled: boolean({ description: "Whether localities matter.", default: "true" }),
+    distribute: list({
+      description: "Shares of the localities; the first entry that is for the caller's locality counts.",
+      items: object({
+        description: "The shares of callers of one locality.",
+        fields: {
+          from: required(string({ description: "Where the callers are.", format: "localityPattern" })),
+          to: required(
+            map({
+              description: "Localities and the share of each; together 100. Others get nothing.",
+              keys: "localityPattern",
+              values: integer({ description: "Its share.", unit: "%", min: 1, max: 100 }),
+              minItems: 1,
+            }),
+          ),
+        },
+      }),
+    }),
+    failover: list({
+      description: "Which region comes after the caller's own; with outlierDetection.",
+      items: object({
+        description: "One region's successor.",
+        fields: {
+          from: required(string({ description: "The caller's region.", format: "region" })),
+          to: required(string({ description: "The region that comes after it.", format: "region" })),
+        },
+      }),
+    }),
+    failoverPriority: unsupported("Orders endpoints by the labels that they share with the caller."),
+  },
+});
+
 export const loadBalancer = object({
   description: "How one endpoint is chosen among the healthy ones.",
   notEmpty: true,
@@ -77,7 +128,7 @@ export const loadBalancer = object({
       deprecatedValues: { LEAST_CONN: "LEAST_REQUEST" },
     }),
     consistentHash,
-    localityLbSetting: unsupported("Distribution and failover between localities."),
+    localityLbSetting,
     warmupDurationSecs: duration({ description: "How long a new endpoint gets less.", deprecated: "warmup.duration" }),
     warmup: object({
       description: "How a new endpoint's share grows; with ROUND_ROBIN and LEAST_REQUEST.",

@@ -237,6 +237,16 @@ export const formats = {
     pattern: /^([A-Za-z0-9._-]{1,128}(\/[A-Za-z0-9._-]{0,128})?)?$/,
     maxLength: 257,
   },
+  localityPattern: {
+    wants: "REGION/ZONE, REGION/* for all of its zones, or * for everywhere",
+    pattern: /^(\*|[A-Za-z0-9._-]{1,128}(\/(\*|[A-Za-z0-9._-]{1,128}(\/\*)?))?)$/,
+    maxLength: 259,
+    later: (text) =>
+      text.split("/").length === 3 && !text.endsWith("/*")
+        ? "sub-zones are not supported yet; write REGION/ZONE"
+        : undefined,
+  },
+  region: { wants: "a region, without its zones", pattern: /^[A-Za-z0-9._-]{1,128}$/, maxLength: 128 },
   endpointId: { wants: "an id: text without spaces or control characters", pattern: /^[\x21-\x7e]+$/, maxLength: 253 },
 } as const satisfies Readonly<Record<string, Format>>;
 

@@ -52,6 +52,8 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   listenAddress: ["127.0.0.1:80", "[::1]:8080"],
   serviceRef: ["reviews", "reviews.shop"],
   serviceHost: ["reviews", "reviews.shop", "reviews.shop.svc.cluster.local"],
+  localityPattern: ["eu/a", "eu/*", "*", "eu", "eu/a/*"],
+  region: ["eu", "us-west.1"],
   locality: ["eu/a", "eu", ""],
   workloadName: ["reviews-v1.default", "a.b"],
   endpointId: ["e1", "10.0.0.1:80"],
