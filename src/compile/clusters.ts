@@ -50,24 +50,31 @@ function clusterOf(input: ClusterInput, { port, protocol }: ServicePort, subset:
     ...(settings.retryBudget ? { retryBudget: settings.retryBudget } : {}),
     ...(settings.outlierDetection ? { outliers: settings.outlierDetection } : {}),
     ...checkPart(settings, host, spoken),
-    upstream: upstreamOf(input, tls, () => input.localities(port, subset)),
+    upstream: upstreamOf(input, { tls, ...proxyPart(settings) }, () => input.localities(port, subset)),
   };
+}
+
+/** How a connection begins. */
+type Spoken = Pick<Extract<ClusterUpstream, { readonly kind: "endpoints" }>, "tls" | "proxyProtocol">;
+
+function proxyPart({ proxyProtocol }: TrafficSettings): Pick<Spoken, "proxyProtocol"> {
+  return proxyProtocol === undefined ? {} : { proxyProtocol };
 }
 
 function upstreamOf(
   { declared: { reach } }: ClusterInput,
-  tls: ClientTls,
+  spoken: Spoken,
   localities: () => readonly LocalityEndpoints[],
 ): ClusterUpstream {
   switch (reach) {
     case "endpoints":
-      return { kind: "endpoints", tls };
+      return { kind: "endpoints", ...spoken };
     case "names":
-      return { kind: "names", answers: "all", localities: localities(), tls };
+      return { kind: "names", answers: "all", localities: localities(), ...spoken };
     case "first-of-name":
-      return { kind: "names", answers: "first", localities: localities(), tls };
+      return { kind: "names", answers: "first", localities: localities(), ...spoken };
     case "host":
-      return { kind: "dns", tls };
+      return { kind: "dns", ...spoken };
   }
 }
 
@@ -120,6 +127,7 @@ function balancerOf(balancer: TrafficSettings["balancer"]): Balancer {
 function tlsOf(input: ClusterInput, mode: ClientTlsMode, serverName: string): ClientTls {
   const { accepted, trustDomain, declared } = input;
   if (mode === "disable") return { mode: "plaintext" };
+  if (typeof mode === "object") return { mode: "own", tls: mode };
   // Nobody with a mesh identity answers: there is nobody to speak mTLS to, unless a rule insists on it.
   if (mode === "auto" && !accepted.mutual) return { mode: "plaintext" };
   if (accepted.ids.length > 0) return { mode, serverName, servers: { kind: "exactly", ids: accepted.ids } };

@@ -68,7 +68,8 @@ function asOne(rules: readonly DestinationRule[]): Omit<EffectiveRule, "unsaid">
  * subset's stand over them field by field, of which loadBalancer is one. What is said in plain words stands below all.
  */
 export function settingsOf(rule: EffectiveRule, port: number, subset?: Subset): TrafficSettings {
-  const wider = rule.portSettings[port] ?? rule.settings;
+  const own = rule.portSettings[port];
+  const wider = own ? portSettings(rule, own) : rule.settings;
   return filledSettings(subset ? narrowedSettings(wider, subset.settings) : wider, rule.unsaid);
 }
 
@@ -76,4 +77,9 @@ function narrowedSettings(wider: TrafficSettings, settings: TrafficSettings): Tr
   if (!(settings.balancer || settings.locality || settings.warmup)) return { ...wider, ...settings };
   const { balancer: _balancer, locality: _locality, warmup: _warmup, ...rest } = wider;
   return { ...rest, ...settings };
+}
+
+/** What cannot be said of a port is the rule's. */
+function portSettings({ settings: { proxyProtocol } }: EffectiveRule, own: TrafficSettings): TrafficSettings {
+  return proxyProtocol === undefined ? own : { ...own, proxyProtocol };
 }

@@ -23,6 +23,7 @@ import type {
   HashTable,
   HealthCheck,
   OutlierDetection,
+  OwnTls,
   RetryBudget,
   Warmup,
 } from "../model/traffic.ts";
@@ -61,7 +62,7 @@ export interface ClusterHealthCheck extends HealthCheck {
 
 export type ClusterUpstream =
   /** The endpoints item of the same name. */
-  | { readonly kind: "endpoints"; readonly tls: ClientTls }
+  | { readonly kind: "endpoints"; readonly tls: ClientTls; readonly proxyProtocol?: 1 | 2 }
   /** The application beside the proxy. */
   | { readonly kind: "application"; readonly port: number }
   /** Its own, whose addresses may be names. All that DNS answers are used, or the first for each new connection. */
@@ -70,12 +71,15 @@ export type ClusterUpstream =
       readonly answers: "all" | "first";
       readonly localities: readonly LocalityEndpoints[];
       readonly tls: ClientTls;
+      readonly proxyProtocol?: 1 | 2;
     }
   /** Whatever the request's Host resolves to. */
-  | { readonly kind: "dns"; readonly tls: ClientTls };
+  | { readonly kind: "dns"; readonly tls: ClientTls; readonly proxyProtocol?: 1 | 2 };
 
 export type ClientTls =
   | { readonly mode: "plaintext" }
+  /** To every endpoint, whatever it is marked as. */
+  | { readonly mode: "own"; readonly tls: OwnTls }
   | {
       /** "auto": to endpoints that are not marked as plaintext; "mesh": to every endpoint. */
       readonly mode: "auto" | "mesh";

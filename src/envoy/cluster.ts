@@ -10,10 +10,11 @@ import {
 } from "#envoy/envoy/config/cluster/v3/cluster_pb.js";
 import type { OutlierDetectionSchema } from "#envoy/envoy/config/cluster/v3/outlier_detection_pb.js";
 import type { TcpKeepaliveSchema } from "#envoy/envoy/config/core/v3/address_pb.js";
+import type { TransportSocket } from "#envoy/envoy/config/core/v3/base_pb.js";
 import type { HttpProtocolOptionsSchema as CommonHttpOptionsSchema } from "#envoy/envoy/config/core/v3/protocol_pb.js";
 import { ClusterConfigSchema } from "#envoy/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import { HttpProtocolOptionsSchema } from "#envoy/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import type { ClusterHealthCheck, ClusterItem, PoolLimits, UpstreamProtocol } from "../compile/ir.ts";
+import type { ClientTls, ClusterHealthCheck, ClusterItem, PoolLimits, UpstreamProtocol } from "../compile/ir.ts";
 import type { Keepalive, OutlierDetection, RetryBudget } from "../model/traffic.ts";
 import { unreachable } from "../platform/error.ts";
 import { duration, type Init, packed, socketAddress } from "./any.ts";
@@ -22,6 +23,7 @@ import { ads } from "./config_source.ts";
 import { endpointsMessage } from "./endpoints.ts";
 import { dnsCache } from "./filters/dns_cache.ts";
 import { checkAlpn, healthCheckInit } from "./health_check.ts";
+import { announced, fromHost, ownClient } from "./own_tls.ts";
 import { meshClient, plaintext, plaintextTlsMode, tlsModeKey } from "./transport_socket.ts";
 
 /** Istio's default; Envoy's own is 5 s. */
@@ -69,10 +71,10 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
         // What discovery takes away goes at once, whatever its last health check said.
         ignoreHealthOnHostRemoval: true,
         ...(item.healthCheck ? { healthChecks: [checkOf(item, item.healthCheck, item.upstream.tls)] } : {}),
-        ...sockets(item.upstream.tls, item.protocol),
+        ...sockets(item.upstream, item.protocol),
       };
     case "names": {
-      const { answers, localities, tls } = item.upstream;
+      const { answers, localities } = item.upstream;
       // Envoy refuses LOGICAL_DNS without a name: of a subset that selects nobody.
       const one = answers === "first" && localities.length > 0;
       const type = one ? Cluster_DiscoveryType.LOGICAL_DNS : Cluster_DiscoveryType.STRICT_DNS;
@@ -84,7 +86,7 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
         dnsFailureRefreshRate: { baseInterval: duration(dnsRetryMs), maxInterval: duration(dnsRetryMs * 10) },
         ...balancing(item.balancer, item.warmup),
         loadAssignment: endpointsMessage({ type: "endpoints", name: item.name, localities }),
-        ...sockets(tls, item.protocol),
+        ...sockets(item.upstream, item.protocol),
       };
     }
     case "application": {
@@ -112,7 +114,7 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
           },
         },
         lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
-        ...sockets(item.upstream.tls, item.protocol),
+        ...sockets(item.upstream, item.protocol),
       };
     }
     default:
@@ -120,20 +122,23 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
   }
 }
 
-type EndpointTls = Extract<ClusterItem["upstream"], { kind: "endpoints" }>["tls"];
-
-function checkOf({ protocol }: ClusterItem, check: ClusterHealthCheck, { mode }: EndpointTls) {
+function checkOf({ protocol }: ClusterItem, check: ClusterHealthCheck, { mode }: ClientTls) {
   return healthCheckInit(check, { protocol, alpn: mode === "plaintext" ? [] : checkAlpn(check, protocol) });
 }
 
 function sockets(
-  tls: EndpointTls,
+  { tls, proxyProtocol }: Extract<ClusterItem["upstream"], { readonly tls: ClientTls }>,
   protocol: UpstreamProtocol,
 ): Pick<Init<typeof ClusterSchema>, "transportSocket" | "transportSocketMatches"> {
-  if (tls.mode === "plaintext") return {};
+  const announcing = (socket: TransportSocket): TransportSocket =>
+    proxyProtocol ? announced(socket, proxyProtocol) : socket;
+  if (tls.mode === "plaintext") return proxyProtocol ? { transportSocket: announcing(plaintext()) } : {};
+  if (tls.mode === "own") return { transportSocket: announcing(ownClient(tls.tls)) };
+  // Who answers in the mesh's mTLS expects nothing before it.
   const secured = meshClient(tls, protocol === "tcp" ? tcpAlpn : []);
   if (tls.mode === "mesh") return { transportSocket: secured };
-  const marked = { name: "plaintext", match: { [tlsModeKey]: plaintextTlsMode }, transportSocket: plaintext() };
+  const transportSocket = announcing(plaintext());
+  const marked = { name: "plaintext", match: { [tlsModeKey]: plaintextTlsMode }, transportSocket };
   return { transportSocketMatches: [marked], transportSocket: secured };
 }
 
@@ -209,17 +214,24 @@ const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 function protocolOptions({ protocol, upstream }: ClusterItem, pool: PoolLimits): Any | undefined {
   if (protocol === "tcp") return undefined;
   const common = connectionOptions(pool);
+  const named = namesOf(upstream);
   // Envoy's default.
-  if (protocol === "http1" && upstream.kind !== "dns" && Object.keys(common).length === 0) return undefined;
+  if (protocol === "http1" && upstream.kind !== "dns" && !named && Object.keys(common).length === 0) return undefined;
   return packed(HttpProtocolOptionsSchema, {
     ...(Object.keys(common).length > 0 ? { commonHttpProtocolOptions: common } : {}),
-    // Envoy demands them of a cluster that goes where the Host says. In plaintext nothing comes of them; the mesh's mTLS has
-    // its own server name and identities, and is let off.
-    ...(upstream.kind === "dns" && upstream.tls.mode === "plaintext"
-      ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }
-      : {}),
+    ...(named ? { upstreamHttpProtocolOptions: named } : {}),
     upstreamProtocolOptions: spoken(protocol, pool),
   });
+}
+
+/** Which names of TLS the request's Host gives. */
+function namesOf(upstream: ClusterItem["upstream"]): ReturnType<typeof fromHost> {
+  if (upstream.kind === "application") return undefined;
+  if (upstream.tls.mode === "own") return fromHost(upstream.tls.tls);
+  // Envoy demands them of a cluster that goes where the Host says. In plaintext nothing comes of them; the mesh's mTLS has its
+  // own server name and identities, and is let off.
+  const demanded = upstream.kind === "dns" && upstream.tls.mode === "plaintext";
+  return demanded ? { autoSni: true, autoSanValidation: true } : undefined;
 }
 
 function connectionOptions(pool: PoolLimits): Init<typeof CommonHttpOptionsSchema> {

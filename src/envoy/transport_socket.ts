@@ -56,7 +56,7 @@ function meshContext(alpnProtocols: readonly string[], peers: readonly San[]) {
  * @param alpn none for HTTP: Envoy then offers what the connection pool will speak
  */
 export function meshClient(
-  { serverName, servers }: Exclude<ClientTls, { mode: "plaintext" }>,
+  { serverName, servers }: Extract<ClientTls, { mode: "auto" | "mesh" }>,
   alpn: readonly string[],
 ): TransportSocket {
   return create(TransportSocketSchema, {

@@ -104,7 +104,21 @@ export interface HealthCheck {
   readonly unhealthyThreshold: number;
 }
 
-export type ClientTls = "disable" | "mesh" | "auto";
+export type ClientTls = "disable" | "mesh" | "auto" | OwnTls;
+
+/** TLS that has nothing to do with the mesh's identities. Files are the proxy's host's. */
+export interface OwnTls {
+  /** Shown to the server; absent: nothing is. */
+  readonly certificate?: { readonly chainFile: string; readonly keyFile: string };
+  /** Absent: whoever answers is believed. */
+  readonly server?: {
+    readonly rootsFile: string;
+    /** Its certificate has one of them; none: that of the request's Host. */
+    readonly names: readonly string[];
+  };
+  /** That is asked for; absent: the request's Host. */
+  readonly serverName?: string;
+}
 
 /** How many retries may be under way, in proportion to the requests that are. */
 export interface RetryBudget {
@@ -131,6 +145,8 @@ export interface TrafficSettings {
   readonly outlierDetection?: OutlierDetection;
   readonly retryBudget?: RetryBudget;
   readonly healthCheck?: HealthCheck;
+  /** Version of the PROXY protocol that each connection begins with. */
+  readonly proxyProtocol?: 1 | 2;
   /** ISTIO_MUTUAL is "mesh"; absent or "auto": mTLS to whoever has a mesh identity. */
   readonly tls?: ClientTls;
 }

@@ -123,6 +123,10 @@ export const problemCodes = {
     "Shares of localities, or regions that come after each other, that contradict themselves.",
     "Each locality stands once, the shares add up to 100, and a region comes after another one.",
   ),
+  MSH1326: error(
+    "TLS of the user's own without a file that it needs.",
+    "Name the file that the message says, by its path on the proxy's host.",
+  ),
   MSH1331: error(
     "A Gateway's `tls` that does not fit its server's protocol or mode: a field is missing, or means nothing there.",
     "Add what the message names, or leave it out.",

@@ -1,12 +1,16 @@
 /**
  * Everything a proxy would get, in a static bootstrap. Two things that a static bootstrap cannot fetch are put where they
  * would arrive: a cluster's endpoints into the cluster (EDS → STATIC), a listener's route table into the listener
- * (RDS → inline). SDS stays as it is.
+ * (RDS → inline). SDS stays as it is. A file of the proxy's host that is not on this one is a certificate and its key.
  */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import type { Item } from "../../src/compile/ir.ts";
 import { encode } from "../../src/envoy/encode.ts";
 import { resourceJson } from "../../src/envoy/print.ts";
+import { certificateFor } from "../support/own_certificate.ts";
+
+const own = await certificateFor(["example.com"]);
 
 export type Json = null | string | number | boolean | Json[] | { [key: string]: Json };
 
@@ -34,6 +38,11 @@ export function staticBootstrap(items: readonly Item[]): { [key: string]: Json }
       return { ...rest, type: "STATIC", loadAssignment };
     }),
   );
+  const withFiles = clusters.map((cluster) =>
+    swapped(cluster, ({ filename }) =>
+      typeof filename !== "string" || existsSync(filename) ? undefined : { inlineString: own.chain + own.key },
+    ),
+  );
   const listeners = [...byName("listener").values()].map((listener) =>
     swapped(listener, (object) => {
       const rds = object.rds as { routeConfigName: string } | undefined;
@@ -50,7 +59,7 @@ export function staticBootstrap(items: readonly Item[]): { [key: string]: Json }
     node: { id: "golden", cluster: "golden" },
     layered_runtime: { layers: [{ name: "weft", static_layer }] },
     static_resources: {
-      clusters: [...clusters, { name: "sds-agent", type: "STATIC", loadAssignment: agent }],
+      clusters: [...withFiles, { name: "sds-agent", type: "STATIC", loadAssignment: agent }],
       listeners,
     },
   };

@@ -238,9 +238,39 @@ trafficPolicy:
     spec: "host: a\ntrafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [], failover: []}}}",
     told: ["MSH1209 spec.trafficPolicy.loadBalancer.localityLbSetting"],
   },
-  "TLS to the outside is not supported yet": {
-    spec: "host: a\ntrafficPolicy: {tls: {mode: SIMPLE}}",
-    told: ["MSH1202 spec.trafficPolicy.tls.mode"],
+  "TLS that could believe no server, and that has no certificate to show": {
+    spec: "host: a\ntrafficPolicy: {tls: {mode: SIMPLE}}\nsubsets: [{name: b, trafficPolicy: {tls: {mode: MUTUAL, insecureSkipVerify: true}}}]",
+    told: [
+      "MSH1326 spec.trafficPolicy.tls.caCertificates",
+      "MSH1326 spec.subsets[0].trafficPolicy.tls.clientCertificate",
+      "MSH1326 spec.subsets[0].trafficPolicy.tls.privateKey",
+    ],
+  },
+  "files that are none, and names that no server has": {
+    spec: "host: a\ntrafficPolicy: {tls: {mode: SIMPLE, caCertificates: roots.pem, sni: '*.b', subjectAltNames: ['a b']}}",
+    told: [
+      "MSH1207 spec.trafficPolicy.tls.caCertificates",
+      "MSH1207 spec.trafficPolicy.tls.sni",
+      "MSH1207 spec.trafficPolicy.tls.subjectAltNames[0]",
+    ],
+  },
+  "what a mode of TLS does not read": {
+    spec: `host: a
+trafficPolicy:
+  proxyProtocol: {version: V1}
+  tls: {mode: ISTIO_MUTUAL, sni: b}
+  portLevelSettings:
+    - {port: {number: 80}, tls: {mode: SIMPLE, privateKey: /k, caCertificates: /r, insecureSkipVerify: true}}`,
+    told: [
+      "MSH1322 spec.trafficPolicy.tls.sni",
+      "MSH1322 spec.trafficPolicy.proxyProtocol",
+      "MSH1322 spec.trafficPolicy.portLevelSettings[0].tls.privateKey",
+      "MSH1322 spec.trafficPolicy.portLevelSettings[0].tls.caCertificates",
+    ],
+  },
+  "secrets by name are not supported yet": {
+    spec: "host: a\ntrafficPolicy: {tls: {mode: SIMPLE, credentialName: b}}",
+    told: ["MSH1202 spec.trafficPolicy.tls.credentialName"],
   },
   "a port twice, and one without settings": {
     spec: "host: a\ntrafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: DISABLE}}, {port: {number: 80}}]}",

@@ -1,25 +1,23 @@
 /** DestinationRule → model. */
 import type {
-  ClientTls,
   ConnectionPool,
   DestinationRule,
   Keepalive,
   OutlierDetection,
   TrafficSettings,
 } from "../../model/traffic.ts";
+import { clientTlsOf } from "./client_tls.model.ts";
 import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
 import { balancingOf } from "./load_balancer.model.ts";
 import { exportToOf, hostOf, type Owner, timesOf } from "./shared.model.ts";
 
 type Policy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
-type Settings = Pick<Policy, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls" | "retryBudget">;
+type Settings = Pick<
+  Policy,
+  "loadBalancer" | "connectionPool" | "outlierDetection" | "tls" | "retryBudget" | "proxyProtocol"
+>;
 type Pool = NonNullable<Policy["connectionPool"]>;
 type Outliers = NonNullable<Policy["outlierDetection"]>;
-
-const tlsModes: Readonly<Record<NonNullable<Policy["tls"]>["mode"], ClientTls>> = {
-  DISABLE: "disable",
-  ISTIO_MUTUAL: "mesh",
-};
 
 export function toDestinationRule(spec: DestinationRuleSpec, owner: Owner): DestinationRule {
   return {
@@ -47,7 +45,8 @@ function settingsOf(policy: Settings | undefined): TrafficSettings {
     ...(policy?.connectionPool ? { connectionPool: poolOf(policy.connectionPool) } : {}),
     ...(policy?.outlierDetection ? { outlierDetection: outliersOf(policy.outlierDetection) } : {}),
     ...(policy?.retryBudget ? { retryBudget: policy.retryBudget } : {}),
-    ...(policy?.tls ? { tls: tlsModes[policy.tls.mode] } : {}),
+    ...(policy?.proxyProtocol ? { proxyProtocol: policy.proxyProtocol.version === "V2" ? 2 : 1 } : {}),
+    ...(policy?.tls ? { tls: clientTlsOf(policy.tls) } : {}),
   };
 }
 

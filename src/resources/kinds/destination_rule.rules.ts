@@ -1,5 +1,6 @@
 /** What is asked of a DestinationRule beyond its fields. */
 import type { FieldPath } from "../document/node.ts";
+import { clientTlsRules } from "./client_tls.rules.ts";
 import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
 import type { RuleContext } from "./kind.ts";
 import { loadBalancerRules } from "./load_balancer.rules.ts";
@@ -23,7 +24,10 @@ export function destinationRuleRules(spec: DestinationRuleSpec, context: RuleCon
 
 function policyRules(policy: Policy | undefined, path: FieldPath, context: RuleContext): void {
   const { tell } = context;
-  if (policy) loadBalancerRules(policy, path, context);
+  if (policy) {
+    loadBalancerRules(policy, path, context);
+    clientTlsRules(policy, path, context);
+  }
   const ports = new Set<number>();
   for (const [index, settings] of (policy?.portLevelSettings ?? []).entries()) {
     const at = [...path, "portLevelSettings", index];
@@ -31,6 +35,7 @@ function policyRules(policy: Policy | undefined, path: FieldPath, context: RuleC
     if (ports.has(number)) tell([...at, "port"], "MSH1306", `port ${number} has settings twice`);
     ports.add(number);
     loadBalancerRules(settings, at, context);
+    clientTlsRules(settings, at, context);
     const { port: _, ...set } = settings;
     if (Object.keys(set).length === 0) {
       tell(at, "MSH1210", "sets nothing for the port; it takes loadBalancer, connectionPool, outlierDetection, tls");

@@ -13,6 +13,7 @@ import {
   string,
   unsupported,
 } from "../schema/type.ts";
+import { clientTls as tls } from "./client_tls.schema.ts";
 import { loadBalancer } from "./load_balancer.schema.ts";
 import { exportTo, labels } from "./shared.ts";
 
@@ -68,34 +69,6 @@ const connectionPool = object({
         maxConcurrentStreams: count("Open streams of one HTTP/2 connection.", "no limit"),
       },
     }),
-  },
-});
-
-const tls = object({
-  description: "How connections to the service are secured.",
-  default: "mTLS to endpoints that have a sidecar, plaintext to others",
-  fields: {
-    mode: required(
-      choice({
-        description: "What is spoken.",
-        values: {
-          DISABLE: "Plaintext.",
-          ISTIO_MUTUAL: "mTLS with the mesh's own identities.",
-        },
-        unsupportedValues: {
-          SIMPLE: "TLS to a server outside of the mesh.",
-          MUTUAL: "mTLS with the user's own certificate.",
-        },
-      }),
-    ),
-    clientCertificate: unsupported("File of the user's own certificate."),
-    privateKey: unsupported("File of its key."),
-    caCertificates: unsupported("File of the roots that the server is checked against."),
-    credentialName: unsupported("Secret that holds them."),
-    subjectAltNames: unsupported("Names that the server's certificate must have."),
-    sni: unsupported("The name that is asked for."),
-    insecureSkipVerify: unsupported("Does not check the server."),
-    caCrl: unsupported("File of revoked certificates."),
   },
 });
 
@@ -164,7 +137,18 @@ const trafficPolicy = (description: string) =>
         }),
       }),
       tunnel: unsupported("Tunnels TCP through HTTP CONNECT."),
-      proxyProtocol: unsupported("Says who the caller is by the PROXY protocol."),
+      proxyProtocol: object({
+        description:
+          "Each connection begins with who the caller is, by the PROXY protocol; not those in the mesh's mTLS.",
+        default: "it does not",
+        fields: {
+          version: choice({
+            description: "Its form.",
+            default: "V1",
+            values: { V1: "Text.", V2: "Binary." },
+          }),
+        },
+      }),
       retryBudget: object({
         description:
           "How many retries may be under way, in proportion to the requests that are; instead of maxRetries.",

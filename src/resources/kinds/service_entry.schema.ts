@@ -64,7 +64,7 @@ export const serviceEntrySchema = object({
     exportTo,
     subjectAltNames: list({
       description: "Identities that servers may have, besides their endpoints' service accounts, where mTLS is spoken.",
-      items: string({ description: "A SPIFFE ID.", format: "serverName" }),
+      items: string({ description: "A SPIFFE ID.", format: "spiffeId" }),
     }),
   },
   oneOf: { fields: ["endpoints", "workloadSelector"], required: false },

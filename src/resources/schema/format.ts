@@ -102,7 +102,7 @@ export const formats = {
     check: (text) => (isIP(text) ? undefined : text.startsWith("*") ? "" : checkHost(text)),
     later: (text) => (text.startsWith("unix:") ? "Unix sockets are not supported yet; write an address" : undefined),
   },
-  serverName: {
+  spiffeId: {
     wants: "a SPIFFE ID such as spiffe://cluster.local/ns/shop/sa/cart",
     maxLength: 2_048,
     check: (text) => (parseSpiffeId(text) ? undefined : ""),
@@ -199,7 +199,7 @@ export const formats = {
         ? `is not supported yet; ${gatewayProtocols.join(", ")} are, and TCP carries any`
         : undefined,
   },
-  filePath: { wants: "an absolute path on the gateway's host", maxLength: 1_024, check: checkFilePath },
+  filePath: { wants: "an absolute path on the proxy's host", maxLength: 1_024, check: checkFilePath },
   cipherSuite: {
     wants: `one of ${[...cipherSuites].join(", ")}`,
     maxLength: 64,
@@ -247,6 +247,16 @@ export const formats = {
         : undefined,
   },
   region: { wants: "a region, without its zones", pattern: /^[A-Za-z0-9._-]{1,128}$/, maxLength: 128 },
+  serverName: {
+    wants: "a host name such as example.com",
+    maxLength: 255,
+    check: (text) => (text.startsWith("*") ? "" : checkHost(text)),
+  },
+  subjectAltName: {
+    wants: "a name as certificates have it: a host, an address or a URI",
+    pattern: /^[\x21-\x7e]+$/,
+    maxLength: 2_048,
+  },
   endpointId: { wants: "an id: text without spaces or control characters", pattern: /^[\x21-\x7e]+$/, maxLength: 253 },
 } as const satisfies Readonly<Record<string, Format>>;
 
