@@ -1,31 +1,43 @@
-/** Consistent hashing on a live mesh of two backends: what has one key goes to one of them, and keys are shared out. */
+/**
+ * Which endpoint a DestinationRule chooses, on a live mesh. By a hash, of two alike: what has one key goes to one of them,
+ * and keys are shared out. By locality: of one in the caller's zone and one in another region.
+ */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { type Echo, startHttpEcho } from "../support/echo.ts";
+import { type Echo, type Patient, startHttpEcho, startPatient } from "../support/echo.ts";
 import { LiveObjects } from "../support/live_objects.ts";
 import { Mesh } from "../support/mesh.ts";
 import { type RequestOptions, send, sendMany } from "../support/requests.ts";
 import { type RunningWorkload, Workloads } from "../support/workload.ts";
 
-const users = Array.from({ length: 24 }, (_, at) => `user-${at}`);
-const times = 5;
+const users = Array.from({ length: 16 }, (_, at) => `user-${at}`);
+const times = 4;
 
 let mesh: Mesh;
 let objects: LiveObjects;
 let workloads: Workloads;
 let caller: RunningWorkload;
 const applications: Echo[] = [];
+let near: Patient;
+let far: Patient;
 
 before(async () => {
   mesh = await Mesh.start({ demo: false });
   objects = new LiveObjects(mesh);
   workloads = new Workloads(mesh);
-  for (const by of ["one", "two"]) {
-    const application = await startHttpEcho({ "x-by": by });
-    applications.push(application);
-    await workloads.sidecar({ service: "shop", ports: [{ name: "http", port: 80, appPort: application.port }] });
-  }
-  caller = await workloads.sidecar({ service: "caller" });
+  const [one, two] = await Promise.all(["one", "two"].map((by) => startHttpEcho({ "x-by": by })));
+  [near, far] = await Promise.all([startPatient(), startPatient()]);
+  assert.ok(one && two);
+  applications.push(one, two, near, far);
+  const serve = (service: string, { port }: Echo, locality: string): Promise<RunningWorkload> =>
+    workloads.sidecar({ service, locality, ports: [{ name: "http", port: 80, appPort: port }] });
+  [caller] = await Promise.all([
+    workloads.sidecar({ service: "caller", locality: "eu/a" }),
+    serve("shop", one, ""),
+    serve("shop", two, ""),
+    serve("zoned", near, "eu/a"),
+    serve("zoned", far, "us/a"),
+  ]);
 });
 
 after(async () => {
@@ -84,4 +96,40 @@ test("by a cookie, which a caller without it is given", async () => {
   assert.match(given, /^user="?[^;]+"?; Max-Age=60; Path=\/shop; HttpOnly$/);
   const place = await answering({ headers: { cookie: given.split(";")[0] ?? "" } }, 20);
   assert.deepEqual([...place], [first.headers["x-by"]]);
+});
+
+const zoned = (policy: string): string => `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: zoned}
+spec: {host: zoned, trafficPolicy: ${policy}}
+`;
+
+/** How many of the requests reached each. */
+async function shares(count: number): Promise<{ readonly near: number; readonly far: number }> {
+  for (const application of [near, far]) application.takeReached();
+  await sendMany({ via: caller.outbound, host: "zoned" }, count, 1);
+  return { near: near.takeReached().length, far: far.takeReached().length };
+}
+
+test("all stay in the zone while its endpoint is well, and go to the other region while it is out", async () => {
+  const ejection = "{consecutive5xxErrors: 3, interval: 500ms, baseEjectionTime: 60s, maxEjectionPercent: 100}";
+  await objects.replace(zoned(`{outlierDetection: ${ejection}, loadBalancer: {localityLbSetting: {enabled: true}}}`));
+  assert.deepEqual(await shares(30), { near: 30, far: 0 });
+
+  near.status = 500;
+
+  // Three errors put it out; its Envoy may send another before all of its threads know.
+  const { near: met, far: away } = await shares(30);
+  assert.ok(met >= 3 && met <= 6 && met + away === 30, `${met} met the ill one, ${away} went away`);
+  near.status = 200;
+});
+
+test("shares of the localities, whatever is near", async () => {
+  const to = "{eu/a: 25, us/*: 75}";
+  await objects.replace(zoned(`{loadBalancer: {localityLbSetting: {distribute: [{from: eu/*, to: ${to}}]}}}`));
+
+  const { far: away } = await shares(200);
+
+  assert.ok(away >= 130 && away <= 170, `${away} of 200 went away`);
 });
