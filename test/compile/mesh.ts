@@ -7,7 +7,7 @@ import type { MeshObject } from "../../src/model/object.ts";
 import { protocolOfPortName } from "../../src/model/protocol.ts";
 import type { Destination, VirtualService } from "../../src/model/route.ts";
 import type { EgressHosts, Sidecar } from "../../src/model/sidecar.ts";
-import type { SidecarWorkload } from "../../src/model/workload.ts";
+import type { SidecarWorkload, Workload } from "../../src/model/workload.ts";
 
 export const ns = (text: string): Namespace => text as Namespace;
 export const hostOf = (name: string, namespace = "default"): Host => resolveHost(name, ns(namespace));
@@ -42,6 +42,7 @@ export function shard(
 }
 
 export const setShard = (value: EndpointShard): InputChange => ({ kind: "shard", shard: value });
+export const setWorkload = (workload: Workload): InputChange => ({ kind: "workload", workload });
 export const setObject = (object: MeshObject): InputChange => ({ kind: "object", object });
 
 export function sidecar(name: string, namespace = "default", rest: Partial<SidecarWorkload> = {}): SidecarWorkload {
