@@ -199,7 +199,12 @@ test("TrafficPolicy: a server of gRPC is asked as it knows, and left when it say
   t.after(() => server.close());
   await workloads.sidecar({ service: "cart", ports: [{ name: "grpc", port: 80, appPort: server.port }] });
   // What was never asked for anything is asked of its health once a minute.
-  await send({ via: caller.outbound, host: "cart", method: "POST", headers: { "content-type": "application/grpc" } });
+  const ask = { via: caller.outbound, host: "cart", method: "POST", headers: { "content-type": "application/grpc" } };
+  const reached = async (): Promise<boolean> => {
+    await send(ask);
+    return (await statistic("upstream_cx_total", 80, "cart")) > 0;
+  };
+  await until(reached, "the caller never heard of it");
   const spec = "health_check: {protocol: grpc, interval: 100ms, unhealthy_threshold: 1, healthy_threshold: 1}";
   await objects.replace(plain("TrafficPolicy", spec).replaceAll("shop", "cart"));
   const healthy = (count: number) => async () => (await statistic("membership_healthy", 80, "cart")) === count;
