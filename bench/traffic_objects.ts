@@ -26,7 +26,7 @@ const { values } = parseArgs({
 });
 const [objects, services, changes] = [Number(values.objects), Number(values.services), Number(values.changes)];
 /** Below what one apply takes. */
-const applied = 400;
+const applied = 300;
 
 const kinds = ["VirtualService", "DestinationRule"] as const;
 type Kind = (typeof kinds)[number];

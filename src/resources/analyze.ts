@@ -263,8 +263,19 @@ function modelOf(resource: Resource, createdAtMs: number): MeshObject {
   return toModel({ resource, generation: 1, createdAtMs });
 }
 
-/** What is stored and no longer understood (a newer version's) is not judged. */
+/** Of what the mesh has: it is judged against at every apply, and the same until it is applied again. */
+const models = new WeakMap<Resource, { readonly createdAtMs: number; readonly objects: readonly MeshObject[] }>();
+
 function understood(resource: Resource, createdAtMs: number): readonly MeshObject[] {
+  const known = models.get(resource);
+  if (known?.createdAtMs === createdAtMs) return known.objects;
+  const objects = understoodAnew(resource, createdAtMs);
+  models.set(resource, { createdAtMs, objects });
+  return objects;
+}
+
+/** What is stored and no longer understood (a newer version's) is not judged. */
+function understoodAnew(resource: Resource, createdAtMs: number): readonly MeshObject[] {
   try {
     return [modelOf(resource, createdAtMs)];
   } catch (cause) {
