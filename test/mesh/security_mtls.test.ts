@@ -265,10 +265,10 @@ describe("a change of mode under load", () => {
     const load = startLoad({ via: caller.outbound, host: "vault" });
     for (const mode of ["STRICT", "PERMISSIVE", "DISABLE", "PERMISSIVE"]) {
       await objects.replace(peerAuthentication("default", `{mtls: {mode: ${mode}}}`));
+      await load.more(25);
     }
     const answers = await load.stop();
     const failed = answers.filter(({ status }) => status !== 200);
     assert.deepEqual(failed.slice(0, 3), [], `${failed.length} of ${answers.length} failed`);
-    assert.ok(answers.length > 100);
   });
 });

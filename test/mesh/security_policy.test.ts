@@ -247,6 +247,7 @@ describe("a change", () => {
     for (const [rules, expected] of steps) {
       await objects.replace(authorizationPolicy({ action: "DENY", selects, rules }));
       assert.deepEqual(await statuses(), expected, rules);
+      await load.more(25);
     }
     await objects.replace("");
     assert.deepEqual(await statuses(), [200, 200, 200]);
@@ -254,7 +255,6 @@ describe("a change", () => {
     const answers = await load.stop();
     const failed = answers.filter(({ status }) => status !== 200);
     assert.deepEqual(failed.slice(0, 3), [], `${failed.length} of ${answers.length} failed`);
-    assert.ok(answers.length > 100);
     for (const connection of connections) connection.close();
     kept.destroy();
     host.close();

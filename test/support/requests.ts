@@ -61,16 +61,32 @@ export async function sendMany(options: RequestOptions, count: number, width = 1
   return answers;
 }
 
+export interface Load {
+  /** Resolves when so many more requests have been answered. */
+  more(count: number): Promise<void>;
+  stop(): Promise<readonly Answer[]>;
+}
+
 /** A constant load until `stop`, which answers what came of it. */
-export function startLoad(options: RequestOptions, width = 4): { stop(): Promise<readonly Answer[]> } {
+export function startLoad(options: RequestOptions, width = 4): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: width });
   const answers: Answer[] = [];
   let on = true;
+  let answered = (): void => {};
   const worker = async (): Promise<void> => {
-    while (on) answers.push(await send({ ...options, agent }).catch(failed));
+    while (on) {
+      answers.push(await send({ ...options, agent }).catch(failed));
+      answered();
+    }
   };
   const workers = Array.from({ length: width }, worker);
   return {
+    more(count) {
+      const wanted = answers.length + count;
+      return new Promise((resolve) => {
+        answered = () => answers.length >= wanted && resolve();
+      });
+    },
     async stop() {
       on = false;
       await Promise.all(workers);
