@@ -48,6 +48,16 @@ export function viewsOf(rules: readonly DestinationRule[]): readonly Namespace[]
   return [...new Set(named)].sort(compare) as Namespace[];
 }
 
+/** All that a rule says: for all its host's callers, for a port, for a subset. */
+export function settingsIn({ settings, portSettings, subsets }: DestinationRule): readonly TrafficSettings[] {
+  return [settings, ...Object.values(portSettings), ...subsets.map((subset) => subset.settings)];
+}
+
+/** What callers of a namespace meet. @param views as `viewsOf`. */
+export function viewOf(namespace: Namespace, views: readonly Namespace[]): View {
+  return views.includes(namespace) ? namespace : meshView;
+}
+
 function asOne(rules: readonly DestinationRule[]): Omit<EffectiveRule, "unsaid"> {
   const subsets = new Map<string, Subset>();
   for (const subset of rules.flatMap((rule) => rule.subsets)) {

@@ -3,7 +3,7 @@ import { accessOf } from "./authorization.ts";
 import { boundHosts, type GatewayPort, type PlacedServer } from "./gateway_port.ts";
 import { compare } from "./hosts.ts";
 import type { Route, RouteTableItem, VirtualHost } from "./ir.ts";
-import { refuseConnect, routesOf } from "./routes.ts";
+import { everyRequest, refuseConnect, routesOf } from "./routes.ts";
 
 export function gatewayTable(at: GatewayPort, name: string, servers: readonly PlacedServer[]): RouteTableItem {
   const access = accessOf(at.policies, { number: at.port, layer: "http" });
@@ -49,6 +49,6 @@ function redirectedHosts({ virtualServices }: GatewayPort, servers: readonly Pla
 }
 
 const toHttps: Route = {
-  match: { kind: "request", path: { kind: "prefix", value: "/", ignoreCase: false }, headers: [] },
+  match: everyRequest,
   action: { kind: "redirect", scheme: "https", status: 301 },
 };

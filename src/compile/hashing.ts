@@ -4,7 +4,7 @@
  */
 import type { Host, Namespace } from "../model/names.ts";
 import type { DestinationRule, HashKey, TrafficSettings } from "../model/traffic.ts";
-import { type EffectiveRule, meshView, settingsOf, type View } from "./destination_rules.ts";
+import { type EffectiveRule, meshView, settingsIn, settingsOf, type View } from "./destination_rules.ts";
 import { same } from "./same.ts";
 
 /** What routes read of a destination's rules. */
@@ -47,9 +47,8 @@ export function hashKeyOf(
   return typeof balancer === "object" ? balancer.key : undefined;
 }
 
-function hashes({ settings, portSettings, subsets }: DestinationRule): boolean {
-  const all = [settings, ...Object.values(portSettings), ...subsets.map((subset) => subset.settings)];
-  return all.some(({ balancer }) => typeof balancer === "object");
+function hashes(rule: DestinationRule): boolean {
+  return settingsIn(rule).some(({ balancer }) => typeof balancer === "object");
 }
 
 /** A subset's loadBalancer stands for the rule's as a whole, also where it says nothing of the balancer: it hashes no more. */

@@ -5,7 +5,7 @@
 import type { Host, Locality, Namespace } from "../model/names.ts";
 import type { DestinationRule, Subset } from "../model/traffic.ts";
 import type { Declared } from "./destination.ts";
-import { type EffectiveRule, meshView, settingsOf, type View } from "./destination_rules.ts";
+import { type EffectiveRule, settingsIn, settingsOf, type View, viewOf } from "./destination_rules.ts";
 import { type Cell, type Graph, NodeFamily, type Read } from "./graph.ts";
 import type { EndpointsItem } from "./ir.ts";
 import { prefers, seenFrom } from "./nearness.ts";
@@ -55,13 +55,12 @@ export class NearnessNodes {
     const views = this.#sources.views(read, host);
     return read(this.#sources.places).flatMap((place) => {
       const { namespace, locality } = place;
-      const view = views.includes(namespace) ? namespace : meshView;
+      const view = viewOf(namespace, views);
       return read(this.#near.at(host, view, locality)).map((item) => ({ place, item }));
     });
   }
 }
 
-function cares({ settings, portSettings, subsets }: DestinationRule): boolean {
-  const all = [settings, ...Object.values(portSettings), ...subsets.map((subset) => subset.settings)];
-  return all.some(({ locality }) => locality !== undefined && locality.kind !== "off");
+function cares(rule: DestinationRule): boolean {
+  return settingsIn(rule).some(({ locality }) => locality !== undefined && locality.kind !== "off");
 }

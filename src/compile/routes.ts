@@ -42,6 +42,8 @@ export const refuseConnect: Route = { match: { kind: "connect" }, action: { kind
 
 const everyPath: PathMatch = { kind: "prefix", value: "/", ignoreCase: false };
 
+export const everyRequest: Route["match"] = { kind: "request", path: everyPath, headers: [] };
+
 export function routesOf(http: readonly HttpRoute[], context: RouteContext): readonly Route[] {
   return http.flatMap((said) => {
     const route = withWords(said, context);
@@ -63,7 +65,7 @@ export function defaultRoute(cluster: string, words: RouteWords, hash: HashKey |
   const { timeoutMs = 0, retries, fault } = words;
   const action = forward([{ name: cluster, weight: 100 }], timeoutMs, retries ? retriesOf(retries) : defaultRetries);
   return {
-    match: requestMatch(undefined),
+    match: everyRequest,
     action: { ...action, ...hashPart(hash ? [hash] : []) },
     ...(fault ? { fault } : {}),
   };
@@ -84,7 +86,7 @@ export function applies(
 }
 
 function requestMatch(match: HttpMatch | undefined): Route["match"] {
-  if (!match) return { kind: "request", path: everyPath, headers: [] };
+  if (!match) return everyRequest;
   const headers: RouteHeaderMatch[] = [];
   if (match.scheme) headers.push({ name: ":scheme", match: match.scheme, invert: false });
   if (match.method) headers.push({ name: ":method", match: match.method, invert: false });

@@ -10,7 +10,7 @@
 import type { Host, Locality, Namespace } from "../model/names.ts";
 import { dnsClusterItem } from "./clusters.ts";
 import type { Derivations } from "./derive.ts";
-import { meshView } from "./destination_rules.ts";
+import { viewOf } from "./destination_rules.ts";
 import { type Destinations, wholeDestination } from "./destinations.ts";
 import type { Graph, Node, Read } from "./graph.ts";
 import { type LayerKey, layerKey, layersOfDestinations } from "./layer.ts";
@@ -163,7 +163,7 @@ export class Scopes {
   ): readonly Placed[] {
     const { destinations } = this.#ports;
     // Who meets the mesh's rule shares what was worked out for everybody.
-    const view = destinations.views(read, host).includes(namespace) ? namespace : meshView;
+    const view = viewOf(namespace, destinations.views(read, host));
     const { subsets } = destinations.rule(read, host, view);
     return [
       ...destinations.clusters(read, host, view).map((item) => ({ layer: layers.clusters, item })),

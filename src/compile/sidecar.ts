@@ -19,7 +19,8 @@ import {
 } from "./naming.ts";
 import { mutualTlsMode } from "./peer_authentication.ts";
 import { countedBy, rateLimitOf } from "./rate_limits.ts";
-import type { TcpWay } from "./tcp_routes.ts";
+import { everyRequest } from "./routes.ts";
+import { sourceHash, type TcpWay } from "./tcp_routes.ts";
 
 export interface SidecarInput {
   readonly workload: SidecarWorkload;
@@ -93,8 +94,8 @@ function layerOf(protocol: Protocol): Layer {
 }
 
 /**
- * Policies and rate limits ride on the route table, not on the listener: Envoy reads it anew for every request, so a policy holds from
- * its next request on also on connections that were open before, and a listener does not drain for it.
+ * Policies and rate limits ride on the route table, not on the listener: Envoy reads it anew for every request, so a
+ * policy holds from its next request on also on connections that were open before, and a listener does not drain for it.
  */
 function inboundTable(port: InboundPort, cluster: string, { policies, rateLimit }: Admission): RouteTableItem {
   const access = accessOf(policies, { number: port.appPort, layer: "http" });
@@ -110,7 +111,7 @@ function inboundTable(port: InboundPort, cluster: string, { policies, rateLimit 
         domains: ["*"],
         routes: [
           {
-            match: { kind: "request", path: { kind: "prefix", value: "/", ignoreCase: false }, headers: [] },
+            match: everyRequest,
             action: {
               kind: "forward",
               clusters: [{ name: cluster, weight: 100 }],
@@ -182,12 +183,10 @@ function upstreamItem(upstream: Upstream, { routed, hashOf }: SidecarInput): Lis
   };
 }
 
-/** Of a connection nothing but its source can be hashed. */
 function ownWay(upstream: Upstream, hashOf: HashOf): TcpWay {
   const [host, { port }] = [hostOfUpstream(upstream), upstream];
-  const hashes = hashOf({ host, port })?.kind === "source-ip";
   return {
     clusters: [{ name: outboundCluster(port, "", host), weight: 100 }],
-    ...(hashes ? { hashSource: true } : {}),
+    ...sourceHash([hashOf({ host, port })]),
   };
 }

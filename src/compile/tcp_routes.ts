@@ -1,5 +1,6 @@
 /** A VirtualService's TCP routes → where connections go, in one context: a gateway or the mesh, and a port. Pure. */
 import type { Destination, TcpRoute } from "../model/route.ts";
+import type { HashKey } from "../model/traffic.ts";
 import type { TcpHandler } from "./ir.ts";
 import { addressOf, applies, type RouteContext, sharing, weightedClusters } from "./routes.ts";
 
@@ -11,9 +12,13 @@ export function tcpWay(tcp: readonly TcpRoute[], context: RouteContext): TcpWay 
   return route && wayTo(route.destinations, context);
 }
 
-/** Of a connection nothing but its source can be hashed. */
 export function wayTo(destinations: readonly Destination[], context: RouteContext): TcpWay {
   const sharers = sharing(destinations);
-  const hashes = sharers.some((one) => context.hashOf(addressOf(one, context))?.kind === "source-ip");
-  return { clusters: weightedClusters(sharers, context), ...(hashes ? { hashSource: true } : {}) };
+  const keys = sharers.map((one) => context.hashOf(addressOf(one, context)));
+  return { clusters: weightedClusters(sharers, context), ...sourceHash(keys) };
+}
+
+/** Of a connection nothing but its source can be hashed. @param keys of the destinations that it may go to. */
+export function sourceHash(keys: readonly (HashKey | undefined)[]): Pick<TcpWay, "hashSource"> {
+  return keys.some((key) => key?.kind === "source-ip") ? { hashSource: true } : {};
 }

@@ -8,9 +8,9 @@ import type { VirtualService } from "../model/route.ts";
 import { httpPorts } from "./clusters.ts";
 import type { Declared } from "./destination.ts";
 import { isWildcard } from "./hosts.ts";
-import type { Route, VirtualHost } from "./ir.ts";
+import type { Route, RouteAction, VirtualHost } from "./ir.ts";
 import { dnsCluster, outboundCluster } from "./naming.ts";
-import { defaultRoute, type RouteContext, refuseConnect, routesOf, type Services } from "./routes.ts";
+import { defaultRoute, everyRequest, type RouteContext, refuseConnect, routesOf, type Services } from "./routes.ts";
 import type { Source } from "./source.ts";
 
 export interface DestinationHostsInput extends Services {
@@ -23,17 +23,22 @@ export interface DestinationHostsInput extends Services {
   readonly source: Source;
 }
 
-export function destinationVirtualHosts(input: DestinationHostsInput): readonly VirtualHost[] {
-  const { host, declared, virtualService, source, portsOf, wordsOf, hashOf } = input;
+export function destinationVirtualHosts({
+  host,
+  declared,
+  virtualService,
+  short,
+  ...asked
+}: DestinationHostsInput): readonly VirtualHost[] {
   const ports = httpPorts(declared.ports);
-  const names = [...namesOf(host, input.short), ...literals(declared.addresses)];
+  const names = [...namesOf(host, short), ...literals(declared.addresses)];
   // Where the Host says the way, one without a port says 80.
   const only = ports.length === 1 && declared.reach !== "host" ? ports[0]?.port : undefined;
   const withoutPort = ports.some(({ port }) => port === 80) ? 80 : only;
   return ports.map(({ port }) => ({
     name: `${host}:${port}`,
     domains: domains(names, [port], port === withoutPort),
-    routes: [refuseConnect, ...chosenRoutes(virtualService, host, { port, source, portsOf, wordsOf, hashOf })],
+    routes: [refuseConnect, ...chosenRoutes(virtualService, host, { port, ...asked })],
   }));
 }
 
@@ -86,17 +91,11 @@ export function nameVirtualHosts({
 
 /** Hosts of nobody's: out by DNS, or refused. */
 export function otherHosts(policy: "ALLOW_ANY" | "REGISTRY_ONLY"): VirtualHost {
-  const way: Route =
+  const action: RouteAction =
     policy === "ALLOW_ANY"
-      ? {
-          match: { kind: "request", path: { kind: "prefix", value: "/", ignoreCase: false }, headers: [] },
-          action: { kind: "forward", clusters: [{ name: dnsCluster, weight: 100 }], timeoutMs: 0 },
-        }
-      : {
-          match: { kind: "request", path: { kind: "prefix", value: "/", ignoreCase: false }, headers: [] },
-          action: { kind: "respond", status: 502 },
-        };
-  return { name: "other", domains: ["*"], routes: [refuseConnect, way] };
+      ? { kind: "forward", clusters: [{ name: dnsCluster, weight: 100 }], timeoutMs: 0 }
+      : { kind: "respond", status: 502 };
+  return { name: "other", domains: ["*"], routes: [refuseConnect, { match: everyRequest, action }] };
 }
 
 /** How callers may write a host; the name of a service in the mesh's domain also in part, the shortest first. */
