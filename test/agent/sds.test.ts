@@ -163,27 +163,6 @@ test("the server speaks state of the world: push on renewal, and the serial that
   });
 });
 
-test("the server speaks delta, and gives a stream no secret that it did not ask for", async () => {
-  await withServer(async (server, client) => {
-    server.offerIdentity(identity("0a"));
-    server.offerTrust((await trustChain(Date.now())).bundle);
-    const { path, requestSerialize, responseDeserialize } = deltaSecrets;
-    const call: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = client.makeBidiStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-    );
-    call.on("error", () => {});
-    call.write(create(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: ["ROOTCA", "default-of-another"] }));
-    const response: DeltaDiscoveryResponse = await data(call);
-    assert.deepEqual(
-      response.resources.map(({ name }) => name),
-      ["ROOTCA"],
-    );
-    call.cancel();
-  });
-});
-
 const delta = (client: Client): ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> => {
   const { path, requestSerialize, responseDeserialize } = deltaSecrets;
   const call: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = client.makeBidiStreamRequest(
@@ -194,6 +173,21 @@ const delta = (client: Client): ClientDuplexStream<DeltaDiscoveryRequest, DeltaD
   call.on("error", () => {});
   return call;
 };
+
+test("the server speaks delta, and gives a stream no secret that it did not ask for", async () => {
+  await withServer(async (server, client) => {
+    server.offerIdentity(identity("0a"));
+    server.offerTrust((await trustChain(Date.now())).bundle);
+    const call = delta(client);
+    call.write(create(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: ["ROOTCA", "default-of-another"] }));
+    const response: DeltaDiscoveryResponse = await data(call);
+    assert.deepEqual(
+      response.resources.map(({ name }) => name),
+      ["ROOTCA"],
+    );
+    call.cancel();
+  });
+});
 
 test("secrets that are files: answered when they can be read, and again when they have changed", async () => {
   const clock = new ManualClock();

@@ -10,6 +10,7 @@ import {
   endpoint,
   hostOf,
   ns,
+  recomputedBy,
   setObject,
   setShard,
   setWorkload,
@@ -24,14 +25,6 @@ function named(changes: readonly LayerChange<Item>[]): readonly string[] {
     ...set.map(({ type, name }) => `${layer}: ${type} ${name}`),
     ...removed.map(({ type, name }) => `${layer}: -${type} ${name}`),
   ]);
-}
-
-/** What the step computed, by kind. */
-function recomputedBy(compiler: Compiler, step: () => void): Readonly<Record<string, number>> {
-  const before = new Map(compiler.recomputed);
-  step();
-  const grown = [...compiler.recomputed].map(([kind, count]) => [kind, count - (before.get(kind) ?? 0)] as const);
-  return Object.fromEntries(grown.filter(([, count]) => count > 0));
 }
 
 function meshOf(services: number): InputChange[] {

@@ -11,6 +11,7 @@ import {
   ns,
   setObject,
   setShard,
+  setWorkload,
   shard,
   sidecar,
   sidecarObject,
@@ -25,7 +26,7 @@ function meshOf(namespaces: readonly string[]): Compiler {
   const compiler = new Compiler();
   compiler.update([
     ...["cart", "reviews"].map((name) => setShard(shard(name, [endpoint("1")], { namespace: "default" }))),
-    ...namespaces.map((namespace) => ({ kind: "workload" as const, workload: sidecar("client", namespace) })),
+    ...namespaces.map((namespace) => setWorkload(sidecar("client", namespace))),
   ]);
   return compiler;
 }
@@ -86,7 +87,7 @@ test("callers under a Sidecar hash as their namespace does", () => {
   const client = sidecar("client", "shop");
   compiler.update([
     setShard(shard("reviews", [endpoint("1")])),
-    { kind: "workload", workload: client },
+    setWorkload(client),
     setObject(sidecarObject(["default/*"], { namespace: ns("shop") })),
     setObject(destinationRule("reviews", [], { namespace: ns("shop"), name: "own", settings: byHeader("x-shopper") })),
   ]);

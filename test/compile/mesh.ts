@@ -1,4 +1,5 @@
 /** Small meshes for tests of the compiler: what matters is said, the rest is usual. */
+import type { Compiler } from "../../src/compile/compiler.ts";
 import type { InputChange } from "../../src/compile/input.ts";
 import type { Endpoint, EndpointShard, ServicePort } from "../../src/model/endpoint.ts";
 import { defaultTrustDomain, serviceAccountId } from "../../src/model/identity.ts";
@@ -44,6 +45,14 @@ export function shard(
 export const setShard = (value: EndpointShard): InputChange => ({ kind: "shard", shard: value });
 export const setWorkload = (workload: Workload): InputChange => ({ kind: "workload", workload });
 export const setObject = (object: MeshObject): InputChange => ({ kind: "object", object });
+
+/** What the step computed, by kind. */
+export function recomputedBy(compiler: Compiler, step: () => void): Readonly<Record<string, number>> {
+  const before = new Map(compiler.recomputed);
+  step();
+  const grown = [...compiler.recomputed].map(([kind, count]) => [kind, count - (before.get(kind) ?? 0)] as const);
+  return Object.fromEntries(grown.filter(([, count]) => count > 0));
+}
 
 export function sidecar(name: string, namespace = "default", rest: Partial<SidecarWorkload> = {}): SidecarWorkload {
   return {

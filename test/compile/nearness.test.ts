@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Compiler } from "../../src/compile/compiler.ts";
-import type { InputChange } from "../../src/compile/input.ts";
 import type { EndpointsItem } from "../../src/compile/ir.ts";
 import type { Locality } from "../../src/model/names.ts";
 import type { TrafficSettings } from "../../src/model/traffic.ts";
@@ -13,6 +12,7 @@ import {
   ns,
   setObject,
   setShard,
+  setWorkload,
   shard,
   sidecar,
   sidecarObject,
@@ -23,12 +23,10 @@ const near = "eu/a" as Locality;
 const far = "us/a" as Locality;
 const nearestFirst: TrafficSettings = { locality: { kind: "failover", regions: [] }, outlierDetection: {} };
 
-const workload = (value: Workload): InputChange => ({ kind: "workload", workload: value });
-
 function meshOf(...callers: readonly Workload[]): Compiler {
   const compiler = new Compiler();
   const endpoints = [endpoint("1", { locality: near }), endpoint("2", { locality: far })];
-  compiler.update([setShard(shard("reviews", endpoints)), ...callers.map(workload)]);
+  compiler.update([setShard(shard("reviews", endpoints)), ...callers.map(setWorkload)]);
   return compiler;
 }
 
@@ -97,7 +95,7 @@ test("localities cost nothing where no rule asks for them, and the last caller o
   const caller = sidecar("here", "default", { locality: near });
   const compiler = meshOf();
   assert.deepEqual(
-    compiler.update([workload(caller)]).map(({ layer }) => layer),
+    compiler.update([setWorkload(caller)]).map(({ layer }) => layer),
     ["own/here.default", "routes/ns/default"],
   );
   compiler.update([setObject(destinationRule("reviews", [], { settings: nearestFirst }))]);

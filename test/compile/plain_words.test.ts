@@ -2,14 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Compiler } from "../../src/compile/compiler.ts";
-import type { InputChange } from "../../src/compile/input.ts";
 import { compileOnce } from "../../src/compile/once.ts";
 import type { MeshObject } from "../../src/model/object.ts";
-import type { SidecarWorkload } from "../../src/model/workload.ts";
-import { endpoint, hostOf, ns, setObject, setShard, shard, sidecar } from "./mesh.ts";
+import { endpoint, hostOf, ns, setObject, setShard, setWorkload, shard, sidecar } from "./mesh.ts";
 
 const services = ["a", "b", "c"];
-const workload = (value: SidecarWorkload): InputChange => ({ kind: "workload", workload: value });
 const server = sidecar("a", "default", {
   inbound: [{ name: "http", port: 80, appPort: 8080, protocol: "http", listen: { address: "127.0.0.1", port: 1 } }],
 });
@@ -17,7 +14,7 @@ const server = sidecar("a", "default", {
 function meshWithCaller(): Compiler {
   const compiler = new Compiler();
   const shards = services.map((name) => setShard(shard(name, [endpoint("1")])));
-  compiler.update([...shards, workload(sidecar("client")), workload(server)]);
+  compiler.update([...shards, setWorkload(sidecar("client")), setWorkload(server)]);
   return compiler;
 }
 

@@ -6,7 +6,7 @@ import type { Item } from "../../src/compile/ir.ts";
 import type { LayerChange } from "../../src/compile/layer.ts";
 import { entriesFor, viewsOfEntries } from "../../src/compile/service_entries.ts";
 import { declaredEndpoint, serviceEntry, workloadEntry } from "./entries.ts";
-import { endpoint, hostOf, ns, setObject, setShard, shard, sidecar } from "./mesh.ts";
+import { endpoint, hostOf, ns, recomputedBy, setObject, setShard, setWorkload, shard, sidecar } from "./mesh.ts";
 
 function named(changes: readonly LayerChange<Item>[]): readonly string[] {
   return changes.flatMap(({ layer, set, removed }) => [
@@ -18,11 +18,7 @@ function named(changes: readonly LayerChange<Item>[]): readonly string[] {
 function meshOf(services: number): Compiler {
   const compiler = new Compiler();
   const shards = Array.from({ length: services }, (_, index) => setShard(shard(`s${index}`, [endpoint("1")])));
-  compiler.update([
-    ...shards,
-    { kind: "workload", workload: sidecar("client") },
-    { kind: "workload", workload: sidecar("shopper", "shop") },
-  ]);
+  compiler.update([...shards, setWorkload(sidecar("client")), setWorkload(sidecar("shopper", "shop"))]);
   return compiler;
 }
 
@@ -32,13 +28,13 @@ const cluster = `outbound|80||${host}`;
 test("a changed endpoint changes its own assignment, and nothing else is computed", () => {
   const compiler = meshOf(20);
   compiler.update([setObject(serviceEntry([host]))]);
-  const before = new Map(compiler.recomputed);
-  const changes = named(
-    compiler.update([setObject(serviceEntry([host], { endpoints: [declaredEndpoint("10.1.0.2")] }))]),
-  );
-  assert.deepEqual(changes, [`endpoints/mesh: endpoints ${cluster}`]);
-  const grown = [...compiler.recomputed].map(([kind, count]) => [kind, count - (before.get(kind) ?? 0)] as const);
-  assert.deepEqual(Object.fromEntries(grown.filter(([, count]) => count > 0)), {
+  const recomputed = recomputedBy(compiler, () => {
+    const changes = named(
+      compiler.update([setObject(serviceEntry([host], { endpoints: [declaredEndpoint("10.1.0.2")] }))]),
+    );
+    assert.deepEqual(changes, [`endpoints/mesh: endpoints ${cluster}`]);
+  });
+  assert.deepEqual(recomputed, {
     merge: 1,
     ports: 1,
     identities: 1,

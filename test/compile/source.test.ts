@@ -5,7 +5,7 @@ import { Compiler } from "../../src/compile/compiler.ts";
 import type { RouteTableItem } from "../../src/compile/ir.ts";
 import type { HttpMatch, HttpRoute } from "../../src/model/route.ts";
 import type { SidecarWorkload } from "../../src/model/workload.ts";
-import { endpoint, hostOf, ns, setObject, setShard, shard, sidecar, virtualService } from "./mesh.ts";
+import { endpoint, hostOf, ns, setObject, setShard, setWorkload, shard, sidecar, virtualService } from "./mesh.ts";
 
 const asks: HttpMatch = { ignoreUriCase: false, headers: [], withoutHeaders: [], query: [], gateways: [] };
 const named = (name: string, match: Partial<HttpMatch>): HttpRoute => ({
@@ -18,7 +18,7 @@ const routes = (...http: readonly HttpRoute[]) => setObject(virtualService("revi
 const front = sidecar("front", "default", { labels: { tier: "front", build: "7" } });
 const back = sidecar("back", "default", { labels: { tier: "back" } });
 const other = sidecar("other", "team");
-const workloads = [front, back, other].map((workload) => ({ kind: "workload", workload }) as const);
+const workloads = [front, back, other].map(setWorkload);
 
 function world(): Compiler {
   const compiler = new Compiler();
@@ -66,7 +66,7 @@ test("by namespace: each namespace's table says what its callers meet, and nobod
 test("callers that are alike in what is asked share one table", () => {
   const compiler = world();
   const twin = sidecar("twin", "default", { labels: { tier: "front", build: "8" } });
-  compiler.update([{ kind: "workload", workload: twin }, routes(named("front", { sourceLabels: { tier: "front" } }))]);
+  compiler.update([setWorkload(twin), routes(named("front", { sourceLabels: { tier: "front" } }))]);
   const shared = (workload: SidecarWorkload) =>
     compiler.layersOf(workload).filter((layer) => !layer.startsWith("own/"));
   assert.deepEqual(shared(twin), shared(front));
