@@ -129,6 +129,7 @@ function churnRow([of]: Churned): Record<string, number> {
     "median, ms": of.median_ms,
     "p99, ms": of.p99_ms,
     "worst, ms": of.worst_ms,
+    "load's own lateness, p99, ms": of.late_p99_ms,
     lost: of.lost,
     "server's cores": of.cores,
     responses: of.responses,

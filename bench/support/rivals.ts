@@ -67,6 +67,8 @@ export interface ChurnFigures {
   readonly median_ms: number;
   readonly p99_ms: number;
   readonly worst_ms: number;
+  /** How late the load program itself was with its calls. */
+  readonly late_p99_ms: number;
   readonly cores: number;
   readonly responses: number;
   readonly server_mb_before: number;

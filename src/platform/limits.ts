@@ -125,8 +125,10 @@ export const limits = {
   xdsRefusedPauseMs: 250,
   /** Proxies that are given their first configuration at a time (xds/arrivals.ts). */
   xdsSeatsAtFirst: 8,
-  xdsSeatsAtLeast: 4,
+  xdsSeatsAtLeast: 3,
   xdsSeatsAtMost: 64,
+  /** How long after a change there are no more than the fewest, in ms: as long as changes come at least so often. */
+  xdsFewSeatsMs: 1_000,
   /** How long one may keep its seat, in ms. */
   xdsSeatMs: 250,
   /** How often it is looked how late the event loop runs, and from where on it is late, in ms. */

@@ -56,7 +56,8 @@ export class Metrics {
   );
 
   constructor(readings: Readings) {
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 20 });
+    // What is read as the event loop's lag is longer by up to this, in ms: it is the time between two looks.
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 5 });
     this.#gauge("weft_xds_connected_proxies", "Proxies with a live xDS stream on this node", readings.connectedProxies);
     this.#gauge("weft_compile_layers", "Shared layers of configuration held", readings.layers);
     this.#gauge("weft_compile_layer_bytes", "Encoded bytes held by all layers", readings.layerBytes);

@@ -35,6 +35,7 @@ export class Fleet {
   /** Streams that owe something and have not had their turn. */
   #due = new Set<ProxyStream>();
   #draining = false;
+  #goesOut: () => void = () => {};
 
   constructor(options: FleetOptions) {
     this.#clock = options.clock;
@@ -64,7 +65,13 @@ export class Fleet {
     };
     const step = this.#store.apply(changes, position, { nowMs: this.#clock.monotonicMs(), before });
     this.#distribution.applied(step.position);
+    if (this.#due.size > 0) this.#goesOut();
     if (!this.#draining) this.#drain();
+  }
+
+  /** Registers who wants to know that a change begins to go out to connected proxies. Called once. */
+  onGoingOut(listener: () => void): void {
+    this.#goesOut = listener;
   }
 
   open(options: {

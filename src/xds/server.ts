@@ -75,6 +75,7 @@ export class XdsServer {
     }
     this.#options = options;
     this.arrivals = new Arrivals(options.clock);
+    options.fleet.onGoingOut(() => this.arrivals.giveWay());
     options.identities.onLayersChanged((isConcerned) => {
       for (const call of this.#calls) if (call.proxy && isConcerned(call.proxy)) call.identifyAgain();
     });

@@ -77,6 +77,20 @@ test("when the event loop is late there are half as many, down to a limit", asyn
   assert.equal(begun.length, atFirst);
 });
 
+test("while changes go out to others there are the fewest seats, and more again when they have ended", async () => {
+  const { arrivals, clock } = world();
+  const { begun, all } = comers(arrivals, 100);
+  arrivals.giveWay();
+  for (const arrival of all.slice(0, atFirst)) arrivals.leave(arrival);
+  assert.equal(begun.length, atFirst + atLeast);
+  await clock.advance(limits.xdsFewSeatsMs / 2);
+  arrivals.giveWay();
+  await clock.advance(limits.xdsFewSeatsMs - lookMs);
+  assert.equal(arrivals.seats, atLeast);
+  await clock.advance(3 * lookMs);
+  assert.equal(arrivals.seats, atLeast + 3);
+});
+
 test("a seat does not wait for one that never takes what it is sent, which is told that it has lost it", async () => {
   const { arrivals, clock, late } = world();
   const { begun, late: lost, all } = comers(arrivals, 2 * atFirst);

@@ -138,6 +138,19 @@ describe("a change", () => {
     assert.deepEqual(far.names(), []);
   });
 
+  test("is told of before it goes, and only if it concerns somebody", () => {
+    const world = new World();
+    let told = 0;
+    world.fleet.onGoingOut(() => told++);
+    world.apply(mesh, cart);
+    assert.equal(told, 0);
+    new Client(world, "near.default").connect().acknowledge();
+    world.apply(layerKey("elsewhere"), [resource("cluster", "user", "u1")]);
+    assert.equal(told, 0);
+    world.apply(mesh, [resource("cluster", "cart", "c2")]);
+    assert.equal(told, 1);
+  });
+
   test("waits for a peer that has not taken what was sent; then the newest goes", () => {
     const world = new World();
     const body = "x".repeat(limits.xdsUnflushedBytes + 1);

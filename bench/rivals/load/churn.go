@@ -17,11 +17,15 @@ type churning struct {
 	done  sync.WaitGroup
 	lock  sync.Mutex
 	tooks []float64
+	lates []float64
 	lost  atomic.Int64
 }
 
+// change is timed from its call. late is how long after its time in the plan that was, in ms: this program's own
+// lateness, which is told apart.
 type change struct {
 	started time.Time
+	late    float64
 	left    atomic.Int64
 }
 
@@ -33,6 +37,7 @@ type churnFigures struct {
 	MedianMs   float64 `json:"median_ms"`
 	P99Ms      float64 `json:"p99_ms"`
 	WorstMs    float64 `json:"worst_ms"`
+	LateP99Ms  float64 `json:"late_p99_ms"`
 	Cores      float64 `json:"cores"`
 	Responses  int64   `json:"responses"`
 	ServerMB   float64 `json:"server_mb_before"`
@@ -66,7 +71,7 @@ func (c *churning) seen(mark string, of *change) {
 	took := ms(time.Since(of.started))
 	if _, open := c.open.LoadAndDelete(mark); open {
 		c.lock.Lock()
-		c.tooks = append(c.tooks, took)
+		c.tooks, c.lates = append(c.tooks, took), append(c.lates, of.late)
 		c.lock.Unlock()
 		c.done.Done()
 	}
@@ -99,7 +104,7 @@ func (f *fleet) churnAt(perSecond float64, count int, number *int, url, body str
 		at := start.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))
 		time.Sleep(time.Until(at))
 		mark := fmt.Sprintf("10.%d.%d.%d", 200+n/62500%50, n/250%250, 1+n%250)
-		of := &change{started: at}
+		of := &change{}
 		of.left.Store(f.seeing(service))
 		c.open.Store(mark, of)
 		c.done.Add(1)
@@ -107,7 +112,10 @@ func (f *fleet) churnAt(perSecond float64, count int, number *int, url, body str
 		go func() {
 			defer calls.Done()
 			words := strings.NewReplacer("MARK", mark, "SERVICE", strconv.Itoa(service), "NET", fmt.Sprintf("%d.%d", service>>8+1, service&255))
-			if err := call(words.Replace(url), words.Replace(body)); err != nil {
+			to, set := words.Replace(url), words.Replace(body)
+			of.started = time.Now()
+			of.late = ms(of.started.Sub(at))
+			if err := call(to, set); err != nil {
 				fail("change: %v", err)
 			}
 		}()
@@ -125,15 +133,11 @@ func (f *fleet) churnAt(perSecond float64, count int, number *int, url, body str
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	slices.Sort(c.tooks)
-	quantile := func(q float64) float64 {
-		if len(c.tooks) == 0 {
-			return -1
-		}
-		return c.tooks[min(len(c.tooks)-1, int(q*float64(len(c.tooks))))]
-	}
+	slices.Sort(c.lates)
 	return churnFigures{
 		Rate: float64(count) / took.Seconds(), Changes: count, Lost: c.lost.Load(),
-		MedianMs: quantile(0.5), P99Ms: quantile(0.99), WorstMs: quantile(1),
+		MedianMs: quantile(c.tooks, 0.5), P99Ms: quantile(c.tooks, 0.99), WorstMs: quantile(c.tooks, 1),
+		LateP99Ms: quantile(c.lates, 0.99),
 		Cores:     (after.cpu - before.cpu).Seconds() / took.Seconds(),
 		Responses: f.responses.Load() - responses,
 		ServerMB:  float64(before.rss) / 1024 / 1024, ServerMBTo: float64(usage(pid).rss) / 1024 / 1024,
@@ -160,4 +164,11 @@ func serviceOf(cluster string) int {
 		return -1
 	}
 	return number
+}
+
+func quantile(sorted []float64, q float64) float64 {
+	if len(sorted) == 0 {
+		return -1
+	}
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
