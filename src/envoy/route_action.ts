@@ -154,7 +154,8 @@ function retryInit(retries: Retries): MessageInitShape<typeof RouteActionSchema>
       ? {
           retryHostPredicate: [
             {
-              name: "envoy.retry_host_predicates.previous_hosts",
+              // Only the type counts; the name stands in every route of every proxy.
+              name: "previous_hosts",
               configType: { case: "typedConfig", value: elsewhere } as const,
             },
           ],
