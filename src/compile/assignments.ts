@@ -1,7 +1,7 @@
 /** Endpoints of one cluster: of a service, the ones that answer on a port and have a subset's labels. Pure. */
 import type { Host, Locality } from "../model/names.ts";
 import { compare } from "./hosts.ts";
-import type { EndpointsItem, ReachableEndpoint } from "./ir.ts";
+import type { EndpointsItem, LocalityEndpoints, ReachableEndpoint } from "./ir.ts";
 import { healthier, type MergedEndpoint } from "./merge.ts";
 import { outboundCluster } from "./naming.ts";
 import { inForce, judged } from "./withholding.ts";
@@ -29,10 +29,33 @@ export function endpointKey({ source, id }: MergedEndpoint): string {
 // Envoy adds a locality's weights up in 32 bits.
 const mostWeight = 2 ** 32 - 1;
 
+/** Where an endpoint answers on the port. */
+export interface Answering {
+  readonly locality: Locality;
+  readonly endpoint: ReachableEndpoint;
+}
+
 export function assignmentOf(input: AssignmentInput): EndpointsItem {
   const { host, port, subset } = input;
+  return {
+    type: "endpoints",
+    name: outboundCluster(port, subset.name, host),
+    localities: localitiesOf(answersOf(input)),
+  };
+}
+
+/** By locality name. */
+export function localitiesOf(answers: Iterable<Answering>): readonly LocalityEndpoints[] {
+  return [...Map.groupBy(answers, ({ locality }) => locality)]
+    .map(([locality, found]) => ({ locality, endpoints: scaled(found.map(({ endpoint }) => endpoint)) }))
+    .sort((a, b) => compare(a.locality, b.locality));
+}
+
+/** Those that it has, each once, with what they are known by. */
+export function answersOf(input: AssignmentInput): readonly (Answering & { readonly of: MergedEndpoint })[] {
+  const { port, subset } = input;
   // What two sources both know is one endpoint: Envoy refuses none, but it would count twice.
-  const byAddress = new Map<string, { readonly locality: Locality; readonly endpoint: ReachableEndpoint }>();
+  const byAddress = new Map<string, Answering & { readonly of: MergedEndpoint }>();
   const answering = input.endpoints.filter(
     ({ ports, weight, labels }) => ports[port] !== undefined && weight > 0 && hasLabels(labels, subset.labels),
   );
@@ -47,6 +70,7 @@ export function assignmentOf(input: AssignmentInput): EndpointsItem {
     const known = byAddress.get(key);
     if (known && !healthier(endpoint.health, known.endpoint.health)) continue;
     byAddress.set(key, {
+      of: endpoint,
       locality: endpoint.locality,
       endpoint: {
         address: endpoint.address,
@@ -57,11 +81,7 @@ export function assignmentOf(input: AssignmentInput): EndpointsItem {
       },
     });
   }
-  const byLocality = Map.groupBy(byAddress.values(), ({ locality }) => locality);
-  const localities = [...byLocality]
-    .map(([locality, found]) => ({ locality, endpoints: scaled(found.map(({ endpoint }) => endpoint)) }))
-    .sort((a, b) => compare(a.locality, b.locality));
-  return { type: "endpoints", name: outboundCluster(port, subset.name, host), localities };
+  return [...byAddress.values()];
 }
 
 export function hasLabels(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {

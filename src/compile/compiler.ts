@@ -6,19 +6,20 @@
  *   endpoints/mesh    their endpoints
  *   clusters/ns/NS    clusters that differ for callers of that namespace
  *   endpoints/ns/NS   endpoints of subsets that differ likewise
- *   endpoints/near/NS/LOCALITY
+ *   endpoints/near/NS/PLACE
  *                     endpoints that callers of that namespace see otherwise from there
  *   routes/ns/NS      the route table of that namespace's callers
  *   …/scope/NS/…      instead of these, for callers that a Sidecar narrows, or for whose labels routes ask (scopes.ts)
  *   own/NAME.NS       a workload's listeners, the clusters of its application, its own route tables
  */
-import { type Host, type Locality, type Namespace, serviceHost, type WorkloadName } from "../model/names.ts";
+import { type Host, type Namespace, serviceHost, type WorkloadName } from "../model/names.ts";
 import { type MeshObject, objectKey } from "../model/object.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { dnsClusterItem } from "./clusters.ts";
 import { Derivations } from "./derive.ts";
+import { wholeDestination } from "./destination.ts";
 import { meshView, type View } from "./destination_rules.ts";
-import { Destinations, wholeDestination } from "./destinations.ts";
+import { Destinations } from "./destinations.ts";
 import { wantedPorts } from "./gateway.ts";
 import { Graph, type Node, type Read } from "./graph.ts";
 import { type InputChange, MeshInput } from "./input.ts";
@@ -33,7 +34,7 @@ import {
   nearLayer,
 } from "./layer.ts";
 import { LayerTable, type Placed } from "./layer_table.ts";
-import { Places } from "./places.ts";
+import { type PlaceName, Places } from "./places.ts";
 import { same } from "./same.ts";
 import { Scopes } from "./scopes.ts";
 
@@ -50,8 +51,8 @@ function nobodyMoved(): { readonly workloads: Set<WorkloadName>; readonly namesp
 }
 
 /** Layers that callers of a namespace share where no Sidecar holds, the widest first. */
-export function layersOfCaller(namespace: Namespace, locality: Locality | "" = ""): readonly LayerKey[] {
-  return [...layersOfDestinations(namespace, locality), layerKey("routes", "ns", namespace)];
+export function layersOfCaller(namespace: Namespace, place: PlaceName = ""): readonly LayerKey[] {
+  return [...layersOfDestinations(namespace, place), layerKey("routes", "ns", namespace)];
 }
 
 export class Compiler {
@@ -101,8 +102,14 @@ export class Compiler {
   /** Takes the changes as one step and tells what became of the layers. Changes that say nothing new change nothing. */
   update(changes: readonly InputChange[]): readonly LayerChange<Item>[] {
     this.#scopes.sweep();
+    this.#places.sweep();
+    const asked = this.#input.priorityLabels.current();
     for (const change of changes) this.#take(change);
     this.#input.flush();
+    const asking = this.#input.priorityLabels.current();
+    if (asking !== asked) {
+      for (const name of this.#places.ask(asking, this.#workloads.values())) this.#moved.workloads.add(name);
+    }
     this.#graph.settle();
     return this.#layers.taken();
   }
@@ -110,10 +117,11 @@ export class Compiler {
   /** The layers that a workload's proxy is served from, the widest first: a later name hides an earlier one. */
   layersOf(workload: Workload): readonly LayerKey[] {
     const name = nameOfWorkload(workload);
-    const { namespace, locality } = workload;
+    const { namespace } = workload;
+    const place = this.#places.nameFor(workload);
     const own = layerKey("own", name);
-    if (workload.role === "gateway") return [...layersOfDestinations(namespace, locality), own];
-    return [...(this.#scopes.layersOf(`own ${name}`, locality) ?? layersOfCaller(namespace, locality)), own];
+    if (workload.role === "gateway") return [...layersOfDestinations(namespace, place), own];
+    return [...(this.#scopes.layersOf(`own ${name}`, place) ?? layersOfCaller(namespace, place)), own];
   }
 
   /** Of any caller of the namespace, without anything of its own. It must be known as one that has callers. */
@@ -250,7 +258,7 @@ export class Compiler {
       return this.#view(read, host, view);
     });
     const near = this.#destinations.near(read, host).map(({ place, item }) => ({
-      layer: nearLayer(place.namespace, place.locality),
+      layer: nearLayer(place.namespace, place.name),
       item,
     }));
     return [...everybody, ...differing, ...near];

@@ -32,6 +32,15 @@ export interface Accepted {
   readonly ids: readonly SpiffeId[];
 }
 
+/** What one subset of one view selects, as a key. */
+export interface SubsetKey {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The destination itself. */
+export const wholeDestination: SubsetKey = { name: "", labels: {} };
+
 const none: readonly never[] = [];
 
 export function serviceDestination(namespace: Namespace, merged: MergedService): Destination {

@@ -5,7 +5,7 @@
  *     ├────▶ identities ─────┤    ▲
  *     └────▶ assignment ─────┘    │
  *   rules ─▶ rule ────────────────┘
- *   assignment, rule ─▶ near
+ *   assignment, endpoint candidates, rule ─▶ near
  *
  * All but a service of the mesh may be another one for some namespaces: a node's view says for whom. Read by derive.ts,
  * compiler.ts and scopes.ts.
@@ -15,7 +15,7 @@ import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serv
 import type { PeerAuthentication } from "../model/policy.ts";
 import type { ServiceEntry } from "../model/service_entry.ts";
 import type { DestinationRule, TrafficSettings } from "../model/traffic.ts";
-import { assignmentOf, endpointKey, hasLabels } from "./assignments.ts";
+import { type AssignmentInput, answersOf, assignmentOf, endpointKey, hasLabels } from "./assignments.ts";
 import { clustersOf } from "./clusters.ts";
 import {
   type Accepted,
@@ -23,7 +23,9 @@ import {
   type Declared,
   type Destination,
   declaredOf,
+  type SubsetKey,
   serviceDestination,
+  wholeDestination,
 } from "./destination.ts";
 import { type EffectiveRule, meshView, ruleFor, type View, viewsOf } from "./destination_rules.ts";
 import { type CellFamily, type Graph, NodeFamily, type Read } from "./graph.ts";
@@ -35,16 +37,9 @@ import { type Near, NearnessNodes } from "./nearness_nodes.ts";
 import { anyDisables, mutualTlsMode } from "./peer_authentication.ts";
 import type { Places } from "./places.ts";
 import { plainSettings } from "./plain_words.ts";
+import type { Candidate } from "./priorities.ts";
 import { type EntryEndpoint, entriesFor, entryDestination, viewsOfEntries } from "./service_entries.ts";
-
-/** What one subset of one view selects, as a key. */
-export interface SubsetKey {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** The destination itself. */
-export const wholeDestination: SubsetKey = { name: "", labels: {} };
+import { standpointOf } from "./standpoint.ts";
 
 export class Destinations {
   readonly #input: MeshInput;
@@ -57,6 +52,8 @@ export class Destinations {
   readonly #clusters: NodeFamily<[Host, View], readonly ClusterItem[]>;
   readonly #disabling: NodeFamily<[string], readonly PeerAuthentication[]>;
   readonly #assignment: NodeFamily<[Host, View, string, string], EndpointsItem>;
+  /** The same with what orders them; only where a rule asks for it. */
+  readonly #candidates: NodeFamily<[Host, View, string, string, string], readonly Candidate[]>;
   readonly #nearness: NearnessNodes;
 
   constructor(graph: Graph, input: MeshInput, places: Places) {
@@ -96,7 +93,14 @@ export class Destinations {
       return anyDisables(policies) ? policies : [];
     });
     this.#assignment = new NodeFamily(graph, "assignment", (read, host, view, port, subset) =>
-      this.#assign(read, host, view, Number(port), subset),
+      assignmentOf(this.#assignable(read, host, view, Number(port), subset)),
+    );
+    this.#candidates = new NodeFamily(graph, "endpoint candidates", (read, host, view, port, subset, labels) =>
+      answersOf(this.#assignable(read, host, view, Number(port), subset)).map(({ of, locality, endpoint }) => ({
+        locality,
+        endpoint,
+        stands: standpointOf(of, JSON.parse(labels) as readonly string[]),
+      })),
     );
     this.#nearness = new NearnessNodes(graph, {
       places: places.cell,
@@ -104,8 +108,13 @@ export class Destinations {
       views: (read, host) => this.views(read, host),
       rule: (read, host, view) => this.rule(read, host, view),
       declared: (read, host, view) => this.declared(read, host, view),
-      assignment: (read, host, view, port, subset) =>
-        this.#assigned(read, host, view, port, subset ?? wholeDestination),
+      seen: (read, host, view, port, subset) => ({
+        item: () => this.#assigned(read, host, view, port, subset),
+        candidates: (labels) => {
+          const meant = this.#meaning(read, host, view);
+          return read(this.#candidates.at(host, meant, String(port), subsetText(subset), JSON.stringify(labels)));
+        },
+      }),
     });
   }
 
@@ -162,7 +171,7 @@ export class Destinations {
     const declared = this.declared(read, host, view);
     if (declared?.reach !== "endpoints") return [];
     return declared.ports.flatMap(({ port }) =>
-      subsets.map((subset) => this.#assigned(read, host, view, port, subset)),
+      subsets.map((subset) => this.#nearness.seenByNobody(read, host, view, port, subset)),
     );
   }
 
@@ -230,7 +239,7 @@ export class Destinations {
     });
   }
 
-  #assign(read: Read, host: Host, view: View, port: number, subset: string): EndpointsItem {
+  #assignable(read: Read, host: Host, view: View, port: number, subset: string): AssignmentInput {
     const destination = read(this.#merged.at(host, view));
     const { namespace = rootNamespace, registered = false, endpoints = [] } = destination ?? {};
     const policies = read(this.#disabling.at(namespace));
@@ -245,14 +254,14 @@ export class Destinations {
       return mutualTlsMode(policies, subject, inbound?.appPort ?? target) === "disable";
     };
     const service = serviceOfHost(host);
-    return assignmentOf({
+    return {
       host,
       port,
       subset: subsetFrom(subset),
       endpoints,
       plaintext: new Set(policies.length === 0 ? [] : endpoints.filter(isDisabled).map(endpointKey)),
       unreachable: new Set(service ? read(this.#input.unreachable.at(serviceKey(service))) : []),
-    });
+    };
   }
 }
 

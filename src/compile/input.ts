@@ -17,6 +17,7 @@ import type { DestinationRule } from "../model/traffic.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { Cell, CellFamily, type Graph } from "./graph.ts";
 import { compare, isWildcard } from "./hosts.ts";
+import { callerKeysIn } from "./nearness.ts";
 import { same } from "./same.ts";
 import { defaultSettings, type MeshSettings } from "./settings.ts";
 import { askedOf } from "./source.ts";
@@ -61,6 +62,8 @@ export class MeshInput {
   readonly workloadEntries: CellFamily<readonly WorkloadEntry[]>;
   readonly rulesByHost: CellFamily<readonly DestinationRule[]>;
   readonly wildcardRules: Cell<readonly DestinationRule[]>;
+  /** Labels of callers by which some DestinationRule orders endpoints, sorted. */
+  readonly priorityLabels: Cell<readonly string[]>;
   /** By service, as the three below. */
   readonly circuitBreakers: CellFamily<readonly CircuitBreaker[]>;
   readonly trafficPolicies: CellFamily<readonly TrafficPolicy[]>;
@@ -86,6 +89,7 @@ export class MeshInput {
   readonly #services = new Map<string, ServiceRef>();
   readonly #meshHosts = new Map<string, number>();
   readonly #sourceLabels = new Map<string, number>();
+  readonly #priorityLabels = new Map<string, number>();
   readonly #entryHosts = new Set<Host>();
   #silent: ReadonlyMap<string, Silent> = new Map();
   #listsStale = false;
@@ -103,6 +107,7 @@ export class MeshInput {
     this.workloadEntries = new CellFamily<readonly WorkloadEntry[]>(graph, nothing);
     this.rulesByHost = new CellFamily<readonly DestinationRule[]>(graph, nothing);
     this.wildcardRules = new Cell<readonly DestinationRule[]>(graph, nothing);
+    this.priorityLabels = new Cell<readonly string[]>(graph, nothing);
     this.circuitBreakers = new CellFamily<readonly CircuitBreaker[]>(graph, nothing);
     this.trafficPolicies = new CellFamily<readonly TrafficPolicy[]>(graph, nothing);
     this.faultInjections = new CellFamily<readonly FaultInjection[]>(graph, nothing);
@@ -189,6 +194,8 @@ export class MeshInput {
       // An entry seldom comes with other hosts than before.
       if (!same(hosts, this.entryHosts.current())) this.entryHosts.set(hosts);
     }
+    const priorityLabels = [...this.#priorityLabels.keys()].sort(compare);
+    if (!same(priorityLabels, this.priorityLabels.current())) this.priorityLabels.set(priorityLabels);
     if (!this.#listsStale) return;
     this.#listsStale = false;
     this.services.set([...this.#services].sort(([a], [b]) => compare(a, b)).map(([, ref]) => ref));
@@ -203,6 +210,7 @@ export class MeshInput {
       case "DestinationRule":
         if (isWildcard(known.host)) replaceIn(this.wildcardRules, known, present);
         else replaceAt(this.rulesByHost, known.host, known, present);
+        for (const label of callerKeysIn(known)) countIn(this.#priorityLabels, label, present ? 1 : -1);
         return;
       case "CircuitBreaker":
         replaceAt(this.circuitBreakers, serviceKey(known.service), known, present);

@@ -97,7 +97,7 @@ export interface EndpointsItem {
   readonly type: "endpoints";
   /** That of its cluster. */
   readonly name: string;
-  /** By locality name. Empty: the service is there and nobody answers. */
+  /** By locality name, one in several priorities by these. Empty: the service is there and nobody answers. */
   readonly localities: readonly LocalityEndpoints[];
 }
 

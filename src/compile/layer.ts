@@ -2,7 +2,8 @@
  * Layers: the shared parts of which every proxy's configuration is a stack. A proxy's layers are listed from the widest
  * to its own; a name in a later layer hides the same name in an earlier one. Memory follows layers, not proxies.
  */
-import type { Branded, Locality, Namespace } from "../model/names.ts";
+import type { Branded, Namespace } from "../model/names.ts";
+import type { PlaceName } from "./places.ts";
 
 /** For example clusters/mesh, clusters/ns/shop, endpoints/mesh, routes/ns/shop, own/reviews-v1.shop */
 export type LayerKey = Branded<"layer">;
@@ -14,16 +15,16 @@ export function layerKey(...parts: readonly string[]): LayerKey {
 export const clustersMesh = layerKey("clusters", "mesh");
 export const endpointsMesh = layerKey("endpoints", "mesh");
 
-/** What callers of a namespace may reach where no Sidecar holds, the widest first. @param locality "": nowhere. */
-export function layersOfDestinations(namespace: Namespace, locality: Locality | ""): readonly LayerKey[] {
+/** What callers of a namespace may reach where no Sidecar holds, the widest first. */
+export function layersOfDestinations(namespace: Namespace, place: PlaceName): readonly LayerKey[] {
   const [clusters, endpoints] = [layerKey("clusters", "ns", namespace), layerKey("endpoints", "ns", namespace)];
-  const near = locality === "" ? [] : [nearLayer(namespace, locality)];
+  const near = place === "" ? [] : [nearLayer(namespace, place)];
   return [clustersMesh, endpointsMesh, clusters, endpoints, ...near];
 }
 
 /** Endpoints that callers of the namespace see otherwise from there. */
-export function nearLayer(namespace: Namespace, locality: Locality): LayerKey {
-  return layerKey("endpoints", "near", namespace, locality);
+export function nearLayer(namespace: Namespace, place: PlaceName): LayerKey {
+  return layerKey("endpoints", "near", namespace, place);
 }
 
 /** What became of one layer in one step: later changes to a name replace earlier ones. */

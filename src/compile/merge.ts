@@ -27,6 +27,8 @@ export interface MergedEndpoint {
   readonly health: Health;
   readonly weight: number;
   readonly locality: Locality;
+  /** "": the mesh's own. */
+  readonly network: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Present: it answers mTLS with this identity. */
   readonly identity?: SpiffeId;
@@ -90,8 +92,8 @@ function portNumbers(servicePorts: readonly ServicePort[]): (named: Endpoint["po
 }
 
 function merged(source: string, endpoint: Endpoint, ports: MergedEndpoint["ports"]): MergedEndpoint {
-  const { id, address, health, weight, locality, labels, transport, identity, workload } = endpoint;
-  const base = { source, id, address, ports, health, weight, locality, labels };
+  const { id, address, health, weight, locality, network, labels, transport, identity, workload } = endpoint;
+  const base = { source, id, address, ports, health, weight, locality, network, labels };
   return {
     ...base,
     ...(transport === "mtls" && identity !== undefined ? { identity } : {}),

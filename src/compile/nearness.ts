@@ -1,52 +1,104 @@
 /**
- * A cluster's endpoints as callers of one locality see them: the nearest first, or by the shares that a DestinationRule
- * gives the localities. Pure.
+ * A cluster's endpoints as callers of one place see them: the nearest first, those first that share labels with the caller,
+ * or by the shares that a DestinationRule gives the localities. Pure.
  */
 import type { Locality } from "../model/names.ts";
-import type { LocalityPattern, LocalityPreference, LocalityShares, TrafficSettings } from "../model/traffic.ts";
+import type {
+  DestinationRule,
+  LocalityPattern,
+  LocalityShares,
+  PriorityLabel,
+  RegionSuccessor,
+  TrafficSettings,
+} from "../model/traffic.ts";
+import { localitiesOf } from "./assignments.ts";
+import { settingsIn } from "./destination_rules.ts";
 import type { EndpointsItem, LocalityEndpoints } from "./ir.ts";
+import { type Candidate, callerKeysOf, inOrder, keysOf, unshared } from "./priorities.ts";
+import { type Asks, regionOf, type Standpoint, saysLocality, zoneOf } from "./standpoint.ts";
 
-/** @returns the item itself where the caller's locality makes no difference. */
-export function seenFrom(item: EndpointsItem, from: Locality, settings: TrafficSettings): EndpointsItem {
+/** A cluster's endpoints, as far as they are asked for. */
+export interface Seen {
+  readonly item: () => EndpointsItem;
+  /** @param labels keys that are read of them. */
+  readonly candidates: (labels: readonly string[]) => readonly Candidate[];
+}
+
+export function seenFrom(seen: Seen, from: Standpoint, settings: TrafficSettings): EndpointsItem {
   const { locality: preference, outlierDetection } = settings;
+  const item = seen.item();
+  const { locality } = from;
   switch (preference?.kind) {
     case "distribute": {
-      const shares = preference.shares.find((one) => means(one.from, from));
+      const shares = locality === "" ? undefined : preference.shares.find((one) => means(one.from, locality));
       return shares ? { ...item, localities: shared(item.localities, shares) } : item;
     }
     case "failover":
       // Without it Istio leaves localities alone; a health check does not stand for it, as not every port is asked one.
-      return outlierDetection ? ordered(item, from, preference.regions) : item;
+      return outlierDetection && locality !== "" ? ordered(item, locality, preference.regions) : item;
+    case "labels": {
+      if (!outlierDetection) return item;
+      const { labels, regions } = preference;
+      const rank = ranking(from, labels, regions);
+      return { ...item, localities: inOrder(seen.candidates(keysOf(labels)), rank, localitiesOf) };
+    }
     default:
       return item;
   }
 }
 
-/** Whether callers of some localities may see other endpoints than the mesh. */
-export function prefers({ locality, outlierDetection }: TrafficSettings): boolean {
-  return locality?.kind === "distribute" || (locality?.kind === "failover" && outlierDetection !== undefined);
+/** What decides how callers see the endpoints; undefined: all see them alike. */
+export function asksOf({ locality: preference, outlierDetection }: TrafficSettings): Asks | undefined {
+  switch (preference?.kind) {
+    case "distribute":
+      return { locality: true, labels: [] };
+    case "failover":
+      return outlierDetection && { locality: true, labels: [] };
+    case "labels": {
+      const { labels, regions } = preference;
+      const locality = regions !== undefined || labels.some(({ name, value }) => !value && saysLocality(name));
+      return outlierDetection && { locality, labels: callerKeysOf(labels) };
+    }
+    default:
+      return undefined;
+  }
 }
 
-type Regions = Extract<LocalityPreference, { readonly kind: "failover" }>["regions"];
-
-function ordered(item: EndpointsItem, from: Locality, regions: Regions): EndpointsItem {
-  const distances = item.localities.map(({ locality }) => distance(from, locality, regions));
-  // Envoy wants them without gaps.
-  const ranks = [...new Set(distances)].sort((a, b) => a - b);
-  if (ranks.length < 2) return item;
-  const localities = item.localities.map((one, at) => {
-    const priority = ranks.indexOf(distances[at] ?? 0);
-    return priority === 0 ? one : { ...one, priority };
-  });
-  return { ...item, localities };
+/** Whether any of it says how callers see the endpoints. */
+export function cares(rule: DestinationRule): boolean {
+  return settingsIn(rule).some(({ locality }) => locality !== undefined && locality.kind !== "off");
 }
 
-/** The same zone, the same region, the region that comes after it, any other. */
-function distance(from: Locality, to: Locality, regions: Regions): number {
-  const [here, there] = [partsOf(from), partsOf(to)];
-  if (here.region === there.region) return here.zone === there.zone ? 0 : 1;
-  const successor = regions.find((one) => one.from === here.region)?.to;
-  return successor === undefined || successor === there.region ? 2 : 3;
+/** Keys of labels of callers by which a rule orders endpoints. */
+export function callerKeysIn(rule: DestinationRule): readonly string[] {
+  return settingsIn(rule).flatMap(({ locality }) => (locality?.kind === "labels" ? callerKeysOf(locality.labels) : []));
+}
+
+/** Of localities; the last is that of others where a region has a successor. */
+const distances = 4;
+
+function ranking(
+  from: Standpoint,
+  labels: readonly PriorityLabel[],
+  regions: readonly RegionSuccessor[] | undefined,
+): (candidate: Candidate) => number {
+  return ({ stands }) => {
+    const far = regions === undefined || from.locality === "" ? 0 : distance(from.locality, stands.locality, regions);
+    return unshared(labels, from, stands) * distances + far;
+  };
+}
+
+function ordered(item: EndpointsItem, from: Locality, regions: readonly RegionSuccessor[]): EndpointsItem {
+  const rank = ({ locality }: LocalityEndpoints): number => distance(from, locality, regions);
+  return { ...item, localities: inOrder(item.localities, rank, (alike) => alike) };
+}
+
+/** The same zone, the same region, the region that comes after it, any other: 0 to 3. */
+function distance(from: string, to: string, regions: readonly RegionSuccessor[]): number {
+  const [here, there] = [regionOf(from), regionOf(to)];
+  if (here === there) return zoneOf(from) === zoneOf(to) ? 0 : 1;
+  const successor = regions.find((one) => one.from === here)?.to;
+  return successor === undefined || successor === there ? 2 : 3;
 }
 
 /** So that the smallest endpoint of a large locality has a share above 0, and all of them fit into 32 bits. */
@@ -69,11 +121,5 @@ function weightOf({ endpoints }: LocalityEndpoints): number {
 }
 
 function means({ region, zone }: LocalityPattern, locality: Locality): boolean {
-  const parts = partsOf(locality);
-  return (region === undefined || region === parts.region) && (zone === undefined || zone === parts.zone);
-}
-
-function partsOf(locality: Locality): { readonly region: string; readonly zone: string } {
-  const [region = "", zone = ""] = locality.split("/");
-  return { region, zone };
+  return (region === undefined || region === regionOf(locality)) && (zone === undefined || zone === zoneOf(locality));
 }

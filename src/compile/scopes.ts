@@ -5,16 +5,18 @@
  *
  *   routes/scope/NS/NAME                             instead of routes/ns/NS
  *   clusters/scope/NS/NAME, endpoints/scope/NS/NAME  under a Sidecar, instead of the mesh's and the namespace's
- *   endpoints/scope/NS/NAME/LOCALITY                 likewise, instead of endpoints/near
+ *   endpoints/scope/NS/NAME/PLACE                    likewise, instead of endpoints/near
  */
-import type { Host, Locality, Namespace } from "../model/names.ts";
+import type { Host, Namespace } from "../model/names.ts";
 import { dnsClusterItem } from "./clusters.ts";
 import type { Derivations } from "./derive.ts";
+import { wholeDestination } from "./destination.ts";
 import { viewOf } from "./destination_rules.ts";
-import { type Destinations, wholeDestination } from "./destinations.ts";
+import type { Destinations } from "./destinations.ts";
 import type { Graph, Node, Read } from "./graph.ts";
 import { type LayerKey, layerKey, layersOfDestinations } from "./layer.ts";
 import type { Placed } from "./layer_table.ts";
+import type { PlaceName } from "./places.ts";
 import { type Caller, partsOf, type ScopeName } from "./scope.ts";
 
 /** Where the items of an output go. Outputs are named KIND REST. */
@@ -84,15 +86,15 @@ export class Scopes {
     if (last) this.#leave(watched.namespace, last);
   }
 
-  /** undefined: it sees what its namespace does. @param locality of the caller; "": nowhere. */
-  layersOf(who: string, locality: Locality | ""): readonly LayerKey[] | undefined {
+  /** undefined: it sees what its namespace does. */
+  layersOf(who: string, place: PlaceName): readonly LayerKey[] | undefined {
     const watched = this.#watched.get(who);
     const name = watched?.node.last();
     if (!watched || !name) return undefined;
     const { namespace } = watched;
     const { clusters, endpoints, routes } = layersUnder(namespace, name);
-    if (!isNarrowed(name)) return [...layersOfDestinations(namespace, locality), routes];
-    const near = locality === "" ? [] : [nearUnder(namespace, name, locality)];
+    if (!isNarrowed(name)) return [...layersOfDestinations(namespace, place), routes];
+    const near = place === "" ? [] : [nearUnder(namespace, name, place)];
     return [clusters, endpoints, ...near, routes];
   }
 
@@ -134,7 +136,7 @@ export class Scopes {
 
   #watchMembers(namespace: Namespace, name: ScopeName): Node<readonly Host[]> {
     const { graph, derive, outputs } = this.#ports;
-    const near = (locality: Locality): LayerKey => nearUnder(namespace, name, locality);
+    const near = (place: PlaceName): LayerKey => nearUnder(namespace, name, place);
     const layers = { ...layersUnder(namespace, name), near };
     const output = (host: Host): string => `scoped ${namespace}/${name} ${host}`;
     return graph.watch(
@@ -158,7 +160,7 @@ export class Scopes {
     layers: {
       readonly clusters: LayerKey;
       readonly endpoints: LayerKey;
-      readonly near: (locality: Locality) => LayerKey;
+      readonly near: (place: PlaceName) => LayerKey;
     },
   ): readonly Placed[] {
     const { destinations } = this.#ports;
@@ -173,7 +175,7 @@ export class Scopes {
       ...destinations
         .near(read, host)
         .filter(({ place }) => place.namespace === namespace)
-        .map(({ place, item }) => ({ layer: layers.near(place.locality), item })),
+        .map(({ place, item }) => ({ layer: layers.near(place.name), item })),
     ];
   }
 }
@@ -188,6 +190,6 @@ function layersUnder(namespace: Namespace, name: ScopeName): Record<"clusters" |
   return { clusters: layer("clusters"), endpoints: layer("endpoints"), routes: layer("routes") };
 }
 
-function nearUnder(namespace: Namespace, name: ScopeName, locality: Locality): LayerKey {
-  return layerKey("endpoints", "scope", namespace, name, locality);
+function nearUnder(namespace: Namespace, name: ScopeName, place: PlaceName): LayerKey {
+  return layerKey("endpoints", "scope", namespace, name, place);
 }

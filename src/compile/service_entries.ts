@@ -79,7 +79,7 @@ export function entryDestination(input: EntryInput): Destination {
 function endpointsOf(input: EntryInput, entry: ServiceEntry): readonly MergedEndpoint[] {
   const isInside = entry.location === "internal";
   const declared = instancesOf(input, entry).map((instance): MergedEndpoint => {
-    const { id, address, weight, locality, labels, serviceAccount } = instance;
+    const { id, address, weight, locality, network, labels, serviceAccount } = instance;
     const identity = serviceAccount !== undefined && identityOf(entry.namespace, serviceAccount, input.trustDomain);
     return {
       source: `serviceentry ${entry.name}`,
@@ -89,6 +89,7 @@ function endpointsOf(input: EntryInput, entry: ServiceEntry): readonly MergedEnd
       health: "healthy",
       weight,
       locality,
+      network,
       labels,
       ...(isInside && identity ? { identity } : {}),
     };

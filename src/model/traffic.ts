@@ -34,9 +34,35 @@ export type HashTable =
 export type LocalityPreference =
   | { readonly kind: "off" }
   /** The nearest first, those further away when endpoints there are ill; needs outlier detection. */
-  | { readonly kind: "failover"; readonly regions: readonly { readonly from: string; readonly to: string }[] }
+  | { readonly kind: "failover"; readonly regions: readonly RegionSuccessor[] }
+  /** Who shares the most of the labels with the caller, from the first on, goes first; needs outlier detection too. */
+  | {
+      readonly kind: "labels";
+      readonly labels: readonly PriorityLabel[];
+      /** Of those that share as many the nearest goes first; absent: they are alike. */
+      readonly regions?: readonly RegionSuccessor[];
+    }
   /** Of the first that means the caller; no other locality gets anything. */
   | { readonly kind: "distribute"; readonly shares: readonly LocalityShares[] };
+
+/** Which region comes after the caller's own. */
+export interface RegionSuccessor {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Shared by endpoints that have it as the caller has it, or with this value. */
+export interface PriorityLabel {
+  readonly name: string;
+  readonly value?: string;
+}
+
+/** Labels that say where somebody is; the locality and the network are meant. */
+export const placeLabels = {
+  network: "topology.istio.io/network",
+  region: "topology.kubernetes.io/region",
+  zone: "topology.kubernetes.io/zone",
+} as const;
 
 export interface LocalityShares {
   readonly from: LocalityPattern;

@@ -120,8 +120,8 @@ export const problemCodes = {
     "Leave it out, or do what the message says.",
   ),
   MSH1325: error(
-    "Shares of localities, or regions that come after each other, that contradict themselves.",
-    "Each locality stands once, the shares add up to 100, and a region comes after another one.",
+    "Shares of localities, regions that come after each other, or labels that order endpoints, that contradict themselves.",
+    "Each locality or label stands once, the shares add up to 100, and a region comes after another one.",
   ),
   MSH1326: error(
     "TLS of the user's own without a file that it needs.",

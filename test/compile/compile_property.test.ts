@@ -39,6 +39,11 @@ const settings: readonly TrafficSettings[] = [
   {},
   { balancer: { key: { kind: "header", name: "x-user" }, table: { kind: "ring" } } },
   { locality: { kind: "failover", regions: [] }, outlierDetection: {} },
+  { locality: { kind: "labels", labels: [{ name: "version" }] }, outlierDetection: {} },
+  {
+    locality: { kind: "labels", labels: [{ name: "app", value: "x" }, { name: "tier" }], regions: [] },
+    outlierDetection: {},
+  },
   { locality: { kind: "distribute", shares: [{ from: { region: "eu" }, to: [anywhere] }] } },
 ];
 const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
@@ -132,6 +137,7 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
   fc.constantFrom(
     setWorkload(sidecar("client")),
     setWorkload(sidecar("client", "default", { locality: near })),
+    setWorkload(sidecar("client", "default", { locality: near, labels: { app: "client", version: "v1" } })),
     setWorkload(sidecar("shopper", "shop")),
     setWorkload(sidecar("shopper", "shop", { locality: far })),
   ),

@@ -1,15 +1,17 @@
-/** Endpoints by the caller's locality: which layers hold them, and for whom. */
+/** Endpoints by the caller's locality and labels: which layers hold them, and for whom. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Compiler } from "../../src/compile/compiler.ts";
-import type { EndpointsItem } from "../../src/compile/ir.ts";
+import type { EndpointsItem, Item } from "../../src/compile/ir.ts";
 import type { Locality } from "../../src/model/names.ts";
-import type { TrafficSettings } from "../../src/model/traffic.ts";
-import { nameOfWorkload, type Workload } from "../../src/model/workload.ts";
+import type { PriorityLabel, TrafficSettings } from "../../src/model/traffic.ts";
+import { nameOfWorkload, type SidecarWorkload, type Workload } from "../../src/model/workload.ts";
 import {
   destinationRule,
   endpoint,
+  hostOf,
   ns,
+  recomputedBy,
   setObject,
   setShard,
   setWorkload,
@@ -103,4 +105,113 @@ test("localities cost nothing where no rule asks for them, and the last caller o
   const gone = compiler.update([{ kind: "workload-removed", name: nameOfWorkload(caller) }]);
 
   assert.ok(gone.some(({ layer, removed }) => layer === "endpoints/near/default/eu/a" && removed.length === 1));
+});
+
+/** Versions of the service's endpoints as the workload is served them, the first to be used first. */
+function versionsFor(compiler: Compiler, caller: Workload): readonly string[] {
+  return orderOf(compiler.layersOf(caller).flatMap((layer) => compiler.items(layer)));
+}
+
+function orderOf(items: readonly Item[]): readonly string[] {
+  const item = items.filter((one): one is EndpointsItem => one.type === "endpoints").at(-1);
+  const versions: Readonly<Record<string, string>> = { "10.0.0.1": "v1", "10.0.0.2": "v2" };
+  return (item?.localities ?? [])
+    .flatMap(({ priority = 0, endpoints }) => endpoints.map(({ address }) => `${priority} ${versions[address]}`))
+    .sort();
+}
+
+const shop = ns("shop");
+const alikeFirst = (...labels: readonly PriorityLabel[]): TrafficSettings => ({
+  locality: { kind: "labels", labels },
+  outlierDetection: {},
+});
+const ofVersion = (name: string, version: string, rest: Partial<SidecarWorkload> = {}): SidecarWorkload =>
+  sidecar(name, "shop", { labels: { app: name, version }, ...rest });
+
+function versionsOf(...callers: readonly Workload[]): Compiler {
+  const compiler = new Compiler();
+  const endpoints = ["1", "2"].map((id) => endpoint(id, { labels: { version: `v${id}` } }));
+  compiler.update([setShard(shard("reviews", endpoints)), ...callers.map(setWorkload)]);
+  return compiler;
+}
+
+test("callers that are alike in the labels that a rule names share a layer, whatever other labels they have", () => {
+  const [one, alike, other] = [ofVersion("one", "v1"), ofVersion("alike", "v1"), ofVersion("other", "v2")];
+  const compiler = versionsOf(one, alike, other);
+  const before = compiler.layersOf(one);
+
+  compiler.update([setObject(destinationRule("reviews", [], { settings: alikeFirst({ name: "version" }) }))]);
+
+  assert.deepEqual(versionsFor(compiler, one), ["0 v1", "1 v2"]);
+  assert.deepEqual(versionsFor(compiler, other), ["0 v2", "1 v1"]);
+  const near = compiler.layersOf(one).filter((layer) => !before.includes(layer));
+  assert.deepEqual(near, ["endpoints/near/shop/?version=v1"]);
+  assert.deepEqual(
+    compiler.layersOf(alike).filter((layer) => layer.startsWith("endpoints/near/")),
+    near,
+  );
+  assert.deepEqual([...compiler.takeMoved().workloads].sort(), ["alike.shop", "one.shop", "other.shop"]);
+
+  compiler.update([
+    { kind: "object-removed", ref: { kind: "DestinationRule", namespace: ns("default"), name: "reviews" } },
+  ]);
+
+  assert.deepEqual(compiler.layersOf(one), before);
+  assert.deepEqual(versionsFor(compiler, one), ["0 v1", "0 v2"]);
+});
+
+test("a value that the rule names is the same for all, also for callers without a record", () => {
+  const compiler = versionsOf(ofVersion("one", "v1"));
+  compiler.update([{ kind: "caller", namespace: shop, present: true }]);
+  const before = compiler.layersOf(ofVersion("one", "v1"));
+
+  const settings = alikeFirst({ name: "version", value: "v2" });
+  compiler.update([setObject(destinationRule("reviews", [], { settings }))]);
+
+  assert.deepEqual(compiler.layersOf(ofVersion("one", "v1")), before);
+  assert.deepEqual(versionsFor(compiler, ofVersion("one", "v1")), ["0 v2", "1 v1"]);
+  const items = compiler.layersOfCaller(shop).flatMap((layer) => compiler.items(layer));
+  assert.deepEqual(orderOf(items), ["0 v2", "1 v1"]);
+});
+
+test("who leaves a place for another one is served from the first until the next step", () => {
+  const caller = ofVersion("one", "v1", { locality: near });
+  const compiler = versionsOf(caller);
+  compiler.update([setObject(destinationRule("reviews", [], { settings: alikeFirst({ name: "version" }) }))]);
+  const [left = assert.fail()] = compiler.layersOf(caller).filter((layer) => layer.startsWith("endpoints/near/"));
+
+  const other = { host: hostOf("ratings"), settings: alikeFirst({ name: "app" }) };
+  const step = compiler.update([setObject(destinationRule("ratings", [], other))]);
+
+  assert.ok(!step.some(({ layer }) => layer === left));
+  assert.deepEqual(versionsFor(compiler, caller), ["0 v1", "1 v2"]);
+  assert.ok(!compiler.layersOf(caller).includes(left));
+  compiler.update([]);
+  assert.deepEqual(compiler.items(left), []);
+});
+
+test("under a Sidecar labels order endpoints too", () => {
+  const caller = ofVersion("one", "v2");
+  const compiler = versionsOf(caller);
+
+  compiler.update([
+    setObject(destinationRule("reviews", [], { settings: alikeFirst({ name: "version" }) })),
+    setObject(sidecarObject(["default/*"], { namespace: shop })),
+  ]);
+
+  assert.deepEqual(versionsFor(compiler, caller), ["0 v2", "1 v1"]);
+});
+
+test("a label that no rule names costs nothing, and one that a rule names nothing where another rule holds", () => {
+  const compiler = versionsOf(ofVersion("one", "v1"));
+  compiler.update([
+    setShard(shard("ratings", [endpoint("3")])),
+    setObject(destinationRule("ratings", [], { settings: nearestFirst })),
+    setObject(destinationRule("reviews", [], { settings: alikeFirst({ name: "version" }) })),
+  ]);
+
+  const ran = recomputedBy(compiler, () => compiler.update([setWorkload(ofVersion("two", "v3"))]));
+
+  // The new place is another one for reviews alone.
+  assert.equal(ran.near, 1);
 });

@@ -36,6 +36,7 @@ interface WorkloadDocument {
   readonly serviceAccount?: string;
   /** REGION/ZONE */
   readonly locality?: string;
+  readonly network?: string;
   /** name:PORT:APP_PORT=LISTEN, or PORT=LISTEN for a gateway. */
   readonly ports?: readonly string[];
   /** SERVICE.NS:PORT=LISTEN, or HOST:PORT=LISTEN with a host of three parts or more. */
@@ -96,7 +97,7 @@ function workloadFrom(document: WorkloadDocument): Workload {
     serviceAccount: document.serviceAccount ?? "default",
     labels: document.labels ?? { app: document.name },
     locality: (document.locality ?? "") as Locality,
-    network: "",
+    network: document.network ?? "",
     host: "laptop",
   };
   const ports = (document.ports ?? []).map((text) => text.split("=") as [string, string]);

@@ -1,6 +1,6 @@
 /**
  * Which endpoint a DestinationRule chooses, on a live mesh. By a hash, of two alike: what has one key goes to one of them,
- * and keys are shared out. By locality: of one in the caller's zone and one in another region.
+ * and keys are shared out. By locality and label: of one in the caller's zone and one in another region that has its label.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -29,14 +29,16 @@ before(async () => {
   [near, far] = await Promise.all([startPatient(), startPatient()]);
   assert.ok(one && two);
   applications.push(one, two, near, far);
-  const serve = (service: string, { port }: Echo, locality: string): Promise<RunningWorkload> =>
-    workloads.sidecar({ service, locality, ports: [{ name: "http", port: 80, appPort: port }] });
+  const serve = (service: string, { port }: Echo, locality: string, labels = {}): Promise<RunningWorkload> =>
+    workloads.sidecar({ service, locality, labels, ports: [{ name: "http", port: 80, appPort: port }] });
   [caller] = await Promise.all([
-    workloads.sidecar({ service: "caller", locality: "eu/a" }),
+    workloads.sidecar({ service: "caller", locality: "eu/a", labels: { tier: "gold" } }),
     serve("shop", one, ""),
     serve("shop", two, ""),
     serve("zoned", near, "eu/a"),
     serve("zoned", far, "us/a"),
+    serve("tiered", near, "eu/a"),
+    serve("tiered", far, "us/a", { tier: "gold" }),
   ]);
 });
 
@@ -98,38 +100,59 @@ test("by a cookie, which a caller without it is given", async () => {
   assert.deepEqual([...place], [first.headers["x-by"]]);
 });
 
-const zoned = (policy: string): string => `
+const ruleFor = (host: string, policy: string): string => `
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
-metadata: {name: zoned}
-spec: {host: zoned, trafficPolicy: ${policy}}
+metadata: {name: ${host}}
+spec: {host: ${host}, trafficPolicy: ${policy}}
 `;
 
 /** How many of the requests reached each. */
-async function shares(count: number): Promise<{ readonly near: number; readonly far: number }> {
+async function shares(host: string, count: number): Promise<{ readonly near: number; readonly far: number }> {
   for (const application of [near, far]) application.takeReached();
-  await sendMany({ via: caller.outbound, host: "zoned" }, count, 1);
+  await sendMany({ via: caller.outbound, host }, count, 1);
   return { near: near.takeReached().length, far: far.takeReached().length };
 }
 
+const ejection = "{consecutive5xxErrors: 3, interval: 500ms, baseEjectionTime: 60s, maxEjectionPercent: 100}";
+
 test("all stay in the zone while its endpoint is well, and go to the other region while it is out", async () => {
-  const ejection = "{consecutive5xxErrors: 3, interval: 500ms, baseEjectionTime: 60s, maxEjectionPercent: 100}";
-  await objects.replace(zoned(`{outlierDetection: ${ejection}, loadBalancer: {localityLbSetting: {enabled: true}}}`));
-  assert.deepEqual(await shares(30), { near: 30, far: 0 });
+  await objects.replace(
+    ruleFor("zoned", `{outlierDetection: ${ejection}, loadBalancer: {localityLbSetting: {enabled: true}}}`),
+  );
+  assert.deepEqual(await shares("zoned", 30), { near: 30, far: 0 });
 
   near.status = 500;
 
   // Three errors put it out; its Envoy may send another before all of its threads know.
-  const { near: met, far: away } = await shares(30);
+  const { near: met, far: away } = await shares("zoned", 30);
   assert.ok(met >= 3 && met <= 6 && met + away === 30, `${met} met the ill one, ${away} went away`);
   near.status = 200;
 });
 
+test("all go to the endpoint that has the caller's label, and to the other one while it is out", async () => {
+  const setting = "{failoverPriority: [tier]}";
+  await objects.replace(
+    ruleFor("tiered", `{outlierDetection: ${ejection}, loadBalancer: {localityLbSetting: ${setting}}}`),
+  );
+  assert.deepEqual(await shares("tiered", 30), { near: 0, far: 30 });
+
+  far.status = 500;
+
+  // It is out after three errors; to its threads Envoy says so with the next changes, at most a second after the last ones.
+  let met = 0;
+  while (met === 0) met = (await shares("tiered", 10)).near;
+  assert.deepEqual(await shares("tiered", 30), { near: 30, far: 0 });
+  far.status = 200;
+});
+
 test("shares of the localities, whatever is near", async () => {
   const to = "{eu/a: 25, us/*: 75}";
-  await objects.replace(zoned(`{loadBalancer: {localityLbSetting: {distribute: [{from: eu/*, to: ${to}}]}}}`));
+  await objects.replace(
+    ruleFor("zoned", `{loadBalancer: {localityLbSetting: {distribute: [{from: eu/*, to: ${to}}]}}}`),
+  );
 
-  const { far: away } = await shares(200);
+  const { far: away } = await shares("zoned", 200);
 
   assert.ok(away >= 130 && away <= 170, `${away} of 200 went away`);
 });

@@ -238,6 +238,37 @@ trafficPolicy:
     spec: "host: a\ntrafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [], failover: []}}}",
     told: ["MSH1209 spec.trafficPolicy.loadBalancer.localityLbSetting"],
   },
+  "labels that order endpoints, beside shares": {
+    spec: `host: a
+trafficPolicy:
+  loadBalancer: {localityLbSetting: {distribute: [{from: eu, to: {eu: 100}}], failoverPriority: [version]}}`,
+    told: ["MSH1325 spec.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority"],
+  },
+  "labels that order endpoints: of no form, and places that are not told apart": {
+    spec: `host: a
+trafficPolicy:
+  outlierDetection: {}
+  loadBalancer: {localityLbSetting: {failoverPriority: ["a=b=c", "=v", topology.istio.io/subzone, kubernetes.io/hostname=x]}}`,
+    told: [
+      "MSH1207 spec.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority[0]",
+      "MSH1207 spec.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority[1]",
+      "MSH1202 spec.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority[2]",
+      "MSH1202 spec.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority[3]",
+    ],
+  },
+  "a label that orders endpoints twice, a zone beside failover between regions, and no outlierDetection": {
+    spec: `host: a
+trafficPolicy:
+  loadBalancer:
+    localityLbSetting:
+      failover: [{from: eu, to: us}]
+      failoverPriority: [version, topology.istio.io/network, version=v1, topology.kubernetes.io/zone]`,
+    told: [
+      "MSH1325 spec.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority[2]",
+      "MSH1325 spec.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority[3]",
+      "MSH1324 spec.trafficPolicy.loadBalancer.localityLbSetting",
+    ],
+  },
   "TLS that could believe no server, and that has no certificate to show": {
     spec: "host: a\ntrafficPolicy: {tls: {mode: SIMPLE}}\nsubsets: [{name: b, trafficPolicy: {tls: {mode: MUTUAL, insecureSkipVerify: true}}}]",
     told: [

@@ -5,6 +5,7 @@ import type {
   HashTable,
   LocalityPattern,
   LocalityPreference,
+  PriorityLabel,
   SimpleBalancer,
   TrafficSettings,
 } from "../../model/traffic.ts";
@@ -35,8 +36,13 @@ export function balancingOf(policy: LoadBalancer): Pick<TrafficSettings, "balanc
   };
 }
 
-function preferenceOf({ enabled = true, distribute = [], failover = [] }: Preference): LocalityPreference {
+function preferenceOf(setting: Preference): LocalityPreference {
+  const { enabled = true, distribute = [], failover = [], failoverPriority = [] } = setting;
   if (!enabled) return { kind: "off" };
+  if (failoverPriority.length > 0) {
+    const labels = failoverPriority.map(priorityLabel);
+    return { kind: "labels", labels, ...(failover.length > 0 ? { regions: failover } : {}) };
+  }
   if (distribute.length === 0) return { kind: "failover", regions: failover };
   const shares = distribute.map(({ from, to }) => ({
     from: localityPattern(from),
@@ -49,6 +55,12 @@ function preferenceOf({ enabled = true, distribute = [], failover = [] }: Prefer
 export function localityPattern(text: string): LocalityPattern {
   const [region = "*", zone = "*"] = text.split("/");
   return { ...(region === "*" ? {} : { region }), ...(zone === "*" ? {} : { zone }) };
+}
+
+/** KEY, or KEY=VALUE; "KEY=" is who has it not. */
+export function priorityLabel(text: string): PriorityLabel {
+  const [name = "", value] = text.split("=");
+  return { name, ...(value === undefined ? {} : { value }) };
 }
 
 function hashOf(hash: Hash): ConsistentHash | undefined {

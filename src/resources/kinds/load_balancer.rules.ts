@@ -1,12 +1,14 @@
 /** What is asked of a DestinationRule's loadBalancer beyond its fields. */
+import { placeLabels } from "../../model/traffic.ts";
 import type { FieldPath } from "../document/node.ts";
 import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
 import type { RuleContext } from "./kind.ts";
-import { localityPattern } from "./load_balancer.model.ts";
+import { localityPattern, priorityLabel } from "./load_balancer.model.ts";
 import { largestMaglev } from "./load_balancer.schema.ts";
 
 type Settings = Pick<NonNullable<DestinationRuleSpec["trafficPolicy"]>, "loadBalancer" | "outlierDetection">;
 type LoadBalancer = NonNullable<Settings["loadBalancer"]>;
+type Locality = NonNullable<LoadBalancer["localityLbSetting"]>;
 
 /** @param path of the policy that has it. */
 export function loadBalancerRules({ loadBalancer }: Settings, path: FieldPath, context: RuleContext): void {
@@ -34,11 +36,11 @@ function hashRules(
 }
 
 function localityRules(
-  { localityLbSetting: setting, consistentHash }: LoadBalancer,
+  { localityLbSetting: setting = {}, consistentHash }: LoadBalancer,
   path: FieldPath,
   { tell }: RuleContext,
 ): void {
-  const { distribute = [], failover = [] } = setting ?? {};
+  const { distribute = [], failover = [] } = setting;
   if (distribute.length > 0 && consistentHash) {
     tell([...path, "distribute"], "MSH1325", "shares and consistentHash both choose the endpoint; keep one of them");
   }
@@ -59,6 +61,31 @@ function localityRules(
     if (regions.has(from)) tell([...at, "from"], "MSH1325", `${from} has its successor above; keep one of them`);
     regions.add(from);
   }
+  priorityRules(setting, path, { tell });
+}
+
+function priorityRules(
+  { distribute = [], failover = [], failoverPriority = [] }: Locality,
+  path: FieldPath,
+  { tell }: Pick<RuleContext, "tell">,
+): void {
+  const field = [...path, "failoverPriority"];
+  if (distribute.length > 0 && failoverPriority.length > 0) {
+    tell(field, "MSH1325", "stands beside distribute, which gives shares to localities; keep one of them");
+  }
+  const labels = new Set<string>();
+  for (const [index, label] of failoverPriority.entries()) {
+    const { name } = priorityLabel(label);
+    if (labels.has(name)) tell([...field, index], "MSH1325", `${name} stands above already; keep one of them`);
+    labels.add(name);
+    if (failover.length > 0 && isOfLocality(label)) {
+      tell([...field, index], "MSH1325", `failover orders regions and zones already; leave it out, or ${label}`);
+    }
+  }
+}
+
+function isOfLocality(label: string): boolean {
+  return label === placeLabels.region || label === placeLabels.zone;
 }
 
 /** Some locality is meant by both. */

@@ -105,7 +105,17 @@ const localityLbSetting = object({
         },
       }),
     }),
-    failoverPriority: unsupported("Orders endpoints by the labels that they share with the caller."),
+    failoverPriority: list({
+      description:
+        "Labels by which endpoints are ordered: first those that have all of them as the caller has them, then those that " +
+        "have all but the last, and so on. Localities matter only where `failover` stands beside it.",
+      items: string({
+        description:
+          "A label's key, or KEY=VALUE, whatever the caller has. topology.istio.io/network, topology.kubernetes.io/region " +
+          "and topology.kubernetes.io/zone say where somebody is.",
+        format: "priorityLabel",
+      }),
+    }),
   },
 });
 

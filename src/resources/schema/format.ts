@@ -43,6 +43,13 @@ const cipherSuites: ReadonlySet<string> = new Set([
   ...["AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA", "DES-CBC3-SHA"],
 ]);
 
+/** Labels that say where somebody is, in ways that the mesh does not tell apart. */
+const laterPriorityLabels: Readonly<Record<string, string>> = {
+  "topology.istio.io/subzone": "sub-zones are not supported yet; topology.kubernetes.io/zone is",
+  "topology.istio.io/cluster": "clusters are not told apart yet; topology.istio.io/network is supported",
+  "kubernetes.io/hostname": "hosts are not told apart yet; topology.kubernetes.io/zone is supported",
+};
+
 export const formats = {
   text: { wants: "text without control characters", check: printable, maxLength: 4_096 },
   name: { wants: "a name of lower-case letters, digits, '-' and '.'", pattern: dnsSubdomain, maxLength: 253 },
@@ -246,6 +253,12 @@ export const formats = {
         ? "sub-zones are not supported yet; write REGION/ZONE"
         : undefined,
   },
+  priorityLabel: {
+    wants: "a label's key, such as version, or KEY=VALUE",
+    maxLength: 381,
+    check: checkPriorityLabel,
+    later: (text) => laterPriorityLabels[text.split("=")[0] ?? ""],
+  },
   region: { wants: "a region, without its zones", pattern: /^[A-Za-z0-9._-]{1,128}$/, maxLength: 128 },
   serverName: {
     wants: "a host name such as example.com",
@@ -364,6 +377,12 @@ function checkLabelKey(text: string): string | undefined {
   if (slash < 0) return labelName.test(text) ? undefined : "";
   const domain = text.slice(0, slash);
   return domain.length <= 253 && dnsSubdomain.test(domain) && labelName.test(text.slice(slash + 1)) ? undefined : "";
+}
+
+function checkPriorityLabel(text: string): string | undefined {
+  const [key = "", value = "", ...rest] = text.split("=");
+  const good = rest.length === 0 && (value === "" || labelName.test(value));
+  return good ? checkLabelKey(key) : "";
 }
 
 function checkRetryOn(text: string): string | undefined {

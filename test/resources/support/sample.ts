@@ -55,6 +55,7 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   serverName: ["example.com", "reviews"],
   subjectAltName: ["example.com", "*.example.com", "10.0.0.1", "spiffe://other/ns/x/sa/y"],
   localityPattern: ["eu/a", "eu/*", "*", "eu", "eu/a/*"],
+  priorityLabel: ["version", "example.com/tier=gold", "topology.istio.io/network", "version="],
   region: ["eu", "us-west.1"],
   locality: ["eu/a", "eu", ""],
   workloadName: ["reviews-v1.default", "a.b"],
