@@ -90,6 +90,11 @@ function narrowedSettings(wider: TrafficSettings, settings: TrafficSettings): Tr
 }
 
 /** What cannot be said of a port is the rule's. */
-function portSettings({ settings: { proxyProtocol } }: EffectiveRule, own: TrafficSettings): TrafficSettings {
-  return proxyProtocol === undefined ? own : { ...own, proxyProtocol };
+function portSettings({ settings }: EffectiveRule, own: TrafficSettings): TrafficSettings {
+  const { proxyProtocol, retryBudget } = settings;
+  return {
+    ...own,
+    ...(proxyProtocol === undefined ? {} : { proxyProtocol }),
+    ...(retryBudget === undefined ? {} : { retryBudget }),
+  };
 }
