@@ -68,7 +68,10 @@ check("VirtualService", {
     spec: `hosts: [a]\nhttp: [{${to}, retries: {attempts: 1, retryOn: '5xx, reset'}}]`,
     told: ["MSH1207 spec.http[0].retries.retryOn"],
   },
-  "a timeout of 0": { spec: `hosts: [a]\nhttp: [{${to}, timeout: 0s}]`, told: ["MSH1208 spec.http[0].timeout"] },
+  "a timeout of 0 is none; a try without time is refused": {
+    spec: `hosts: [a]\nhttp: [{${to}, timeout: 0s, retries: {attempts: 1, perTryTimeout: 0s}}]`,
+    told: ["MSH1208 spec.http[0].retries.perTryTimeout"],
+  },
   "a timeout without unit": { spec: `hosts: [a]\nhttp: [{${to}, timeout: 3}]`, told: ["MSH1203 spec.http[0].timeout"] },
   "a route behind one that takes all": {
     spec: `hosts: [a]\nhttp: [{${to}}, {match: [{uri: {exact: /}}], ${to}}]`,

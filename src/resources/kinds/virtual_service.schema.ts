@@ -314,7 +314,11 @@ export const virtualServiceSchema = object({
             items: match,
           }),
           route,
-          timeout: duration({ description: "How long the request may take, tries included.", default: "no limit" }),
+          timeout: duration({
+            description: "How long the request may take, tries included.",
+            default: "no limit",
+            zero: "no limit, whatever a TrafficPolicy says",
+          }),
           retries,
           redirect,
           directResponse,
