@@ -61,6 +61,8 @@ export interface Destination {
 
 /** Gets a copy of a share of the requests; nobody waits for its answer. */
 export interface Mirror {
+  /** Which of the route's fields says it: `mirror`, or one of `mirrors` by its index. */
+  readonly said: "mirror" | number;
   readonly destination: Destination;
   /** 0 to 100 */
   readonly percent: number;

@@ -187,11 +187,24 @@ function judgeVirtualService(router: OfKind<"VirtualService">, world: World, tel
   for (const [index, { delegate }] of router.http.entries()) {
     if (delegate) judgeDelegate(delegate, ["spec", "http", index, "delegate"], world, tell);
   }
+  for (const [index, { mirrors }] of router.http.entries()) {
+    for (const { said, destination } of mirrors) {
+      const at = said === "mirror" ? ["mirror"] : ["mirrors", said, "destination"];
+      judgeDestination(destination, ["spec", "http", index, ...at], "copies are lost until it is registered", {
+        world,
+        tell,
+      });
+    }
+  }
   const routes = [...placed("http", router.http), ...placed("tls", router.tls), ...placed("tcp", router.tcp)];
   for (const { path, matches, destinations } of routes) {
     for (const [at, match] of matches.entries()) gateways(match.gateways, [...path, "match", at, "gateways"]);
-    for (const [at, one] of destinations.entries())
-      judgeDestination(one, [...path, "route", at, "destination"], world, tell);
+    for (const [at, one] of destinations.entries()) {
+      judgeDestination(one, [...path, "route", at, "destination"], "requests get 503 until it is registered", {
+        world,
+        tell,
+      });
+    }
     const sum = destinations.reduce((total, { weight }) => total + weight, 0);
     if (destinations.length > 1 && sum !== 100) {
       tell([...path, "route"], "MSH1404", `the weights add up to ${sum}, not 100; each gets its share of ${sum}`);
@@ -217,9 +230,15 @@ function placed(field: string, routes: readonly Omit<PlacedRoute, "path">[]): re
   return routes.map(({ matches, destinations }, index) => ({ path: ["spec", field, index], matches, destinations }));
 }
 
-function judgeDestination({ host, subset }: Destination, path: FieldPath, world: World, tell: Told): void {
+/** @param loss what becomes meanwhile of what goes to a host that nobody knows. */
+function judgeDestination(
+  { host, subset }: Destination,
+  path: FieldPath,
+  loss: string,
+  { world, tell }: Pick<Judging, "world" | "tell">,
+): void {
   const missing = world.missing(host);
-  if (missing !== undefined) tell([...path, "host"], "MSH1402", `${missing}; requests get 503 until it is registered`);
+  if (missing !== undefined) tell([...path, "host"], "MSH1402", `${missing}; ${loss}`);
   if (subset === undefined) return;
   const { rules, names } = world.subsetsOf(host);
   if (names.has(subset)) return;

@@ -24,6 +24,16 @@ test("a destination nobody knows, with the nearest one", () => {
   assert.deepEqual(told(router("x", to("{host: reviws}")), {}), []);
 });
 
+test("mirrors are judged as routes' destinations are", () => {
+  const route = "route: [{destination: {host: reviews}}]";
+  const both =
+    "mirror: {host: reviws}, mirrors: [{destination: {host: ratings}}, {destination: {host: ratings, subset: v2}}]";
+  assert.deepEqual(told(router("x", `hosts: [reviews]\nhttp: [{${route}, ${both}}]`)), [
+    "MSH1402 spec.http[0].mirror.host: no service reviws.shop is known; did you mean reviews.shop?; copies are lost until it is registered",
+    "MSH1403 spec.http[0].mirrors[1].destination.subset: ratings.shop.svc.cluster.local has no subset v2: no DestinationRule is for it",
+  ]);
+});
+
 test("a subset that no rule defines", () => {
   const rule = document("DestinationRule", "host: reviews\nsubsets: [{name: v1}]", named("r"));
   const asks = router("x", to("{host: reviews, subset: v2}"));

@@ -137,14 +137,14 @@ function rewriteOf({ uri, authority, uriRegexRewrite }: NonNullable<RouteSpec["r
 
 /** `mirror` and its percentage, then `mirrors`; what is not said is all. */
 function mirrorsOf({ mirror, mirrorPercentage, mirrorPercent, mirrors }: RouteSpec, owner: Owner): readonly Mirror[] {
-  const first = mirror
-    ? [{ destination: destinationOf(mirror, owner), percent: mirrorPercentage?.value ?? mirrorPercent ?? 100 }]
-    : [];
-  const others = (mirrors ?? []).map(({ destination, percentage }) => ({
+  const percent = mirrorPercentage?.value ?? mirrorPercent ?? 100;
+  const first = mirror ? [{ said: "mirror" as const, destination: destinationOf(mirror, owner), percent }] : [];
+  const others = (mirrors ?? []).map(({ destination, percentage }, index) => ({
+    said: index,
     destination: destinationOf(destination, owner),
     percent: percentage?.value ?? 100,
   }));
-  return [...first, ...others].filter(({ percent }) => percent > 0);
+  return [...first, ...others].filter((one) => one.percent > 0);
 }
 
 /** A percentage that is not said is none. */
