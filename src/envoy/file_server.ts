@@ -2,14 +2,9 @@
  * The transport socket that ends TLS with certificates which are files on the gateway's host. Each is a secret of its own,
  * so that one that is missing or spoiled closes the connections of its own server and of no other.
  */
-import { isIP } from "node:net";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { type TransportSocket, TransportSocketSchema } from "#envoy/envoy/config/core/v3/base_pb.js";
-import {
-  SubjectAltNameMatcher_SanType,
-  type SubjectAltNameMatcherSchema,
-  TlsParameters_TlsProtocol,
-} from "#envoy/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import { TlsParameters_TlsProtocol } from "#envoy/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import type { SdsSecretConfig } from "#envoy/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { DownstreamTlsContextSchema } from "#envoy/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { FileTls, TlsVersion } from "../model/gateway.ts";
@@ -17,6 +12,7 @@ import { type FileSecret, nameOfFileSecret } from "../model/secret_name.ts";
 import { limits } from "../platform/limits.ts";
 import { packed } from "./any.ts";
 import { optionalSecret } from "./config_source.ts";
+import { nameMatcher } from "./name_matcher.ts";
 
 const versions: Readonly<Record<TlsVersion, TlsParameters_TlsProtocol>> = {
   TLSV1_0: TlsParameters_TlsProtocol.TLSv1_0,
@@ -55,15 +51,4 @@ export function fileServer(alpn: readonly string[], files: FileTls): TransportSo
 
 function fileSecret(file: FileSecret): SdsSecretConfig {
   return optionalSecret(nameOfFileSecret(file), limits.secretFileWaitMs);
-}
-
-/** What kind of name it is can be seen. */
-function nameMatcher(name: string): MessageInitShape<typeof SubjectAltNameMatcherSchema> {
-  return { sanType: sanTypeOf(name), matcher: { matchPattern: { case: "exact", value: name } } };
-}
-
-function sanTypeOf(name: string): SubjectAltNameMatcher_SanType {
-  if (name.includes("://")) return SubjectAltNameMatcher_SanType.URI;
-  if (isIP(name)) return SubjectAltNameMatcher_SanType.IP_ADDRESS;
-  return name.includes("@") ? SubjectAltNameMatcher_SanType.EMAIL : SubjectAltNameMatcher_SanType.DNS;
 }

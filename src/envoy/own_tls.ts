@@ -1,5 +1,4 @@
 /** TLS of the user's own, and the PROXY protocol → transport sockets of a cluster. */
-import { isIP } from "node:net";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type DataSourceSchema,
@@ -9,13 +8,11 @@ import {
 import type { UpstreamHttpProtocolOptionsSchema } from "#envoy/envoy/config/core/v3/protocol_pb.js";
 import { ProxyProtocolConfig_Version } from "#envoy/envoy/config/core/v3/proxy_protocol_pb.js";
 import { ProxyProtocolUpstreamTransportSchema } from "#envoy/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
-import {
-  type CertificateValidationContextSchema,
-  SubjectAltNameMatcher_SanType as SanType,
-} from "#envoy/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import type { CertificateValidationContextSchema } from "#envoy/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import { UpstreamTlsContextSchema } from "#envoy/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { OwnTls } from "../model/traffic.ts";
 import { type Init, packed } from "./any.ts";
+import { nameMatcher } from "./name_matcher.ts";
 
 /** ALPN is left to the connection pool, which says what it will speak. */
 export function ownClient({ certificate, server, serverName }: OwnTls): TransportSocket {
@@ -60,16 +57,8 @@ function validation({
 }: NonNullable<OwnTls["server"]>): Init<typeof CertificateValidationContextSchema> {
   return {
     trustedCa: file(rootsFile),
-    matchTypedSubjectAltNames: names.map((name) => ({
-      sanType: sanTypeOf(name),
-      matcher: { matchPattern: { case: "exact", value: name } },
-    })),
+    matchTypedSubjectAltNames: names.map(nameMatcher),
   };
-}
-
-function sanTypeOf(name: string): SanType {
-  if (isIP(name)) return SanType.IP_ADDRESS;
-  return name.includes("://") ? SanType.URI : SanType.DNS;
 }
 
 function file(filename: string): MessageInitShape<typeof DataSourceSchema> {

@@ -25,7 +25,7 @@ export const clientTls = object({
     subjectAltNames: list({
       description: "The server's certificate has one of these names.",
       default: "the request's Host; for TCP any name",
-      items: string({ description: "A host, an address or a URI.", format: "subjectAltName" }),
+      items: string({ description: "A host, an address, a mail address or a URI.", format: "subjectAltName" }),
     }),
     sni: string({
       description: "The name that is asked for.",
