@@ -11,7 +11,7 @@ import { objectKey } from "../model/object.ts";
 import type { AuthorizationPolicy } from "../model/policy.ts";
 import { destinationsOf, type VirtualService, type VirtualServiceRef } from "../model/route.ts";
 import type { OutboundTrafficPolicy } from "../model/traffic.ts";
-import { hostOfUpstream, type Upstream, type Workload } from "../model/workload.ts";
+import { hostOfUpstream, type SidecarWorkload, type Upstream, type Workload } from "../model/workload.ts";
 import { withDelegates } from "./delegates.ts";
 import { meshView, type View } from "./destination_rules.ts";
 import { type Destinations, reaching } from "./destinations.ts";
@@ -47,16 +47,19 @@ type Unrouted =
   | { readonly is: "declared"; readonly host: Host; readonly namespace: Namespace | undefined }
   | { readonly is: "routed"; readonly host: string; readonly namespace: Namespace | undefined };
 
-type ShownName = Unrouted & { readonly candidates: readonly Candidate[] };
-
-/** As a namespace sees it that has nothing of its own. */
-type Shown = ShownName & {
+/** For whom it is what. */
+type Known = Unrouted & {
+  readonly candidates: readonly Candidate[];
   /** Namespaces that a VirtualService or ServiceEntry for it is shown to, not to all. */
   readonly shownTo: readonly string[];
   /** Whether routes for it ask of which namespace the caller is. */
   readonly asksNamespace: boolean;
-  /** Namespaces whose callers hash otherwise. */
+  /** Namespaces whose callers may hash otherwise than the mesh's. */
   readonly hashers: readonly string[];
+};
+
+/** As a namespace sees it that has nothing of its own. */
+type Shown = Known & {
   readonly hosts: readonly VirtualHost[];
 };
 
@@ -167,17 +170,23 @@ export class Derivations {
       ...routed.map((host) => ({ is: "routed", host, namespace: serviceOfHost(host as Host)?.namespace }) as const),
     ];
     return names.map((unrouted) => {
-      const name: ShownName = { ...unrouted, candidates: read(this.#candidates.at(unrouted.host)) };
-      const shownTo = name.candidates.flatMap(({ exportTo }) => (isPublic(exportTo) ? [] : exportTo));
-      const asksNamespace = name.candidates.some(({ key }) => read(this.#asked.at(key)).namespace);
-      const views = name.is === "declared" ? this.#destinations.ownViews(read, name.host) : [];
-      const hashers = [undefined, ...name.candidates].flatMap((one) => this.#hashersFor(read, name, one));
-      return { ...name, shownTo: [...shownTo, ...views], asksNamespace, hashers, hosts: this.#hostsFor(read, name) };
+      const candidates = read(this.#candidates.at(unrouted.host));
+      const shownTo = candidates.flatMap(({ exportTo }) => (isPublic(exportTo) ? [] : exportTo));
+      const asksNamespace = candidates.some(({ key }) => read(this.#asked.at(key)).namespace);
+      const views = unrouted.is === "declared" ? this.#destinations.ownViews(read, unrouted.host) : [];
+      const destination = unrouted.is === "routed" ? undefined : unrouted.host;
+      const hashers = this.#hashing.hashers(
+        read,
+        destination,
+        candidates.map(({ key }) => key),
+      );
+      const name: Known = { ...unrouted, candidates, shownTo: [...shownTo, ...views], asksNamespace, hashers };
+      return { ...name, hosts: this.#hostsFor(read, name) };
     });
   }
 
   /** @param namespace of the callers; undefined: one that has nothing of its own. */
-  #hostsFor(read: Read, name: ShownName, namespace?: Namespace, scope?: Scope): readonly VirtualHost[] {
+  #hostsFor(read: Read, name: Known, namespace?: Namespace, scope?: Scope): readonly VirtualHost[] {
     const { host, namespace: of } = name;
     const candidate = candidateFor(name.candidates, { namespace, scope });
     const short = namespace !== undefined && of === namespace ? "short" : "";
@@ -185,7 +194,7 @@ export class Derivations {
     const owner = this.#ownerOf(read, name, view);
     const caller: Source = { ...(namespace ? { namespace } : {}), labels: scope?.labels ?? {} };
     const source = candidate ? sourceText(read(this.#asked.at(candidate.key)), caller) : "";
-    const hashes = namespace !== undefined && this.#hashersFor(read, name, candidate).includes(namespace);
+    const hashes = namespace !== undefined && name.hashers.includes(namespace);
     if (name.is !== "routed" && owner !== undefined) {
       if (scope && !candidate && !sees(scope, owner, host)) return [];
       const own = hashes || (name.is === "declared" && this.#destinations.hasOwn(read, name.host, view));
@@ -194,13 +203,8 @@ export class Derivations {
     return candidate ? read(this.#nameHosts.at(host, hashes ? view : meshView, candidate.key, short, source)) : [];
   }
 
-  /** Namespaces whose callers hash otherwise than the mesh's where the VirtualService holds, if any. */
-  #hashersFor(read: Read, name: Unrouted, candidate: Candidate | undefined): readonly Namespace[] {
-    return this.#hashing.hashers(read, name.is === "routed" ? undefined : name.host, candidate?.key);
-  }
-
   /** The namespace of what callers of the view find under the name; undefined: nothing. */
-  #ownerOf(read: Read, name: ShownName, view: View): Namespace | undefined {
+  #ownerOf(read: Read, name: Unrouted, view: View): Namespace | undefined {
     if (name.is === "service") return name.namespace;
     return name.is === "declared" ? this.#destinations.declared(read, name.host, view)?.namespace : undefined;
   }
@@ -267,7 +271,7 @@ export class Derivations {
         peerAuthentications: reaching(read, namespace, input.peerAuthentications),
         authorizationPolicies,
         rateLimits: read(input.rateLimits.at(serviceKey(workload.service))),
-        routed: (upstream) => this.#routed(read, workload, upstream),
+        routed: this.#routed(read, workload),
         hashOf: this.#hashing.hashOf(read, namespace),
       });
     }
@@ -280,18 +284,22 @@ export class Derivations {
     });
   }
 
-  #routed(read: Read, workload: Workload, upstream: Upstream): TcpWay | undefined {
-    const { namespace } = workload;
+  #routed(read: Read, workload: SidecarWorkload): (upstream: Upstream) => TcpWay | undefined {
+    const { namespace, upstreams } = workload;
+    // It has nothing to do with VirtualServices and Sidecars.
+    if (upstreams.length === 0) return () => undefined;
     const name = this.scopeOf(read, workload);
     const scope = name === "" ? undefined : read(this.#scope.at(namespace, name));
-    const candidates = read(this.#candidates.at(hostOfUpstream(upstream)));
     const services = this.#services(read, namespace);
-    for (const { key } of tcpCandidatesFor(candidates, { namespace, scope })) {
-      const tcp = read(this.#input.virtualServices.at(key))?.tcp ?? [];
-      const way = tcpWay(tcp, { gateway: meshGateway, port: upstream.port, source: workload, ...services });
-      if (way) return way;
-    }
-    return undefined;
+    return (upstream) => {
+      const candidates = read(this.#candidates.at(hostOfUpstream(upstream)));
+      for (const { key } of tcpCandidatesFor(candidates, { namespace, scope })) {
+        const tcp = read(this.#input.virtualServices.at(key))?.tcp ?? [];
+        const way = tcpWay(tcp, { gateway: meshGateway, port: upstream.port, source: workload, ...services });
+        if (way) return way;
+      }
+      return undefined;
+    };
   }
 
   /** @param view of the callers. */

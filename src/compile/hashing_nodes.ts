@@ -44,11 +44,11 @@ export class HashingNodes {
   }
 
   /**
-   * Namespaces whose callers hash otherwise than the mesh's: by the routes of a VirtualService, and by a destination's own.
-   * @param virtualService objectKey
+   * Namespaces whose callers hash otherwise than the mesh's: by the routes of VirtualServices, and by a destination's own.
+   * @param virtualServices objectKeys
    */
-  hashers(read: Read, destination: Host | undefined, virtualService: string | undefined): readonly Namespace[] {
-    const routed = virtualService === undefined ? [] : read(this.#routed.at(virtualService));
+  hashers(read: Read, destination: Host | undefined, virtualServices: readonly string[]): readonly Namespace[] {
+    const routed = virtualServices.flatMap((key) => read(this.#routed.at(key)));
     return destination === undefined ? routed : [...routed, ...this.#hashersTo(read, destination)];
   }
 
