@@ -56,7 +56,8 @@ export function asksOf({ locality: preference, outlierDetection }: TrafficSettin
       return outlierDetection && { locality: true, labels: [] };
     case "labels": {
       const { labels, regions } = preference;
-      const locality = regions !== undefined || labels.some(({ name, value }) => !value && saysLocality(name));
+      const locality =
+        regions !== undefined || labels.some(({ name, value }) => value === undefined && saysLocality(name));
       return outlierDetection && { locality, labels: callerKeysOf(labels) };
     }
     default:

@@ -7,6 +7,7 @@ import type { DestinationRule, Subset } from "../model/traffic.ts";
 import { type Declared, type SubsetKey, wholeDestination } from "./destination.ts";
 import { type EffectiveRule, settingsOf, type View, viewOf } from "./destination_rules.ts";
 import { type Cell, type Graph, NodeFamily, type Read } from "./graph.ts";
+import { compare } from "./hosts.ts";
 import type { EndpointsItem } from "./ir.ts";
 import { asksOf, cares, type Seen, seenFrom } from "./nearness.ts";
 import type { Place } from "./places.ts";
@@ -40,7 +41,7 @@ export class NearnessNodes {
       const asks = this.#clusters(read, host, view).flatMap(({ settings }) => asksOf(settings) ?? []);
       if (asks.length === 0) return undefined;
       const labels = new Set(asks.flatMap((one) => one.labels));
-      return { locality: asks.some(({ locality }) => locality), labels: [...labels].sort() };
+      return { locality: asks.some(({ locality }) => locality), labels: [...labels].sort(compare) };
     });
     this.#near = new NodeFamily(graph, "near", (read, host, view, from) =>
       this.#clusters(read, host, view).flatMap(({ port, subset, settings }) => {
