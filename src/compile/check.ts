@@ -103,7 +103,8 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
     }
     case "DestinationRule": {
       const found = [...servicesOf([object.host], mesh), ...asChanges(entriesOf([object.host], after))];
-      return found.length > 0 ? found : standIn(object.host, Object.keys(object.portSettings).map(Number));
+      const ports = [object, ...object.subsets].flatMap(({ portSettings }) => Object.keys(portSettings));
+      return found.length > 0 ? found : standIn(object.host, ports.map(Number));
     }
     case "CircuitBreaker":
     case "TrafficPolicy":

@@ -50,7 +50,8 @@ export function viewsOf(rules: readonly DestinationRule[]): readonly Namespace[]
 
 /** All that a rule says: for all its host's callers, for a port, for a subset. */
 export function settingsIn({ settings, portSettings, subsets }: DestinationRule): readonly TrafficSettings[] {
-  return [settings, ...Object.values(portSettings), ...subsets.map((subset) => subset.settings)];
+  const ofSubsets = subsets.flatMap((subset) => [subset.settings, ...Object.values(subset.portSettings)]);
+  return [settings, ...Object.values(portSettings), ...ofSubsets];
 }
 
 /** What callers of a namespace meet. @param views as `viewsOf`. */
@@ -75,12 +76,14 @@ function asOne(rules: readonly DestinationRule[]): Omit<EffectiveRule, "unsaid">
 
 /**
  * Settings of one cluster. Those of a port stand instead of the rule's own, nothing inherited, as Istio documents; a
- * subset's stand over them field by field, of which loadBalancer is one. What is said in plain words stands below all.
+ * subset's stand over them field by field, of which loadBalancer is one; a subset's of a port instead of these. What is said
+ * in plain words stands below all.
  */
 export function settingsOf(rule: EffectiveRule, port: number, subset?: Subset): TrafficSettings {
-  const own = rule.portSettings[port];
-  const wider = own ? portSettings(rule, own) : rule.settings;
-  return filledSettings(subset ? narrowedSettings(wider, subset.settings) : wider, rule.unsaid);
+  const wider = portSettings(rule.settings, rule.portSettings[port]);
+  if (!subset) return filledSettings(wider, rule.unsaid);
+  const narrowed = narrowedSettings(wider, subset.settings);
+  return filledSettings(portSettings(narrowed, subset.portSettings[port]), rule.unsaid);
 }
 
 function narrowedSettings(wider: TrafficSettings, settings: TrafficSettings): TrafficSettings {
@@ -89,9 +92,10 @@ function narrowedSettings(wider: TrafficSettings, settings: TrafficSettings): Tr
   return { ...rest, ...settings };
 }
 
-/** What cannot be said of a port is the rule's. */
-function portSettings({ settings }: EffectiveRule, own: TrafficSettings): TrafficSettings {
-  const { proxyProtocol, retryBudget } = settings;
+/** What cannot be said of a port is as it was. */
+function portSettings(wider: TrafficSettings, own: TrafficSettings | undefined): TrafficSettings {
+  if (!own) return wider;
+  const { proxyProtocol, retryBudget } = wider;
   return {
     ...own,
     ...(proxyProtocol === undefined ? {} : { proxyProtocol }),

@@ -57,13 +57,22 @@ function only({ balancer, locality, warmup }: TrafficSettings): TrafficSettings 
   return locality || warmup ? { balancer: "least-request" } : {};
 }
 
+function onlyOf(ports: EffectiveRule["portSettings"]): EffectiveRule["portSettings"] {
+  return Object.fromEntries(Object.entries(ports).map(([port, one]) => [port, only(one)]));
+}
+
 /** A change of anything else is none for the routes; what is said in plain words never hashes, and what hashes goes before. */
 function balancingOnly(rule: EffectiveRule | undefined): EffectiveRule {
   const { settings = {}, portSettings = {}, subsets = [] } = rule ?? {};
   return {
     settings: only(settings),
-    portSettings: Object.fromEntries(Object.entries(portSettings).map(([port, one]) => [port, only(one)])),
-    subsets: subsets.map(({ name, settings: own }) => ({ name, labels: {}, settings: only(own) })),
+    portSettings: onlyOf(portSettings),
+    subsets: subsets.map(({ name, settings: own, portSettings: ports }) => ({
+      name,
+      labels: {},
+      settings: only(own),
+      portSettings: onlyOf(ports),
+    })),
     unsaid: {},
   };
 }

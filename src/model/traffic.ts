@@ -182,6 +182,8 @@ export interface Subset {
   readonly labels: Readonly<Record<string, string>>;
   /** Over the rule's own settings, field by field of the first level. */
   readonly settings: TrafficSettings;
+  /** Instead of all these, for one service port. */
+  readonly portSettings: Readonly<Record<number, TrafficSettings>>;
 }
 
 export interface DestinationRule {

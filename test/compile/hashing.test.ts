@@ -103,7 +103,7 @@ test("callers under a Sidecar hash as their namespace does", () => {
 
 test("a subset whose loadBalancer says nothing of a hash has none", () => {
   const compiler = meshOf(["shop"]);
-  const subset = { name: "v1", labels: {}, settings: { warmup: { durationMs: 1_000 } } };
+  const subset = { name: "v1", labels: {}, settings: { warmup: { durationMs: 1_000 } }, portSettings: {} };
   compiler.update([
     setObject(destinationRule("reviews", [], { settings: byHeader("x-user"), subsets: [subset] })),
     setObject(virtualService("reviews", { subset: "v1" })),

@@ -117,7 +117,7 @@ export function destinationRule(
     exportTo: [],
     settings: {},
     portSettings: {},
-    subsets: versions.map((name) => ({ name, labels: { version: name }, settings: {} })),
+    subsets: versions.map((name) => ({ name, labels: { version: name }, settings: {}, portSettings: {} })),
     createdAt: 1,
     ...rest,
   };

@@ -100,7 +100,7 @@ test("DestinationRule: settings of the service, of a port, of a subset", () => {
       portLevelSettings: [{port: {number: 80}, tls: {mode: DISABLE}}]
     subsets:
       - {name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}}
-      - {name: all}
+      - {name: all, trafficPolicy: {portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}]}}
     `,
   );
   const { settings, portSettings, subsets, host } = modelOf("DestinationRule", text);
@@ -118,8 +118,8 @@ test("DestinationRule: settings of the service, of a port, of a subset", () => {
   });
   assert.deepEqual(portSettings, { 80: { tls: "disable" } });
   assert.deepEqual(subsets, [
-    { name: "v1", labels: { version: "v1" }, settings: { balancer: "round-robin" } },
-    { name: "all", labels: {}, settings: {} },
+    { name: "v1", labels: { version: "v1" }, settings: { balancer: "round-robin" }, portSettings: {} },
+    { name: "all", labels: {}, settings: {}, portSettings: { 80: { balancer: "random" } } },
   ]);
 });
 

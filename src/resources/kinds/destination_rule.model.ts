@@ -30,6 +30,7 @@ export function toDestinationRule(spec: DestinationRuleSpec, owner: Owner): Dest
       name,
       labels: labels ?? {},
       settings: settingsOf(trafficPolicy),
+      portSettings: portSettingsOf(trafficPolicy),
     })),
   };
 }
