@@ -87,8 +87,13 @@ function hashInit(key: HashKey): MessageInitShape<typeof RouteAction_HashPolicyS
     case "source-ip":
       return { policySpecifier: { case: "connectionProperties", value: { sourceIp: true } } };
     case "cookie": {
-      const { name, path, ttlMs } = key;
-      const value = { name, ...(path ? { path } : {}), ...(ttlMs === undefined ? {} : { ttl: wholeSeconds(ttlMs) }) };
+      const { name, path, ttlMs, attributes } = key;
+      const value = {
+        name,
+        ...(path ? { path } : {}),
+        ...(ttlMs === undefined ? {} : { ttl: wholeSeconds(ttlMs) }),
+        ...(attributes ? { attributes: [...attributes] } : {}),
+      };
       return { policySpecifier: { case: "cookie", value } };
     }
   }

@@ -22,7 +22,14 @@ export type HashKey =
       readonly path?: string;
       /** Who has no such cookie is given one for so long, 0: until the browser ends. Absent: is given none. */
       readonly ttlMs?: number;
+      /** Of the cookie that is given, in order. */
+      readonly attributes?: readonly CookieAttribute[];
     };
+
+export interface CookieAttribute {
+  readonly name: string;
+  readonly value?: string;
+}
 
 /** Absent sizes are Envoy's, which are Istio's too. */
 export type HashTable =

@@ -89,13 +89,15 @@ test("by the source: all that this host's application asks goes to one", async (
 });
 
 test("by a cookie, which a caller without it is given", async () => {
-  await objects.replace(hashing("{httpCookie: {name: user, path: /shop, ttl: 60s}}"));
+  await objects.replace(
+    hashing("{httpCookie: {name: user, path: /shop, ttl: 60s, attributes: [{name: SameSite, value: Strict}]}}"),
+  );
   await eachHasItsPlace((user) => ({ headers: { cookie: `user=${user}` } }));
 
   const first = await send({ via: caller.outbound, host: "shop" });
 
   const [given = ""] = [first.headers["set-cookie"] ?? ""].flat();
-  assert.match(given, /^user="?[^;]+"?; Max-Age=60; Path=\/shop; HttpOnly$/);
+  assert.match(given, /^user="?[^;]+"?; Max-Age=60; Path=\/shop; SameSite=Strict; HttpOnly$/);
   const place = await answering({ headers: { cookie: given.split(";")[0] ?? "" } }, 20);
   assert.deepEqual([...place], [first.headers["x-by"]]);
 });

@@ -202,6 +202,17 @@ trafficPolicy:
       "MSH1207 spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.path",
     ],
   },
+  "attributes of a cookie without a name, and two in one": {
+    spec: "host: a\ntrafficPolicy: {loadBalancer: {consistentHash: {httpCookie: {name: a, attributes: [{name: Secure}, {value: x}, {name: SameSite, value: Lax; Secure}]}}}}",
+    told: [
+      "MSH1204 spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[1].name",
+      "MSH1207 spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[2].value",
+    ],
+  },
+  "attributes of a cookie that is not given": {
+    spec: "host: a\ntrafficPolicy: {loadBalancer: {consistentHash: {httpCookie: {name: a, attributes: [{name: Secure}]}}}}",
+    told: ["MSH1324 spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes"],
+  },
   "the old place of the ring's size": {
     spec: "host: a\ntrafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, minimumRingSize: 9}}}",
     told: ["MSH1212 spec.trafficPolicy.loadBalancer.consistentHash.minimumRingSize"],

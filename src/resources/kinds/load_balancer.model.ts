@@ -74,12 +74,14 @@ function keyOf({ httpHeaderName, httpCookie, httpQueryParameterName, useSourceIp
   if (httpQueryParameterName !== undefined) return { kind: "query", name: httpQueryParameterName };
   if (useSourceIp) return { kind: "source-ip" };
   if (!httpCookie) return undefined;
-  const { name, path, ttl } = httpCookie;
+  const { name, path, ttl, attributes: said = [] } = httpCookie;
+  const attributes = said.map((one) => ({ name: one.name, ...(one.value ? { value: one.value } : {}) }));
   return {
     kind: "cookie",
     name,
     ...(path === undefined ? {} : { path }),
     ...(ttl === undefined ? {} : { ttlMs: milliseconds(ttl) }),
+    ...(attributes.length > 0 ? { attributes } : {}),
   };
 }
 

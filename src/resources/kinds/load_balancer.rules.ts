@@ -27,6 +27,10 @@ function hashRules(
   const at = [...path, "consistentHash"];
   if (hash.useSourceIp === false)
     tell([...at, "useSourceIp"], "MSH1323", "false is no key; write true, or another key");
+  const { attributes = [], ttl } = hash.httpCookie ?? {};
+  if (attributes.length > 0 && ttl === undefined) {
+    tell([...at, "httpCookie", "attributes"], "MSH1324", "changes nothing without ttl: no cookie is given");
+  }
   const size = hash.maglev?.tableSize ?? 0;
   if (size > 0 && !isPrime(size)) {
     tell([...at, "maglev", "tableSize"], "MSH1323", `${size} is no prime; ${primeFrom(size)} is`);

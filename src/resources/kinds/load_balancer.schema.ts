@@ -1,17 +1,5 @@
 /** DestinationRule's loadBalancer: how one endpoint is chosen. */
-import {
-  boolean,
-  choice,
-  duration,
-  integer,
-  list,
-  map,
-  number,
-  object,
-  required,
-  string,
-  unsupported,
-} from "../schema/type.ts";
+import { boolean, choice, duration, integer, list, map, number, object, required, string } from "../schema/type.ts";
 
 // Envoy's limits; the second is a prime.
 const largestRing = 8_388_608;
@@ -43,7 +31,17 @@ const consistentHash = object({
           default: "no cookie is given",
           zero: "until the browser ends",
         }),
-        attributes: unsupported("Further attributes of a cookie that is given."),
+        attributes: list({
+          description:
+            "Further attributes of a cookie that is given, such as SameSite or Secure; HttpOnly it always has.",
+          items: object({
+            description: "One of them.",
+            fields: {
+              name: required(string({ description: "Its name.", format: "cookieName" })),
+              value: string({ description: "Its value.", default: "none: the name alone", format: "cookieAttribute" }),
+            },
+          }),
+        }),
       },
     }),
     useSourceIp: boolean({

@@ -167,6 +167,7 @@ export const formats = {
     pattern: /^[-!#$%&'*+.^_`|~0-9A-Za-z]+$/,
     maxLength: 256,
   },
+  cookieAttribute: { wants: "text without ';'", pattern: /^[\x20-\x3a\x3c-\x7e]*$/, maxLength: 1_024 },
   cookiePath: { wants: "a path such as /shop, without ';'", pattern: /^\/[\x20-\x3a\x3c-\x7e]*$/, maxLength: 1_024 },
   regex: { wants: "a regular expression of RE2", check: checkRegex },
   urlPath: { wants: "a path such as /healthz", pattern: /^\/[\x21-\x7e]*$/, maxLength: 2_048 },

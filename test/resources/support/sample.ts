@@ -33,6 +33,7 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   responseBody: ["sorry", "", "two\nlines", "ünïcode"],
   queryName: ["page", "q[]"],
   cookieName: ["user", "__Host-x.y"],
+  cookieAttribute: ["Strict", "a=b, c"],
   cookiePath: ["/", "/shop/a b"],
   headerName: ["x-user", "constructor", "toString"],
   regex: ["a.*b", "[0-9]+", "(?i)x|y"],
