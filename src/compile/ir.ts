@@ -145,6 +145,8 @@ export interface VirtualHost {
 
 export interface Route {
   readonly name?: string;
+  /** It has statistics of its own under this name. */
+  readonly statPrefix?: string;
   readonly match: RouteMatch;
   readonly action: RouteAction;
   readonly headers?: HeaderChanges;

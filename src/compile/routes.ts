@@ -56,7 +56,12 @@ export function routesOf(http: readonly HttpRoute[], context: RouteContext): rea
       ...(route.cors ? { cors: route.cors } : {}),
     };
     const matches = route.matches.length === 0 ? [undefined] : route.matches.filter((match) => applies(match, context));
-    return matches.map((match) => ({ ...parts, match: requestMatch(match), action }));
+    return matches.map((match) => ({
+      ...parts,
+      ...(match?.statPrefix === undefined ? {} : { statPrefix: match.statPrefix }),
+      match: requestMatch(match),
+      action,
+    }));
   });
 }
 

@@ -68,9 +68,10 @@ function virtualHostInit({ name, domains, routes }: VirtualHost): MessageInitSha
 }
 
 function routeInit(route: Route): RouteInit {
-  const { name, match, action, headers } = route;
+  const { name, statPrefix, match, action, headers } = route;
   return {
     name: name ?? "",
+    ...(statPrefix === undefined ? {} : { statPrefix }),
     match: matchInit(match),
     action: actionInit(action),
     ...headerChanges(headers),

@@ -36,6 +36,8 @@ export interface HttpMatch {
   /** Of the caller's workload, or of the gateway's; neither is asked where the match names gateways. */
   readonly sourceNamespace?: Namespace;
   readonly sourceLabels?: Readonly<Record<string, string>>;
+  /** What it matches is counted under this name. */
+  readonly statPrefix?: string;
 }
 
 /** In this order: set, add, remove. Names in lower case. */

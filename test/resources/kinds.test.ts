@@ -94,12 +94,12 @@ check("VirtualService", {
     told: ["MSH1212 spec.gateways[0]", "MSH1108 spec.gateways[0]", "MSH1108 spec.gateways[1]"],
   },
   "what Istio has and we have not": {
-    spec: `hosts: [a]\ntcp: [{match: [{sourceSubnet: 10.0.0.0/8}], ${to}}]\nhttp: [{${to}, delegate: {name: b}}, {delegate: {namespace: istio-system}}, {match: [{statPrefix: x}], ${to}}]`,
+    spec: `hosts: [a]\ntcp: [{match: [{sourceSubnet: 10.0.0.0/8}], ${to}}]\nhttp: [{${to}, delegate: {name: b}}, {delegate: {namespace: istio-system}}, {directResponse: {status: 200, body: {bytes: YQ==}}}]`,
     told: [
       "MSH1202 spec.tcp[0].match[0].sourceSubnet",
       "MSH1209 spec.http[0]",
       "MSH1204 spec.http[1].delegate.name",
-      "MSH1202 spec.http[2].match[0].statPrefix",
+      "MSH1202 spec.http[2].directResponse.body.bytes",
     ],
   },
   "a route, a redirect and nothing": {

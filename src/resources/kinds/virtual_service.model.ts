@@ -212,6 +212,7 @@ function matchOf(match: MatchSpec, owner: Owner): HttpMatch {
     gateways: (match.gateways ?? []).map((word) => gatewayOf(word, owner)),
     ...(match.sourceNamespace ? { sourceNamespace: namespaceOf(match.sourceNamespace) } : {}),
     ...(match.sourceLabels ? { sourceLabels: match.sourceLabels } : {}),
+    ...(match.statPrefix ? { statPrefix: match.statPrefix } : {}),
   };
 }
 

@@ -82,7 +82,11 @@ const match = object({
       description: "Namespace that the caller's workload must be of. Not asked beside `gateways`.",
       format: "label",
     }),
-    statPrefix: unsupported("A prefix for the route's statistics."),
+    statPrefix: string({
+      description: "The route has statistics of its own: vhost.HOST.route.PREFIX. in Envoy's.",
+      default: "no statistics of its own",
+      format: "text",
+    }),
   },
 });
 
