@@ -97,7 +97,8 @@ test("an unknown field is named with its place and the nearest right one; a late
     hosts: [reviews]
     http:
       - timout: 3s
-        match: [{statPrefix: x, ignore_uri_case: true}]
+        corsPolicy: {allowOrigin: [x]}
+        match: [{ignore_uri_case: true}]
         route:
           - destination: {host: reviews}
             wieght: 10
@@ -105,12 +106,12 @@ test("an unknown field is named with its place and the nearest right one; a late
   );
   assert.deepEqual(brief(errorsOf(text)), [
     'MSH1201 spec.http[0].timout: there is no field "timout" here; did you mean timeout?',
-    "MSH1202 spec.http[0].match[0].statPrefix: is not supported yet; leave it out",
+    "MSH1202 spec.http[0].corsPolicy.allowOrigin: is not supported yet; leave it out",
     'MSH1201 spec.http[0].match[0].ignore_uri_case: there is no field "ignore_uri_case" here; did you mean ignoreUriCase?',
     'MSH1201 spec.http[0].route[0].wieght: there is no field "wieght" here; did you mean weight?',
   ]);
   const weight = errorsOf(text).at(-1);
-  assert.deepEqual(weight?.position, { file: "a.yaml", line: 11, column: 11 });
+  assert.deepEqual(weight?.position, { file: "a.yaml", line: 12, column: 11 });
   assert.equal(weight?.object, "virtualservice shop/x");
 });
 
