@@ -35,6 +35,8 @@ import {
 } from "./layer.ts";
 import { LayerTable, type Placed } from "./layer_table.ts";
 import { type PlaceName, Places } from "./places.ts";
+import type { RouteProvenance } from "./provenance.ts";
+import { type ClusterProvenance, ProvenanceLookup, type VirtualHostName } from "./provenance_lookup.ts";
 import { same } from "./same.ts";
 import { Scopes } from "./scopes.ts";
 
@@ -62,6 +64,11 @@ export class Compiler {
   readonly #places = new Places(this.#graph);
   readonly #destinations = new Destinations(this.#graph, this.#input, this.#places);
   readonly #derive = new Derivations(this.#graph, this.#input, this.#destinations);
+  readonly #provenance = new ProvenanceLookup({
+    input: this.#input,
+    derive: this.#derive,
+    destinations: this.#destinations,
+  });
   /** By "service HOST", "outbound NS", "own NAME". */
   readonly #outputs = new Map<string, Output>();
   readonly #scopes = new Scopes({
@@ -145,6 +152,16 @@ export class Compiler {
   gatewayPorts(name: WorkloadName): readonly number[] {
     const workload = this.#workloads.get(name);
     return workload?.role === "gateway" ? wantedPorts(workload, this.#input.gateways.current()) : [];
+  }
+
+  /** What made each route of one of the workload's virtual hosts, in their order. */
+  routesMadeBy(workload: Workload, of: VirtualHostName): readonly RouteProvenance[] {
+    return this.#graph.ask((read) => this.#provenance.routes(read, workload, of));
+  }
+
+  /** Who says what of a cluster that the workload calls. undefined: it is nobody's in particular. */
+  clusterMadeBy(workload: Workload, cluster: string): ClusterProvenance | undefined {
+    return this.#graph.ask((read) => this.#provenance.cluster(read, workload, cluster));
   }
 
   #take(change: InputChange): void {

@@ -6,25 +6,60 @@
 import type { HttpMatch, HttpRoute, StringMatch, VirtualService, VirtualServiceRef } from "../model/route.ts";
 import { isVisible } from "./hosts.ts";
 
+type Find = (ref: VirtualServiceRef) => VirtualService | undefined;
+
+/** A route as it holds, and what it is made of. */
+export interface HeldRoute {
+  readonly route: HttpRoute;
+  /** Its own, then the one that delegates; what both may say is said by the first that does. */
+  readonly of: readonly [WrittenRoute, ...WrittenRoute[]];
+  /** For each of its matches the number of the match in each of `of`; undefined: there every request is meant. */
+  readonly matches: readonly (readonly (number | undefined)[])[];
+}
+
+export interface WrittenRoute {
+  readonly virtualService: VirtualServiceRef;
+  /** Among the VirtualService's. */
+  readonly number: number;
+  readonly route: HttpRoute;
+}
+
 /** The same object where nothing is delegated. */
-export function withDelegates(
-  root: VirtualService,
-  find: (ref: VirtualServiceRef) => VirtualService | undefined,
-): VirtualService {
+export function withDelegates(root: VirtualService, find: Find): VirtualService {
   if (root.http.every(({ delegate }) => delegate === undefined)) return root;
-  const http = root.http.flatMap((route) => {
-    if (!route.delegate) return route;
+  return { ...root, http: heldRoutes(root, find).map(({ route }) => route) };
+}
+
+/** Those of `withDelegates`, with what they are made of. */
+export function heldRoutes(root: VirtualService, find: Find): readonly HeldRoute[] {
+  return root.http.flatMap((route, number): readonly HeldRoute[] => {
+    const handed = written(root, route, number);
+    if (!route.delegate) return [{ route, of: [handed], matches: route.matches.map((_, match) => [match]) }];
     const delegate = find(route.delegate);
     // One level: what it hands on itself goes nowhere.
     const usable = delegate?.hosts.length === 0 && isVisible(delegate.exportTo, root.namespace);
-    return (usable ? delegate.http : []).flatMap((one) => (one.delegate ? [] : (within(route, one) ?? [])));
+    if (!usable) return [];
+    return delegate.http.flatMap((one, own) => {
+      const matches = one.delegate ? undefined : narrowed(route.matches, one.matches);
+      if (!matches) return [];
+      return {
+        route: within(
+          route,
+          one,
+          matches.map(({ match }) => match),
+        ),
+        of: [written(delegate, one, own), handed],
+        matches: matches.map(({ inner, outer }) => [inner, outer]),
+      };
+    });
   });
-  return { ...root, http };
 }
 
-function within({ delegate: _, ...handed }: HttpRoute, route: HttpRoute): HttpRoute | undefined {
-  const matches = narrowed(handed.matches, route.matches);
-  if (!matches) return undefined;
+function written({ namespace, name }: VirtualService, route: HttpRoute, number: number): WrittenRoute {
+  return { virtualService: { namespace, name }, number, route };
+}
+
+function within({ delegate: _, ...handed }: HttpRoute, route: HttpRoute, matches: readonly HttpMatch[]): HttpRoute {
   const name = [handed.name, route.name].filter((one) => one !== undefined).join("-");
   const { name: _handed, ...treatment } = handed;
   const { name: _own, ...own } = route;
@@ -37,11 +72,23 @@ function within({ delegate: _, ...handed }: HttpRoute, route: HttpRoute): HttpRo
   };
 }
 
+/** With the numbers of the matches that it is made of. */
+interface Narrowed {
+  readonly match: HttpMatch;
+  readonly outer: number | undefined;
+  readonly inner: number | undefined;
+}
+
 /** undefined: some of `wanted` is within none of `handed`. */
-function narrowed(handed: readonly HttpMatch[], wanted: readonly HttpMatch[]): readonly HttpMatch[] | undefined {
-  if (handed.length === 0) return wanted;
-  if (wanted.length === 0) return handed;
-  const found = wanted.map((match) => handed.flatMap((outer) => both(outer, match) ?? []));
+function narrowed(handed: readonly HttpMatch[], wanted: readonly HttpMatch[]): readonly Narrowed[] | undefined {
+  if (handed.length === 0) return wanted.map((match, inner) => ({ match, inner, outer: undefined }));
+  if (wanted.length === 0) return handed.map((match, outer) => ({ match, outer, inner: undefined }));
+  const found = wanted.map((one, inner) =>
+    handed.flatMap((wide, outer) => {
+      const match = both(wide, one);
+      return match ? { match, inner, outer } : [];
+    }),
+  );
   return found.every((some) => some.length > 0) ? found.flat() : undefined;
 }
 

@@ -8,14 +8,19 @@
  */
 import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import { objectKey } from "../model/object.ts";
-import type { AuthorizationPolicy } from "../model/policy.ts";
 import { destinationsOf, type VirtualService, type VirtualServiceRef } from "../model/route.ts";
 import type { OutboundTrafficPolicy } from "../model/traffic.ts";
-import { hostOfUpstream, type SidecarWorkload, type Upstream, type Workload } from "../model/workload.ts";
+import {
+  type GatewayWorkload,
+  hostOfUpstream,
+  type SidecarWorkload,
+  type Upstream,
+  type Workload,
+} from "../model/workload.ts";
 import { withDelegates } from "./delegates.ts";
 import { meshView, type View } from "./destination_rules.ts";
 import { type Destinations, reaching } from "./destinations.ts";
-import { gatewayItems } from "./gateway.ts";
+import { type GatewayInput, gatewayItems } from "./gateway.ts";
 import { type Graph, NodeFamily, type Read } from "./graph.ts";
 import { HashingNodes } from "./hashing_nodes.ts";
 import { byAge, bySpecificity, compare, covers, isPublic, isWildcard } from "./hosts.ts";
@@ -260,28 +265,42 @@ export class Derivations {
   own(read: Read, workload: Workload): readonly Item[] {
     const input = this.#input;
     const { namespace } = workload;
-    const authorizationPolicies: readonly AuthorizationPolicy[] = reaching(
-      read,
-      namespace,
-      input.authorizationPolicies,
-    );
     if (workload.role === "sidecar") {
       return sidecarItems({
         workload,
         peerAuthentications: reaching(read, namespace, input.peerAuthentications),
-        authorizationPolicies,
+        authorizationPolicies: reaching(read, namespace, input.authorizationPolicies),
         rateLimits: read(input.rateLimits.at(serviceKey(workload.service))),
         routed: this.#routed(read, workload),
         hashOf: this.#hashing.hashOf(read, namespace),
       });
     }
-    return gatewayItems({
+    return gatewayItems(this.gatewayInput(read, workload));
+  }
+
+  gatewayInput(read: Read, workload: GatewayWorkload): GatewayInput {
+    const { gateways, gatewayBound, authorizationPolicies } = this.#input;
+    return {
       workload,
-      gateways: read(input.gateways),
-      virtualServices: read(input.gatewayBound).flatMap((one) => read(this.#routers.at(virtualServiceKey(one))) ?? []),
-      authorizationPolicies,
-      services: this.#services(read, namespace),
-    });
+      gateways: read(gateways),
+      virtualServices: read(gatewayBound).flatMap((one) => read(this.#routers.at(virtualServiceKey(one))) ?? []),
+      authorizationPolicies: reaching(read, workload.namespace, authorizationPolicies),
+      services: this.#services(read, workload.namespace),
+    };
+  }
+
+  /** By whose routes, if anybody's, a caller's requests for a host are routed; and as whom they know the caller. */
+  routedBy(
+    read: Read,
+    caller: Caller,
+    host: string,
+  ): { readonly router: VirtualServiceRef | undefined; readonly source: Source } {
+    const { namespace } = caller;
+    const name = this.scopeOf(read, caller);
+    const scope = name === "" ? undefined : read(this.#scope.at(namespace, name));
+    const candidate = candidateFor(read(this.#candidates.at(host)), { namespace, scope });
+    const router = candidate && read(this.#input.virtualServices.at(candidate.key));
+    return { router, source: { namespace, labels: scope?.labels ?? {} } };
   }
 
   #routed(read: Read, workload: SidecarWorkload): (upstream: Upstream) => TcpWay | undefined {
@@ -318,6 +337,6 @@ export class Derivations {
   }
 }
 
-function virtualServiceKey({ namespace, name }: VirtualServiceRef): string {
+export function virtualServiceKey({ namespace, name }: VirtualServiceRef): string {
   return objectKey({ kind: "VirtualService", namespace, name });
 }

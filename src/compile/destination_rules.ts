@@ -24,22 +24,35 @@ export interface EffectiveRule {
 export type View = Namespace | "";
 export const meshView = "" as const;
 
-const noRule = { settings: {}, portSettings: {}, subsets: [] };
+export interface RuleSubject {
+  readonly host: Host;
+  /** The destination's. */
+  readonly namespace: Namespace;
+  /** Of the callers. */
+  readonly view: View;
+}
 
 /** @param rules every rule whose host covers the service's, in any order */
 export function ruleFor(
   rules: readonly DestinationRule[],
-  of: { readonly host: Host; readonly namespace: Namespace; readonly view: View; readonly unsaid: TrafficSettings },
+  { unsaid, ...of }: RuleSubject & { readonly unsaid: TrafficSettings },
 ): EffectiveRule {
-  const { host, namespace, view, unsaid } = of;
+  return { ...asOne(rulesFor(rules, of)), unsaid };
+}
+
+/** Those that hold and are read as one, the older first. @param rules as `ruleFor`'s */
+export function rulesFor(
+  rules: readonly DestinationRule[],
+  { host, namespace, view }: RuleSubject,
+): readonly DestinationRule[] {
   const seen = (rule: DestinationRule): boolean => (view ? isVisible(rule.exportTo, view) : isPublic(rule.exportTo));
   const places = [...(view && view !== rootNamespace ? [view] : []), namespace, rootNamespace];
   for (const place of places) {
     const here = rules.filter((rule) => rule.namespace === place && covers(rule.host, host) && seen(rule));
     const pattern = here.map((rule) => rule.host).sort(bySpecificity)[0];
-    if (pattern !== undefined) return { ...asOne(here.filter((rule) => rule.host === pattern).sort(byAge)), unsaid };
+    if (pattern !== undefined) return here.filter((rule) => rule.host === pattern).sort(byAge);
   }
-  return { ...noRule, unsaid };
+  return [];
 }
 
 /** Namespaces whose callers may meet another rule than the mesh does. */
@@ -64,14 +77,19 @@ function asOne(rules: readonly DestinationRule[]): Omit<EffectiveRule, "unsaid">
   for (const subset of rules.flatMap((rule) => rule.subsets)) {
     if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
   }
-  const speaking = rules.find(
-    ({ settings, portSettings }) => Object.keys(settings).length > 0 || Object.keys(portSettings).length > 0,
-  );
+  const speaking = speakerOf(rules);
   return {
     settings: speaking?.settings ?? {},
     portSettings: speaking?.portSettings ?? {},
     subsets: [...subsets.values()],
   };
+}
+
+/** Of rules that are read as one, the one that speaks for the host as a whole. */
+export function speakerOf(rules: readonly DestinationRule[]): DestinationRule | undefined {
+  return rules.find(
+    ({ settings, portSettings }) => Object.keys(settings).length > 0 || Object.keys(portSettings).length > 0,
+  );
 }
 
 /**
@@ -80,12 +98,20 @@ function asOne(rules: readonly DestinationRule[]): Omit<EffectiveRule, "unsaid">
  * in plain words stands below all.
  */
 export function settingsOf(rule: EffectiveRule, port: number, subset?: Subset): TrafficSettings {
-  const wider = portSettings(rule.settings, rule.portSettings[port]);
-  if (!subset) return filledSettings(wider, rule.unsaid);
-  const narrowed = narrowedSettings(wider, subset.settings);
-  return filledSettings(portSettings(narrowed, subset.portSettings[port]), rule.unsaid);
+  return filledSettings(ruleSettings(rule, port, subset), rule.unsaid);
 }
 
+/** Without plain words. */
+export function ruleSettings(
+  rule: Pick<EffectiveRule, "settings" | "portSettings">,
+  port: number,
+  subset?: Subset,
+): TrafficSettings {
+  const wider = portSettings(rule.settings, rule.portSettings[port]);
+  return subset ? portSettings(narrowedSettings(wider, subset.settings), subset.portSettings[port]) : wider;
+}
+
+/** @param settings a subset's */
 function narrowedSettings(wider: TrafficSettings, settings: TrafficSettings): TrafficSettings {
   if (!(settings.balancer || settings.locality || settings.warmup)) return { ...wider, ...settings };
   const { balancer: _balancer, locality: _locality, warmup: _warmup, ...rest } = wider;
@@ -93,7 +119,7 @@ function narrowedSettings(wider: TrafficSettings, settings: TrafficSettings): Tr
 }
 
 /** What cannot be said of a port is as it was. */
-function portSettings(wider: TrafficSettings, own: TrafficSettings | undefined): TrafficSettings {
+export function portSettings(wider: TrafficSettings, own: TrafficSettings | undefined): TrafficSettings {
   if (!own) return wider;
   const { proxyProtocol, retryBudget } = wider;
   return {

@@ -27,7 +27,15 @@ import {
   serviceDestination,
   wholeDestination,
 } from "./destination.ts";
-import { type EffectiveRule, meshView, ruleFor, type View, viewsOf } from "./destination_rules.ts";
+import {
+  type EffectiveRule,
+  meshView,
+  type RuleSubject,
+  ruleFor,
+  rulesFor,
+  type View,
+  viewsOf,
+} from "./destination_rules.ts";
 import { type CellFamily, type Graph, NodeFamily, type Read } from "./graph.ts";
 import { compare, covers } from "./hosts.ts";
 import type { MeshInput } from "./input.ts";
@@ -72,9 +80,8 @@ export class Destinations {
       return [...read(input.rulesByHost.at(host)), ...wildcards];
     });
     this.#rule = new NodeFamily(graph, "rule", (read, host, view) => {
-      const namespace = this.declared(read, host, view)?.namespace ?? serviceOfHost(host)?.namespace;
       const unsaid = this.#unsaid(read, host);
-      return ruleFor(read(this.#rules.at(host)), { host, namespace: namespace ?? rootNamespace, view, unsaid });
+      return ruleFor(read(this.#rules.at(host)), { ...this.#ruleSubject(read, host, view), unsaid });
     });
     this.#clusters = new NodeFamily(graph, "clusters", (read, host, view) => {
       const declared = this.declared(read, host, view);
@@ -162,6 +169,11 @@ export class Destinations {
     return read(this.#rule.at(host, view));
   }
 
+  /** Those of `rule`, as objects. */
+  rulesFor(read: Read, host: Host, view: View): readonly DestinationRule[] {
+    return rulesFor(this.rules(read, host), this.#ruleSubject(read, host, view));
+  }
+
   clusters(read: Read, host: Host, view: View): readonly ClusterItem[] {
     return read(this.#clusters.at(host, view));
   }
@@ -178,6 +190,11 @@ export class Destinations {
   /** Its endpoints as callers of other places see them, where they see them otherwise. */
   near(read: Read, host: Host): readonly Near[] {
     return this.#nearness.seen(read, host);
+  }
+
+  #ruleSubject(read: Read, host: Host, view: View): RuleSubject {
+    const namespace = this.declared(read, host, view)?.namespace ?? serviceOfHost(host)?.namespace;
+    return { host, namespace: namespace ?? rootNamespace, view };
   }
 
   /** What plain words say of a service. */

@@ -6,11 +6,11 @@ import type { GatewayWorkload } from "../model/workload.ts";
 import { hasLabels } from "./assignments.ts";
 import { policiesFor } from "./authorization.ts";
 import { gatewayTable } from "./gateway_http.ts";
-import { type GatewayPort, type PortServers, serversOn } from "./gateway_port.ts";
+import { type GatewayPort, type PlacedServer, type PortServers, serversOn } from "./gateway_port.ts";
 import { tcpChain, tlsChains } from "./gateway_tcp.ts";
 import { byAge, isVisible } from "./hosts.ts";
 import type { FilterChain, ListenerItem, RouteTableItem } from "./ir.ts";
-import { gatewayName } from "./naming.ts";
+import { gatewayName, gatewayServerRoutes } from "./naming.ts";
 import type { Services } from "./routes.ts";
 
 export interface GatewayInput {
@@ -33,17 +33,11 @@ export function wantedPorts(workload: GatewayWorkload, gateways: readonly Gatewa
 }
 
 export function gatewayItems(input: GatewayInput): readonly (ListenerItem | RouteTableItem)[] {
-  const { workload, services } = input;
-  const gateways = gatewaysOf(workload, input.gateways);
-  const virtualServices = input.virtualServices
-    .filter(({ exportTo }) => isVisible(exportTo, workload.namespace))
-    .sort(byAge);
-  const policies = policiesFor(input.authorizationPolicies, workload);
-  return wantedPorts(workload, gateways).flatMap((port) => {
-    const address = workload.listeners[String(port)];
-    const servers = serversOn(gateways, port);
-    if (!address || !servers) return [];
-    const { chains, tables } = carried({ port, virtualServices, policies, source: workload, ...services }, servers);
+  return servedPorts(input).flatMap(({ at, servers }) => {
+    const { port } = at;
+    const address = input.workload.listeners[String(port)];
+    if (!address) return [];
+    const { chains, tables } = carried(at, servers);
     // Envoy takes no listener that carries nothing: TCP and TLS without a route are not listened for.
     if (chains.length === 0) return [];
     const listener: ListenerItem = {
@@ -55,6 +49,38 @@ export function gatewayItems(input: GatewayInput): readonly (ListenerItem | Rout
       chains,
     };
     return [listener, ...tables];
+  });
+}
+
+/** The servers whose hosts one of the workload's route tables is for. */
+export function serversOfTable(
+  input: GatewayInput,
+  table: string,
+): { readonly at: GatewayPort; readonly servers: readonly PlacedServer[] } | undefined {
+  for (const { at, servers } of servedPorts(input)) {
+    if (servers.kind === "http" && gatewayName(at.port) === table) return { at, servers: servers.servers };
+    const placed = servers.kind === "tls" ? servers.servers : [];
+    const found = placed.find((one) => gatewayServerRoutes(at.port, one.gateway, one.server.port.name) === table);
+    if (found) return { at, servers: [found] };
+  }
+  return undefined;
+}
+
+interface ServedPort {
+  readonly at: GatewayPort;
+  readonly servers: PortServers;
+}
+
+function servedPorts(input: GatewayInput): readonly ServedPort[] {
+  const { workload, services } = input;
+  const gateways = gatewaysOf(workload, input.gateways);
+  const virtualServices = input.virtualServices
+    .filter(({ exportTo }) => isVisible(exportTo, workload.namespace))
+    .sort(byAge);
+  const policies = policiesFor(input.authorizationPolicies, workload);
+  return wantedPorts(workload, gateways).flatMap((port) => {
+    const servers = serversOn(gateways, port);
+    return servers ? { at: { port, virtualServices, policies, source: workload, ...services }, servers } : [];
   });
 }
 

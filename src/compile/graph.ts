@@ -159,6 +159,14 @@ export class Graph {
     return node;
   }
 
+  /** Computed now, and kept no longer than until the next `settle`. */
+  ask<T>(compute: (read: Read) => T): T {
+    const node = new Node(this, { kind: "asked", compute });
+    const value = node.current();
+    node.end();
+    return value;
+  }
+
   changed(source: Source<unknown>): void {
     for (const reader of source.readers) {
       if (reader.dirty) continue;

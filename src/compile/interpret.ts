@@ -1,21 +1,17 @@
 /**
  * What a proxy does with a request, told from its route table alone, by Envoy's rules: for those who ask why, and for tests
- * of routes without a mesh. The path is taken as it is after normalization. Pure.
+ * of routes without a mesh. The path is taken as it is after normalization. Who may ask, and how often, is not told. Pure.
+ *
+ *   host ─▶ route ─▶ cross-origin rules: a preflight ends here ─▶ delay ─▶ abort ─▶ redirect, answer, or one of the clusters
  */
 import { RE2JS } from "re2js";
-import type { HeaderChanges, HeaderEdits, QueryMatch, Rewrite, StringMatch } from "../model/route.ts";
-import type { PathMatch, Route, RouteAction, RouteHeaderMatch, RouteTableItem, VirtualHost } from "./ir.ts";
+import type { Fault, HeaderChanges, HeaderEdits, Rewrite } from "../model/route.ts";
+import { crossOriginOf } from "./interpret_cors.ts";
+import { type Hashed, hashedOf } from "./interpret_hash.ts";
+import { type HttpRequest, hostFor, matches, pathOf } from "./interpret_match.ts";
+import type { PathMatch, Retries, Route, RouteAction, RouteTableItem } from "./ir.ts";
 
-export interface HttpRequest {
-  readonly scheme: "http" | "https";
-  readonly method: string;
-  /** The Host, with its port if the request had one. */
-  readonly authority: string;
-  /** With its query. */
-  readonly path: string;
-  /** By name in lower case; several of one name in one, joined by commas. */
-  readonly headers: Readonly<Record<string, string>>;
-}
+export type { HttpRequest } from "./interpret_match.ts";
 
 /** Of what may become of a request; by chance, where there are shares. */
 export interface Destination {
@@ -25,6 +21,8 @@ export interface Destination {
   /** As it is sent on. Header values that Envoy fills in stand as they were written. */
   readonly request: HttpRequest;
   readonly response: readonly HeaderEdits[];
+  /** By what an endpoint is chosen if the cluster hashes; empty: by nothing. */
+  readonly hashed: readonly Hashed[];
 }
 
 export type Outcome =
@@ -32,9 +30,32 @@ export type Outcome =
       readonly kind: "forward";
       readonly destinations: readonly Destination[];
       readonly mirrors: readonly { readonly cluster: string; readonly percent: number }[];
+      /** Of all tries together. 0: none. */
+      readonly timeoutMs: number;
+      /** Absent: it is tried once. */
+      readonly retries?: Retries;
     }
-  | { readonly kind: "redirect"; readonly status: number; readonly location: string }
-  | { readonly kind: "respond"; readonly status: number; readonly body: string };
+  | {
+      readonly kind: "redirect";
+      readonly status: number;
+      readonly location: string;
+      readonly response: readonly HeaderEdits[];
+    }
+  | {
+      readonly kind: "respond";
+      readonly status: number;
+      readonly body: string;
+      readonly response: readonly HeaderEdits[];
+    }
+  /** The proxy itself tells a browser what pages of other origins may. */
+  | { readonly kind: "preflight"; readonly status: 200; readonly headers: Readonly<Record<string, string>> };
+
+/** What comes before the outcome, by chance where a share is not 1; what never comes is absent. */
+export interface Faults {
+  readonly delay?: { readonly ms: number; readonly share: number };
+  /** Instead of the outcome. gRPC's status, where it is one, is in a header of a 200. */
+  readonly abort?: { readonly status: number; readonly grpc?: number; readonly share: number };
+}
 
 export type Decision =
   /** Both are answered with 404. */
@@ -46,128 +67,68 @@ export type Decision =
       /** Its place among the routes of the virtual host. */
       readonly place: number;
       readonly route: Route;
+      readonly faults: Faults;
       readonly outcome: Outcome;
+      /** Set last in every answer, whoever gives it: what a page of another origin may see of it. */
+      readonly crossOrigin: Readonly<Record<string, string>>;
     };
 
 export function decide(table: RouteTableItem, request: HttpRequest): Decision {
   const virtualHost = hostFor(table, request.authority.toLowerCase());
   if (!virtualHost) return { kind: "no-host" };
-  const place = virtualHost.routes.findIndex(({ match }) =>
-    match.kind === "connect" ? request.method === "CONNECT" : matches(match, request),
-  );
+  const place = virtualHost.routes.findIndex(({ match }) => matches(match, request));
   const route = virtualHost.routes[place];
   if (!route) return { kind: "no-route", virtualHost: virtualHost.name };
-  return { kind: "route", virtualHost: virtualHost.name, place, route, outcome: outcomeOf(route, request) };
-}
-
-/** Exact, then *.SUFFIX, then PREFIX*, the longest first; then "*". */
-function hostFor({ virtualHosts, anyPort }: RouteTableItem, authority: string): VirtualHost | undefined {
-  const host = anyPort ? authority.replace(/:\d+$/, "") : authority;
-  let found: VirtualHost | undefined;
-  let best = -1;
-  for (const virtualHost of virtualHosts) {
-    for (const domain of virtualHost.domains) {
-      const rank = rankOf(domain, host);
-      if (rank > best) [found, best] = [virtualHost, rank];
-    }
+  const found = { kind: "route", virtualHost: virtualHost.name, place, route } as const;
+  const { preflight, answer } = crossOriginOf(route.cors, request);
+  if (preflight) {
+    const outcome = { kind: "preflight", status: 200, headers: preflight } as const;
+    return { ...found, faults: {}, outcome, crossOrigin: answer };
   }
-  return found;
+  return { ...found, faults: faultsOf(route.fault), outcome: outcomeOf(route, request), crossOrigin: answer };
 }
 
-/** Greater is more specific; -1: it is not meant. No domain is a thousand characters long. */
-function rankOf(domain: string, host: string): number {
-  if (domain === host) return 3_000;
-  if (domain === "*") return 0;
-  if (domain.startsWith("*"))
-    return host.length > domain.length - 1 && host.endsWith(domain.slice(1)) ? 2_000 + domain.length : -1;
-  if (domain.endsWith("*"))
-    return host.length > domain.length - 1 && host.startsWith(domain.slice(0, -1)) ? 1_000 + domain.length : -1;
-  return -1;
-}
-
-function matches(
-  { path, headers, query = [] }: Extract<Route["match"], { readonly kind: "request" }>,
-  request: HttpRequest,
-): boolean {
-  // CONNECT without a path has no path to match.
-  return (
-    request.method !== "CONNECT" &&
-    pathMatches(path, pathOf(request)) &&
-    headers.every((header) => headerMatches(header, request)) &&
-    query.every((parameter) => queryMatches(parameter, request))
-  );
-}
-
-function pathOf({ path }: HttpRequest): string {
-  return path.split(/[?#]/, 1)[0] ?? "";
-}
-
-function pathMatches({ kind, value, ignoreCase }: PathMatch, path: string): boolean {
-  const [wanted, found] = ignoreCase ? [value.toLowerCase(), path.toLowerCase()] : [value, path];
-  return valueMatches({ kind, value: wanted }, found);
-}
-
-function valueMatches(match: StringMatch, value: string): boolean {
-  switch (match.kind) {
-    case "exact":
-      return value === match.value;
-    case "prefix":
-      return value.startsWith(match.value);
-    case "regex":
-      return RE2JS.compile(match.value).matches(value);
-    case "present":
-      return true;
-  }
-}
-
-function headerMatches({ name, match, invert }: RouteHeaderMatch, request: HttpRequest): boolean {
-  const value = headerOf(request, name);
-  if (match.kind === "present") return (value !== undefined) !== invert;
-  if (value === undefined && !invert) return false;
-  return valueMatches(match, value ?? "") !== invert;
-}
-
-function headerOf({ scheme, method, authority, path, headers }: HttpRequest, name: string): string | undefined {
-  if (name === ":scheme") return scheme;
-  if (name === ":method") return method;
-  if (name === ":authority" || name === "host") return authority;
-  if (name === ":path") return path;
-  return Object.hasOwn(headers, name) ? headers[name] : undefined;
-}
-
-/** Of a parameter that stands twice the first counts. Nothing is decoded. */
-function queryMatches({ name, match }: QueryMatch, { path }: HttpRequest): boolean {
-  const start = path.indexOf("?");
-  const pairs = start < 0 ? [] : (path.slice(start + 1).split("#", 1)[0] ?? "").split("&");
-  for (const pair of pairs) {
-    const equals = pair.indexOf("=");
-    const [key, value] = equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
-    if (key === name) return valueMatches(match, value);
-  }
-  return false;
+function faultsOf({ delay, abort }: Fault = {}): Faults {
+  const share = ({ percent }: { readonly percent: number }): number => Math.min(percent / 100, 1);
+  return {
+    ...(delay && delay.percent > 0 ? { delay: { ms: delay.ms, share: share(delay) } } : {}),
+    ...(abort && abort.percent > 0
+      ? {
+          abort: {
+            ...("grpc" in abort ? { status: 200, grpc: abort.grpc } : { status: abort.status }),
+            share: share(abort),
+          },
+        }
+      : {}),
+  };
 }
 
 function outcomeOf({ match, action, headers }: Route, request: HttpRequest): Outcome {
+  const response = headers?.response ? [headers.response] : [];
   switch (action.kind) {
     case "respond":
-      return { kind: "respond", status: action.status, body: action.body ?? "" };
+      return { kind: "respond", status: action.status, body: action.body ?? "", response };
     case "redirect":
-      return { kind: "redirect", status: action.status, location: locationOf(action, request) };
+      return { kind: "redirect", status: action.status, location: locationOf(action, request), response };
     case "forward": {
-      const { clusters, mirrors = [], rewrite = {} } = action;
+      const { clusters, mirrors = [], rewrite = {}, timeoutMs, retries, hash = [] } = action;
       const path = match.kind === "request" ? match.path : undefined;
       const whole = clusters.reduce((sum, { weight }) => sum + weight, 0);
-      const destinations = clusters.map(({ name, weight, headers: own, host }) => ({
-        cluster: name,
-        share: weight / whole,
-        request: sentOn(request, {
+      const destinations = clusters.map(({ name, weight, headers: own, host }): Destination => {
+        const sent = sentOn(request, {
           path,
           rewrite: { ...rewrite, ...(host === undefined ? {} : { host }) },
           changes: [own, headers],
-        }),
-        response: [own, headers].flatMap((changes) => changes?.response ?? []),
-      }));
-      return { kind: "forward", destinations, mirrors };
+        });
+        return {
+          cluster: name,
+          share: weight / whole,
+          request: sent,
+          response: [own, headers].flatMap((changes) => changes?.response ?? []),
+          hashed: hash.map((key) => hashedOf(key, sent)),
+        };
+      });
+      return { kind: "forward", destinations, mirrors, timeoutMs, ...(retries ? { retries } : {}) };
     }
   }
 }

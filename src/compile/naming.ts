@@ -17,6 +17,30 @@ export function inboundCluster(appPort: number, variant: string): string {
   return `inbound|${appPort}|${variant}|`;
 }
 
+/** Of a route table. @param port "*": every other one */
+export function virtualHostName(host: string, port: number | "*"): string {
+  return `${host}:${port}`;
+}
+
+/** The inverse; undefined: it is that of everybody else's hosts. */
+export function partsOfVirtualHost(name: string): { readonly host: Host; readonly port: number | "*" } | undefined {
+  const colon = name.lastIndexOf(":");
+  if (colon < 0) return undefined;
+  const port = name.slice(colon + 1);
+  return { host: name.slice(0, colon) as Host, port: port === "*" ? port : Number(port) };
+}
+
+/** The inverse of `outboundCluster`; undefined: another cluster's name. */
+export function partsOfOutbound(
+  name: string,
+): { readonly port: number; readonly subset: string; readonly host: Host } | undefined {
+  const [way, port, subset = "", host] = name.split("|");
+  return way === "outbound" && host !== undefined ? { port: Number(port), subset, host: host as Host } : undefined;
+}
+
+/** The virtual host of hosts that are nobody's. */
+export const otherHostsName = "other";
+
 export const dnsCluster = "dynamic-forward-proxy";
 /** The HTTP way out: the listener, its statistics, and the route table of a namespace. */
 export const outboundName = "outbound";

@@ -17,6 +17,8 @@ export interface MeshContents {
 }
 
 export interface Compiled {
+  /** That was given the whole input, for those who ask further. */
+  readonly compiler: Compiler;
   /** What the proxy would hold: of each name the one in the last layer that has it. */
   readonly items: readonly Item[];
   readonly layers: ReadonlyMap<LayerKey, readonly Item[]>;
@@ -37,5 +39,5 @@ export function compileOnce(contents: MeshContents, workload: Workload): Compile
   const layers = new Map(compiler.layersOf(workload).map((layer) => [layer, compiler.items(layer)] as const));
   const items = new Map<string, Item>();
   for (const item of [...layers.values()].flat()) items.set(`${item.type}\n${item.name}`, item);
-  return { items: [...items.values()], layers };
+  return { compiler, items: [...items.values()], layers };
 }

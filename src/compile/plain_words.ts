@@ -40,6 +40,9 @@ export function filledRoute(said: HttpRoute, unsaid: RouteWords): HttpRoute {
   return { ...unsaid, ...said, ...(unsaid.fault ? { fault: { ...unsaid.fault, ...said.fault } } : {}) };
 }
 
-function oldest<T extends CircuitBreaker | TrafficPolicy | FaultInjection>(objects: readonly T[]): T | undefined {
+/** The one of a kind that holds. */
+export function oldest<T extends CircuitBreaker | TrafficPolicy | FaultInjection>(
+  objects: readonly T[],
+): T | undefined {
   return [...objects].sort(byAge)[0];
 }

@@ -37,6 +37,9 @@ export interface RouteContext extends Services {
   readonly source: Source;
 }
 
+/** What a match may ask of where a request comes from. */
+export type Arrival = Pick<RouteContext, "gateway" | "port" | "source">;
+
 /** CONNECT is not what this way out is for: TCP goes through declared upstreams. */
 export const refuseConnect: Route = { match: { kind: "connect" }, action: { kind: "respond", status: 405 } };
 
@@ -55,14 +58,32 @@ export function routesOf(http: readonly HttpRoute[], context: RouteContext): rea
       ...(route.fault ? { fault: route.fault } : {}),
       ...(route.cors ? { cors: route.cors } : {}),
     };
-    const matches = route.matches.length === 0 ? [undefined] : route.matches.filter((match) => applies(match, context));
-    return matches.map((match) => ({
-      ...parts,
-      ...(match?.statPrefix === undefined ? {} : { statPrefix: match.statPrefix }),
-      match: requestMatch(match),
-      action,
-    }));
+    return matchesHere(route.matches, context).map((number) => {
+      const match = number === undefined ? undefined : route.matches[number];
+      return {
+        ...parts,
+        ...(match?.statPrefix === undefined ? {} : { statPrefix: match.statPrefix }),
+        match: requestMatch(match),
+        action,
+      };
+    });
   });
+}
+
+/** Of each of `routesOf`'s, in their order: the number of its route in `http`, and of its match in that. */
+export function numbersOf(http: readonly HttpRoute[], context: Arrival): readonly RouteNumbers[] {
+  return http.flatMap(({ matches }, route) => matchesHere(matches, context).map((match) => ({ route, match })));
+}
+
+export interface RouteNumbers {
+  readonly route: number;
+  /** undefined: it has none, and every request is meant. */
+  readonly match: number | undefined;
+}
+
+function matchesHere(matches: readonly HttpMatch[], context: Arrival): readonly (number | undefined)[] {
+  if (matches.length === 0) return [undefined];
+  return matches.flatMap((match, number) => (applies(match, context) ? number : []));
 }
 
 /** Where requests for a service go that no VirtualService speaks of. */
@@ -84,7 +105,7 @@ function withWords(route: HttpRoute, { wordsOf }: RouteContext): HttpRoute {
 
 export function applies(
   match: Pick<HttpMatch, "port" | "gateways" | "sourceNamespace" | "sourceLabels">,
-  { gateway, port, source }: Pick<RouteContext, "gateway" | "port" | "source">,
+  { gateway, port, source }: Arrival,
 ): boolean {
   if (match.port !== undefined && match.port !== port) return false;
   return match.gateways.length > 0 ? match.gateways.includes(gateway) : isFrom(match, source);

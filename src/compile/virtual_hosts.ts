@@ -9,7 +9,7 @@ import { httpPorts } from "./clusters.ts";
 import type { Declared } from "./destination.ts";
 import { isWildcard } from "./hosts.ts";
 import type { Route, RouteAction, VirtualHost } from "./ir.ts";
-import { dnsCluster, outboundCluster } from "./naming.ts";
+import { dnsCluster, otherHostsName, outboundCluster, virtualHostName } from "./naming.ts";
 import { defaultRoute, everyRequest, type RouteContext, refuseConnect, routesOf, type Services } from "./routes.ts";
 import type { Source } from "./source.ts";
 
@@ -36,7 +36,7 @@ export function destinationVirtualHosts({
   const only = ports.length === 1 && declared.reach !== "host" ? ports[0]?.port : undefined;
   const withoutPort = ports.some(({ port }) => port === 80) ? 80 : only;
   return ports.map(({ port }) => ({
-    name: `${host}:${port}`,
+    name: virtualHostName(host, port),
     domains: domains(names, [port], port === withoutPort),
     routes: [refuseConnect, ...chosenRoutes(virtualService, host, { port, ...asked })],
   }));
@@ -83,10 +83,17 @@ export function nameVirtualHosts({
   const matched = new Set([80, ...http.flatMap(({ matches }) => matches.flatMap(({ port }) => port ?? []))]);
   const hosts = [...matched]
     .sort((a, b) => a - b)
-    .map((port) => ({ name: `${host}:${port}`, domains: domains(names, [port], port === 80), routes: routes(port) }));
+    .map((port) => ({
+      name: virtualHostName(host, port),
+      domains: domains(names, [port], port === 80),
+      routes: routes(port),
+    }));
   // Envoy takes one wildcard in a domain, so a wildcard host has no "every other port".
   if (isWildcard(host)) return hosts;
-  return [...hosts, { name: `${host}:*`, domains: domains(names, ["*"], false), routes: routes(undefined) }];
+  return [
+    ...hosts,
+    { name: virtualHostName(host, "*"), domains: domains(names, ["*"], false), routes: routes(undefined) },
+  ];
 }
 
 /** Hosts of nobody's: out by DNS, or refused. */
@@ -95,7 +102,7 @@ export function otherHosts(policy: "ALLOW_ANY" | "REGISTRY_ONLY"): VirtualHost {
     policy === "ALLOW_ANY"
       ? { kind: "forward", clusters: [{ name: dnsCluster, weight: 100 }], timeoutMs: 0 }
       : { kind: "respond", status: 502 };
-  return { name: "other", domains: ["*"], routes: [refuseConnect, { match: everyRequest, action }] };
+  return { name: otherHostsName, domains: ["*"], routes: [refuseConnect, { match: everyRequest, action }] };
 }
 
 /** How callers may write a host; the name of a service in the mesh's domain also in part, the shortest first. */

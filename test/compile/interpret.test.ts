@@ -40,8 +40,8 @@ function requestOf({ to, path = "/", method = "GET", headers = {} }: Ask): HttpR
   return { scheme: "http", method, authority: to, path, headers: Object.fromEntries(lower) };
 }
 
-/** Faults, CORS and policies are filters beside the route, and a header's variables are Envoy's. */
-const notRoutes = /fault:|corsPolicy:|kind: AuthorizationPolicy|%[A-Z_]+/;
+/** Who may ask is not the route's affair, and a header's variables are Envoy's. */
+const notRoutes = /kind: AuthorizationPolicy|%[A-Z_]+/;
 
 for (const [file, cases] of requestTable()) {
   describe(file, () => {
@@ -57,11 +57,31 @@ for (const [file, cases] of requestTable()) {
 }
 
 function judge(ask: Ask, decision: Decision): void {
-  if (decision.kind === "route") assertOutcome(ask, decision.outcome);
-  else assert.equal(ask.status, 404, JSON.stringify(ask));
+  const asked = JSON.stringify(ask);
+  if (decision.kind !== "route") {
+    assert.equal(ask.status, 404, asked);
+    return;
+  }
+  const { faults, outcome, crossOrigin } = decision;
+  if (ask.takes) assert.ok((faults.delay?.ms ?? 0) + waitedFor(ask, outcome) >= ask.takes[0], asked);
+  // What is left to chance no single request shows.
+  if (faults.abort?.share === 1) {
+    assert.deepEqual([faults.abort.status, ask.tries ?? 0], [ask.status, 0], asked);
+    return;
+  }
+  assertOutcome(ask, outcome, crossOrigin);
 }
 
-function assertOutcome(ask: Ask, outcome: Outcome): void {
+/** How long the application is waited for at least, ms. */
+function waitedFor({ status, headers = {}, tries = 1 }: Ask, outcome: Outcome): number {
+  if (outcome.kind !== "forward") return 0;
+  if (status !== 504) return Number(headers["x-echo-delay-ms"] ?? 0);
+  const { attempts = 0, perTryTimeoutMs = Number.POSITIVE_INFINITY } = outcome.retries ?? {};
+  assert.ok(tries <= attempts + 1);
+  return Math.min(outcome.timeoutMs || Number.POSITIVE_INFINITY, tries * perTryTimeoutMs);
+}
+
+function assertOutcome(ask: Ask, outcome: Outcome, crossOrigin: Readonly<Record<string, string>>): void {
   const asked = JSON.stringify(ask);
   if (outcome.kind === "redirect") {
     assert.deepEqual([outcome.status, outcome.location], [ask.status, ask.got?.location], asked);
@@ -70,6 +90,11 @@ function assertOutcome(ask: Ask, outcome: Outcome): void {
   if (outcome.kind === "respond") {
     assert.equal(outcome.status, ask.status, asked);
     if (ask.body !== undefined) assert.equal(outcome.body, ask.body, asked);
+    return;
+  }
+  if (outcome.kind === "preflight") {
+    assert.deepEqual([outcome.status, ask.tries ?? 0], [ask.status, 0], asked);
+    assertGot(ask, outcome.headers);
     return;
   }
   // What an application answers, or whether it does, is not the route's affair.
@@ -88,8 +113,13 @@ function assertOutcome(ask: Ask, outcome: Outcome): void {
     );
   }
   const answered = first.response.reduce(edited, { "x-powered-by": "echo" } as Record<string, string>);
-  for (const [name, value] of Object.entries(ask.got ?? {}))
-    assert.equal(answered[name] ?? "", value, `${asked} ${name}`);
+  assertGot(ask, { ...answered, ...crossOrigin });
+}
+
+function assertGot(ask: Ask, answered: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(ask.got ?? {})) {
+    assert.equal(answered[name] ?? "", value, `${JSON.stringify(ask)} ${name}`);
+  }
 }
 
 /** Of the cluster outbound|9080|v2|reviews.default.svc.cluster.local: reviews v2. */

@@ -215,6 +215,8 @@ function saidBy(decision: Decision): readonly string[] {
       return [`${outcome.status} ${outcome.location}`];
     case "respond":
       return [`${outcome.status} ${outcome.body}`];
+    case "preflight":
+      return [`${outcome.status} `];
     case "forward":
       return outcome.destinations.map(({ cluster, request: { path, authority, headers: sent }, response }) => {
         const back = response.reduce(edited, { "x-a": "app" } as Record<string, string>);
