@@ -5,13 +5,12 @@
  *   host ─▶ route ─▶ cross-origin rules: a preflight ends here ─▶ delay ─▶ abort ─▶ redirect, answer, or one of the clusters
  */
 import { RE2JS } from "re2js";
+import type { HttpRequest } from "../model/http_request.ts";
 import type { Fault, HeaderChanges, HeaderEdits, Rewrite } from "../model/route.ts";
 import { crossOriginOf } from "./interpret_cors.ts";
 import { type Hashed, hashedOf } from "./interpret_hash.ts";
-import { type HttpRequest, hostFor, matches, pathOf } from "./interpret_match.ts";
+import { hostFor, matches, pathOf } from "./interpret_match.ts";
 import type { PathMatch, Retries, Route, RouteAction, RouteTableItem } from "./ir.ts";
-
-export type { HttpRequest } from "./interpret_match.ts";
 
 /** Of what may become of a request; by chance, where there are shares. */
 export interface Destination {
@@ -53,7 +52,7 @@ export type Outcome =
 /** What comes before the outcome, by chance where a share is not 1; what never comes is absent. */
 export interface Faults {
   readonly delay?: { readonly ms: number; readonly share: number };
-  /** Instead of the outcome. gRPC's status, where it is one, is in a header of a 200. */
+  /** Instead of the outcome; with the header changes of a destination's answer. gRPC's status is in a header of a 200. */
   readonly abort?: { readonly status: number; readonly grpc?: number; readonly share: number };
 }
 
@@ -80,7 +79,8 @@ export function decide(table: RouteTableItem, request: HttpRequest): Decision {
   const route = virtualHost.routes[place];
   if (!route) return { kind: "no-route", virtualHost: virtualHost.name };
   const found = { kind: "route", virtualHost: virtualHost.name, place, route } as const;
-  const { preflight, answer } = crossOriginOf(route.cors, request);
+  // Redirects and fixed answers have no cross-origin rules for Envoy.
+  const { preflight, answer } = crossOriginOf(route.action.kind === "forward" ? route.cors : undefined, request);
   if (preflight) {
     const outcome = { kind: "preflight", status: 200, headers: preflight } as const;
     return { ...found, faults: {}, outcome, crossOrigin: answer };

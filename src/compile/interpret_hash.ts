@@ -1,6 +1,7 @@
 /** What of a request Envoy hashes to choose an endpoint: the key and its value here. Pure. */
+import type { HttpRequest } from "../model/http_request.ts";
 import type { HashKey } from "../model/traffic.ts";
-import { type HttpRequest, headerOf, queryOf } from "./interpret_match.ts";
+import { headerOf, queryOf } from "./interpret_match.ts";
 
 export type Hashed =
   | { readonly key: HashKey; readonly is: "value"; readonly value: string }

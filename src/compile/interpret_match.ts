@@ -1,18 +1,8 @@
 /** Which virtual host and which routes a request meets, by Envoy's rules. Part of the interpreter. Pure. */
 import { RE2JS } from "re2js";
+import type { HttpRequest } from "../model/http_request.ts";
 import type { QueryMatch, StringMatch } from "../model/route.ts";
 import type { PathMatch, RouteHeaderMatch, RouteMatch, RouteTableItem, VirtualHost } from "./ir.ts";
-
-export interface HttpRequest {
-  readonly scheme: "http" | "https";
-  readonly method: string;
-  /** The Host, with its port if the request had one. */
-  readonly authority: string;
-  /** With its query. */
-  readonly path: string;
-  /** By name in lower case; several of one name in one, joined by commas. */
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /** Exact, then *.SUFFIX, then PREFIX*, the longest first; then "*". */
 export function hostFor({ virtualHosts, anyPort }: RouteTableItem, authority: string): VirtualHost | undefined {

@@ -1,10 +1,11 @@
 /** The request table (test/requests) as the interpreter reads it: what a live Envoy does with it stands there too. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Decision, decide, edited, type HttpRequest, type Outcome } from "../../src/compile/interpret.ts";
+import { type Decision, decide, edited, type Outcome } from "../../src/compile/interpret.ts";
 import type { RouteTableItem } from "../../src/compile/ir.ts";
 import { gatewayName, outboundName } from "../../src/compile/naming.ts";
 import { compileOnce } from "../../src/compile/once.ts";
+import type { HttpRequest } from "../../src/model/http_request.ts";
 import type { GatewayWorkload } from "../../src/model/workload.ts";
 import { toModel } from "../../src/resources/to_model.ts";
 import { type Ask, type RequestCase, requestTable } from "../requests/table.ts";

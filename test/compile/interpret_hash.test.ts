@@ -1,9 +1,10 @@
 /** What the interpreter says is hashed of a request. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decide, type HttpRequest } from "../../src/compile/interpret.ts";
+import { decide } from "../../src/compile/interpret.ts";
 import type { Hashed } from "../../src/compile/interpret_hash.ts";
 import type { RouteTableItem } from "../../src/compile/ir.ts";
+import type { HttpRequest } from "../../src/model/http_request.ts";
 import type { HashKey } from "../../src/model/traffic.ts";
 
 const keys: readonly HashKey[] = [
@@ -25,7 +26,6 @@ const table: RouteTableItem = {
         {
           match: { kind: "request", path: { kind: "prefix", value: "/", ignoreCase: false }, headers: [] },
           action: { kind: "forward", clusters: [{ name: "one", weight: 1 }], timeoutMs: 0, hash: keys },
-          headers: { request: { set: {}, add: {}, remove: ["x-secret"] } },
         },
       ],
     },

@@ -69,6 +69,12 @@ export class RunningEnvoy {
     return this.#ports.get(listener) ?? assert.fail(`there is a listener ${listener}`);
   }
 
+  /** 0 also for one that was never counted. */
+  async counter(name: string): Promise<number> {
+    const page = await fetch(`http://${readFileSync(this.#adminFile, "utf8")}/stats?filter=^${name}$`);
+    return Number(/: (\d+)/.exec(await page.text())?.[1] ?? 0);
+  }
+
   async stop(): Promise<void> {
     this.#process.kill("SIGKILL");
     if (this.#process.exitCode === null && this.#process.signalCode === null) await once(this.#process, "exit");

@@ -1,15 +1,26 @@
 /**
  * The interpreter of route tables (compile/interpret) beside a real Envoy: random VirtualServices, random requests, and where
- * the two answer differently. One Envoy for each set of VirtualServices; three applications say who was asked for what.
+ * the two answer differently, or what is said to have made a route has not. One Envoy for each set of VirtualServices; three
+ * applications say who was asked for what.
  */
 import fc from "fast-check";
-import { type Decision, decide, edited, type HttpRequest } from "../../src/compile/interpret.ts";
+import { type Decision, decide, edited, type Faults, type Outcome } from "../../src/compile/interpret.ts";
 import type { Item, RouteTableItem } from "../../src/compile/ir.ts";
-import { compileOnce } from "../../src/compile/once.ts";
+import { outboundName } from "../../src/compile/naming.ts";
+import { type Compiled, compileOnce } from "../../src/compile/once.ts";
 import { defaultSettings } from "../../src/compile/settings.ts";
+import type { HttpRequest } from "../../src/model/http_request.ts";
 import type { Host } from "../../src/model/names.ts";
 import type { MeshObject } from "../../src/model/object.ts";
-import type { HeaderEdits, HttpMatch, HttpRoute, StringMatch } from "../../src/model/route.ts";
+import type {
+  Cors,
+  Fault,
+  HeaderEdits,
+  HttpMatch,
+  HttpRoute,
+  StringMatch,
+  VirtualServiceRef,
+} from "../../src/model/route.ts";
 import { endpoint, hostOf, ns, shard, sidecar, virtualService } from "../compile/mesh.ts";
 import type { RunningEnvoy } from "../envoy/running_envoy.ts";
 import { type Echo, type Reached, startHttpEcho } from "./echo.ts";
@@ -30,9 +41,10 @@ const paths = [
   "/?x=2&x=1",
   "/c.d?x=",
 ];
-const hosts = ["reviews", "reviews:9080", "reviews.default", "Reviews.default.svc", "cart", "cart:1234"];
+const hosts = ["reviews", "reviews:9080", "reviews.default", "Reviews.default.svc", "cart", "cart:1234", "ratings"];
 const names = ["shop.example.com", "a.example.com", "b.a.example.com", "nobody.org"];
 const words = ["one", "two", "on", ""];
+const origins = ["https://shop.example.com", "https://other.org"];
 
 const text = (values: readonly string[]): fc.Arbitrary<StringMatch> =>
   fc.oneof(
@@ -49,7 +61,7 @@ const nothingAsked: HttpMatch = { ignoreUriCase: false, headers: [], withoutHead
 /** One condition, seldom two: what asks for much matches nothing. */
 const condition: fc.Arbitrary<Partial<HttpMatch>> = fc.oneof(
   fc.record({ uri: text(["/", "/a", "/a/", "/a/b", "/c.d"]), ignoreUriCase: fc.boolean() }),
-  fc.record({ method: fc.constantFrom("GET", "POST").map((value) => ({ kind: "exact", value }) as const) }),
+  fc.record({ method: fc.constantFrom("GET", "POST", "OPTIONS").map((value) => ({ kind: "exact", value }) as const) }),
   fc.record({ authority: text(["reviews", "reviews:9080", "shop.example.com"]) }),
   fc.record({ headers: fc.array(headerMatch, { minLength: 1, maxLength: 2 }) }),
   fc.record({ withoutHeaders: fc.array(headerMatch, { minLength: 1, maxLength: 1 }) }),
@@ -60,9 +72,19 @@ const condition: fc.Arbitrary<Partial<HttpMatch>> = fc.oneof(
     }),
   }),
 );
+/** The one who asks is of namespace default and has the label app: client. */
+const sources = fc.constantFrom<Partial<HttpMatch>>(
+  {},
+  {},
+  {},
+  { sourceNamespace: ns("default") },
+  { sourceNamespace: ns("other") },
+  { sourceLabels: { app: "client" } },
+  { sourceLabels: { app: "client", version: "v1" } },
+);
 const match: fc.Arbitrary<HttpMatch> = fc
-  .array(condition, { minLength: 1, maxLength: 2, size: "-1" })
-  .map((parts) => Object.assign({ ...nothingAsked }, ...parts));
+  .tuple(fc.array(condition, { minLength: 1, maxLength: 2, size: "-1" }), sources)
+  .map(([parts, source]) => Object.assign({ ...nothingAsked }, ...parts, source));
 
 const edits: fc.Arbitrary<HeaderEdits> = fc.record({
   set: fc.dictionary(fc.constantFrom("x-a", "x-set"), fc.constantFrom("s", "t"), { maxKeys: 1 }),
@@ -99,38 +121,127 @@ const rewrite = fc.oneof(
   fc.record({ path: fc.constantFrom("/", "/r", "/r/"), host: fc.constantFrom("rewritten.org") }, { requiredKeys: [] }),
   fc.record({ pathRegex: fc.constantFrom({ match: "^/a(.*)$", rewrite: "/z\\1" }, { match: "b", rewrite: "B" }) }),
 );
+/** All or none: what is left to chance cannot be held against one request. */
+const percent = fc.constantFrom(0, 100, 100);
+const fault: fc.Arbitrary<Fault> = fc.record(
+  {
+    delay: fc.record({ ms: fc.constantFrom(20, 40), percent }),
+    abort: fc.oneof(
+      fc.record({ status: fc.constantFrom(400, 418, 503), percent }),
+      fc.record({ grpc: fc.constantFrom(7, 14), percent }),
+    ),
+  },
+  { requiredKeys: [] },
+);
+const cors: fc.Arbitrary<Cors> = fc.record(
+  {
+    origins: fc.array(text([...origins, "*", "https://shop."]), { maxLength: 2 }),
+    methods: fc.subarray(["GET", "POST"]),
+    headers: fc.subarray(["x-a", "x-b"]),
+    exposes: fc.subarray(["x-a", "x-by"]),
+    maxAgeSeconds: fc.constantFrom(0, 600),
+    credentials: fc.boolean(),
+    forwardUnmatched: fc.boolean(),
+  },
+  { requiredKeys: ["origins", "methods", "headers", "exposes", "forwardUnmatched"] },
+);
+const nothing = fc.constant(undefined);
+const seldom = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.oneof(value, nothing, nothing);
 const route: fc.Arbitrary<HttpRoute> = fc
-  .record(
-    {
-      matches: fc.array(match, { minLength: 1, maxLength: 2 }),
-      destinations,
-      answer: fc.oneof(answer, fc.constant(undefined), fc.constant(undefined)),
-      rewrite,
-      headers,
-    },
-    { requiredKeys: ["matches", "destinations", "answer"] },
-  )
-  .map(({ answer: given, ...sent }) =>
-    given ? { matches: sent.matches, mirrors: [], destinations: [], answer: given } : { ...sent, mirrors: [] },
-  );
+  .record({
+    matches: fc.array(match, { minLength: 1, maxLength: 2 }),
+    destinations,
+    answer: seldom(answer),
+    rewrite: fc.oneof(rewrite, nothing),
+    headers: fc.oneof(headers, nothing),
+    fault: seldom(fault),
+    cors: seldom(cors),
+  })
+  .map(({ matches, destinations: to, answer: given, rewrite: rewritten, ...treatment }) => ({
+    matches,
+    mirrors: [],
+    ...(given ? { answer: given } : {}),
+    destinations: given ? [] : to,
+    ...(rewritten && !given ? { rewrite: rewritten } : {}),
+    ...(treatment.headers ? { headers: treatment.headers } : {}),
+    ...(treatment.fault ? { fault: treatment.fault } : {}),
+    ...(treatment.cors ? { cors: treatment.cors } : {}),
+  }));
 
-/** Host → routes of its VirtualService. */
+/** Host → routes of its VirtualService; "": of the one that cart's first route hands requests to. */
 export type Routing = ReadonlyMap<string, readonly HttpRoute[]>;
 
 const routes = fc.array(route, { minLength: 2, maxLength: 6, size: "max" });
 export const routing: fc.Arbitrary<Routing> = fc
-  .record({ reviews: routes, cart: routes, "shop.example.com": routes, "*.example.com": routes })
-  .map((byHost) => new Map(Object.entries(byHost)));
+  .record({
+    reviews: routes,
+    cart: routes,
+    "shop.example.com": routes,
+    "*.example.com": routes,
+    "": routes,
+    handed: fc.constantFrom<readonly HttpMatch[]>([], [{ ...nothingAsked, uri: { kind: "prefix", value: "/a" } }]),
+  })
+  .map(({ handed, cart, ...others }) => {
+    const handing: HttpRoute = { matches: handed, mirrors: [], destinations: [], delegate: refOf("") };
+    return new Map(Object.entries({ ...others, cart: [handing, ...cart] }));
+  });
 
-export const request: fc.Arbitrary<HttpRequest> = fc.record({
-  scheme: fc.constant("http" as const),
-  method: fc.constantFrom("GET", "POST"),
-  authority: fc.constantFrom(...hosts, ...hosts, ...names),
-  path: fc.constantFrom(...paths),
-  headers: fc.dictionary(fc.constantFrom("x-a", "x-b"), fc.constantFrom(...words.filter((word) => word !== "")), {
-    maxKeys: 2,
-  }),
-});
+function refOf(host: string): VirtualServiceRef {
+  return { namespace: ns("default"), name: host === "" ? "handed" : `to-${host.replace("*", "any")}` };
+}
+
+/** Each route says in its answers which it is: VIRTUALSERVICE/NUMBER, its name. */
+function objectsOf(routing: Routing): readonly MeshObject[] {
+  return [...routing].map(([host, http]): MeshObject => {
+    const ref = refOf(host);
+    const hosts = host === "" ? [] : [host.includes(".") ? (host as Host) : hostOf(host)];
+    return virtualService(
+      ref.name,
+      {},
+      { ...ref, hosts, http: http.map((one, at) => named(one, `${ref.name}/${at}`)) },
+    );
+  });
+}
+
+function named(route: HttpRoute, name: string): HttpRoute {
+  if (route.delegate) return route;
+  const { set = {}, add = {}, remove = [] } = route.headers?.response ?? {};
+  return { ...route, name, headers: { ...route.headers, response: { set: { ...set, "x-route": name }, add, remove } } };
+}
+
+/** What a browser says of the page that asks, and before it asks. */
+const asking: fc.Arbitrary<Partial<HttpRequest>> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ method: fc.constantFrom("GET", "POST") }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      method: fc.constantFrom("GET", "OPTIONS", "OPTIONS"),
+      headers: fc.record(
+        {
+          origin: fc.constantFrom(...origins, "https://shop.org", ""),
+          "access-control-request-method": fc.constantFrom("GET", "PUT"),
+        },
+        { requiredKeys: [] },
+      ),
+    }),
+  },
+);
+
+export const request: fc.Arbitrary<HttpRequest> = fc
+  .record({
+    authority: fc.constantFrom(...hosts, ...hosts, ...names),
+    path: fc.constantFrom(...paths),
+    headers: fc.dictionary(fc.constantFrom("x-a", "x-b"), fc.constantFrom(...words.filter((word) => word !== "")), {
+      maxKeys: 2,
+    }),
+    asking,
+  })
+  .map(({ asking: { method = "GET", headers: page = {} }, headers: own, ...to }) => ({
+    scheme: "http",
+    method,
+    ...to,
+    headers: { ...own, ...page },
+  }));
 
 export class Applications {
   readonly #echoes = new Map<string, Echo>();
@@ -145,9 +256,8 @@ export class Applications {
     for (const echo of this.#echoes.values()) echo.close();
   }
 
-  /** All that the proxy of a workload would hold. */
-  compiled(routes: Routing): readonly Item[] {
-    const listen = { address: "127.0.0.1", port: 0 };
+  /** All that the client's proxy would hold. */
+  compiled(routing: Routing): Compiled {
     const shards = services.map((name) => {
       const { identity: _, ...plain } = endpoint("1", {
         address: "127.0.0.1",
@@ -156,87 +266,153 @@ export class Applications {
       });
       return shard(name, [plain], { portNames: ["http:9080"] });
     });
-    const objects = [...routes].map(([host, http], number): MeshObject => {
-      const full = host.includes(".") ? (host as Host) : hostOf(host);
-      return virtualService(`vs-${number}`, {}, { namespace: ns("default"), hosts: [full], http });
-    });
     const settings = { ...defaultSettings, outboundTrafficPolicy: "REGISTRY_ONLY" as const };
-    return compileOnce({ settings, objects, workloads: [], shards }, sidecar("client", "default", { outbound: listen }))
-      .items;
+    return compileOnce({ settings, objects: objectsOf(routing), workloads: [], shards }, client);
   }
 }
 
-/** What the two say differently; undefined: nothing. */
-export async function disagreement(
-  { envoy, table }: { readonly envoy: RunningEnvoy; readonly table: RouteTableItem },
-  asked: HttpRequest,
-): Promise<string | undefined> {
-  const { authority, path, method, headers: sent } = asked;
-  const via = `127.0.0.1:${envoy.port("outbound")}`;
-  const answered = await send({ via, host: authority, path, method, headers: sent });
-  const decision = decide(table, asked);
-  const candidates = saidBy(decision);
-  const seen = seenIn(answered);
-  return candidates.includes(seen)
-    ? undefined
-    : `${JSON.stringify(asked)}: Envoy ${seen}, the interpreter ${candidates.join(" or ")}`;
-}
+const client = sidecar("client", "default", { outbound: { address: "127.0.0.1", port: 0 } });
 
 export function outboundTable(items: readonly Item[]): RouteTableItem {
-  const table = items.find((item) => item.type === "route" && item.name === "outbound");
+  const table = items.find((item) => item.type === "route" && item.name === outboundName);
   if (table?.type !== "route") throw new Error("no outbound table");
   return table;
 }
 
-const shownHeaders = ["x-a", "x-b", "x-set", "x-add"];
+/** Envoy's timers count whole milliseconds, and begin a little before we do. */
+const clockStepMs = 5;
+
+/** What the two say differently; undefined: nothing. */
+export async function disagreement(
+  envoy: RunningEnvoy,
+  asked: HttpRequest,
+  decision: Decision,
+): Promise<string | undefined> {
+  const { authority, path, method, headers: sent } = asked;
+  const via = `127.0.0.1:${envoy.port("outbound")}`;
+  const before = performance.now();
+  const answered = await send({ via, host: authority, path, method, headers: sent });
+  const tookMs = performance.now() - before;
+  const candidates = saidBy(decision);
+  const seen = seenIn(answered);
+  if (!candidates.includes(seen)) {
+    return `${JSON.stringify(asked)}: Envoy ${seen}, the interpreter ${candidates.join(" or ")}`;
+  }
+  const { ms = 0 } = faultsIn(decision).delay ?? {};
+  return tookMs < ms - clockStepMs
+    ? `${JSON.stringify(asked)}: after ${tookMs} ms, with a delay of ${ms} ms`
+    : undefined;
+}
+
+export function faultsIn(decision: Decision): Faults {
+  return decision.kind === "route" ? decision.faults : {};
+}
+
+/** What is wrong with what is said to have made the route, which says itself what it is; undefined: nothing. */
+export function misplaced(
+  { applications, routing }: { readonly applications: Applications; readonly routing: Routing },
+  { compiler }: Compiled,
+  { asked, decision }: { readonly asked: HttpRequest; readonly decision: Decision },
+): string | undefined {
+  if (decision.kind !== "route") return undefined;
+  const { virtualHost, place, route } = decision;
+  const maker = compiler.routesMadeBy(client, { table: outboundName, virtualHost })[place]?.maker;
+  const told = `${JSON.stringify(asked)} meets ${route.name ?? virtualHost}, made by ${JSON.stringify(maker)}`;
+  if (route.name === undefined) {
+    const wanted = virtualHost.startsWith("ratings") ? "destination" : "mesh";
+    return maker?.kind === wanted ? undefined : told;
+  }
+  if (maker?.kind !== "object") return told;
+  const { object, path } = maker.part;
+  const [spec, http, number, word, match] = path;
+  if (`${object.name}/${number}` !== route.name || `${spec}.${http}.${word}` !== "spec.http.match") return told;
+  const by = maker.delegatedBy;
+  const isHanded = object.name === refOf("").name;
+  if (isHanded !== (by?.object.name === refOf("cart").name && by.path[2] === 0)) return told;
+  const host = [...routing.keys()].find((one) => refOf(one).name === object.name) ?? "";
+  const alone = onlyMatch(routing, { host, number: Number(number), match: Number(match) });
+  const again = decide(outboundTable(applications.compiled(alone).items), asked);
+  return again.kind === "route" && again.route.name === route.name ? undefined : `${told}; not by that match alone`;
+}
+
+function onlyMatch(
+  routing: Routing,
+  { host, number, match }: { readonly host: string; readonly number: number; readonly match: number },
+): Routing {
+  const http = (routing.get(host) ?? []).map((route, at) =>
+    at === number ? { ...route, matches: route.matches.slice(match, match + 1) } : route,
+  );
+  return new Map([...routing, [host, http]]);
+}
+
+const shownRequest = ["x-a", "x-b", "x-set", "x-add"];
+const shownAnswer = [
+  ...shownRequest,
+  "x-route",
+  "location",
+  ...["allow-origin", "allow-credentials", "allow-methods", "allow-headers", "expose-headers", "max-age"].map(
+    (name) => `access-control-${name}`,
+  ),
+];
 
 function seenIn({ status, headers: got, body }: Answer): string {
-  const location = got.location;
-  if (typeof location === "string") return `${status} ${location}`;
+  const answer = shownAnswer.map((name) => `${name}=${String(got[name] ?? "").replaceAll(", ", ",")}`);
   const by = got["x-by"];
-  if (typeof by !== "string") return `${status} ${body}`;
-  const { url, headers: raw }: Reached = JSON.parse(body);
+  if (typeof by !== "string") return saidOf({ status, answer, body });
+  const { url: path, headers: raw }: Reached = JSON.parse(body);
   const reached = (name: string): string =>
     raw.filter((_, at) => at % 2 === 1 && raw[at - 1]?.toLowerCase() === name).join(",");
-  return saidOf({
-    by,
-    path: url,
-    host: reached("host"),
-    request: shownHeaders.map((name) => `${name}=${reached(name)}`),
-    response: shownHeaders.map((name) => `${name}=${String(got[name] ?? "").replaceAll(", ", ",")}`),
-  });
+  const request = shownRequest.map((name) => `${name}=${reached(name)}`);
+  return saidOf({ status, answer, application: { by, path, host: reached("host"), request } });
 }
 
 function saidBy(decision: Decision): readonly string[] {
-  if (decision.kind !== "route") return ["404 "];
-  const { outcome } = decision;
+  if (decision.kind !== "route") return [saidOf({ status: 404, answer: answerWith({}), body: "" })];
+  const { outcome, faults, crossOrigin } = decision;
+  const answer = (edits: readonly HeaderEdits[], own: Readonly<Record<string, string>> = {}): readonly string[] =>
+    answerWith({ ...edits.reduce(edited, own), ...crossOrigin });
+  if (faults.abort) {
+    const { status } = faults.abort;
+    return abortedEdits(outcome).map((edits) => saidOf({ status, answer: answer(edits), body: "fault filter abort" }));
+  }
   switch (outcome.kind) {
-    case "redirect":
-      return [`${outcome.status} ${outcome.location}`];
-    case "respond":
-      return [`${outcome.status} ${outcome.body}`];
     case "preflight":
-      return [`${outcome.status} `];
+      return [saidOf({ status: outcome.status, answer: answerWith(outcome.headers), body: "" })];
+    case "redirect": {
+      const { status, location, response } = outcome;
+      return [saidOf({ status, answer: answer(response, { location }), body: "" })];
+    }
+    case "respond":
+      return [saidOf({ status: outcome.status, answer: answer(outcome.response), body: outcome.body })];
     case "forward":
-      return outcome.destinations.map(({ cluster, request: { path, authority, headers: sent }, response }) => {
-        const back = response.reduce(edited, { "x-a": "app" } as Record<string, string>);
-        return saidOf({
-          by: services.find((name) => cluster.includes(`||${name}.`)) ?? cluster,
-          path,
-          host: authority,
-          request: shownHeaders.map((name) => `${name}=${sent[name] ?? ""}`),
-          response: shownHeaders.map((name) => `${name}=${back[name] ?? ""}`),
-        });
+      return outcome.destinations.map(({ cluster, request: { path, authority: host, headers: sent }, response }) => {
+        const by = services.find((name) => cluster.includes(`||${name}.`)) ?? cluster;
+        const request = shownRequest.map((name) => `${name}=${sent[name] ?? ""}`);
+        const application = { by, path, host, request };
+        return saidOf({ status: 200, answer: answer(response, { "x-a": "app" }), application });
       });
   }
 }
 
+/** Header changes in an answer that stands for the outcome's: those of a redirect or an answer are in these alone. */
+function abortedEdits(outcome: Outcome): readonly (readonly HeaderEdits[])[] {
+  return outcome.kind === "forward" ? outcome.destinations.map(({ response }) => response) : [[]];
+}
+
+function answerWith(headers: Readonly<Record<string, string>>): readonly string[] {
+  return shownAnswer.map((name) => `${name}=${headers[name] ?? ""}`);
+}
+
 function saidOf(said: {
-  readonly by: string;
-  readonly path: string;
-  readonly host: string;
-  readonly request: readonly string[];
-  readonly response: readonly string[];
+  readonly status: number;
+  readonly answer: readonly string[];
+  readonly body?: string;
+  readonly application?: {
+    readonly by: string;
+    readonly path: string;
+    readonly host: string;
+    readonly request: readonly string[];
+  };
 }): string {
   return JSON.stringify(said);
 }
