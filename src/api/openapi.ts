@@ -139,6 +139,13 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
       answer: json(object({ proxy: string, meshd: string, config: map(list({ type: "object" })) })),
     },
   },
+  "/v1/proxies/{proxy}/why": {
+    post: {
+      summary: "What a workload's proxy does with a request, and which part of which object made it so.",
+      body: json(object({ method: string, url: string, headers: list(string) }, ["method", "url"])),
+      answer: json({ type: "object" }),
+    },
+  },
   "/v1/members": { get: { summary: "The nodes of the control plane.", answer: json(list({ type: "object" })) } },
   "/v1/topology": {
     get: { summary: "Who calls whom, from the proxies' own counts.", answer: json({ type: "object" }) },

@@ -4,6 +4,7 @@
  */
 import type { Delivery } from "../model/delivery.ts";
 import type { EndpointShard, ServicePort } from "../model/endpoint.ts";
+import type { HttpRequest } from "../model/http_request.ts";
 import type { TrustDomain } from "../model/identity.ts";
 import type { Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
 import type { ObjectRef, StoredResource } from "../model/object.ts";
@@ -159,6 +160,12 @@ export interface Proxies {
   config(proxy: WorkloadName, section: ConfigSection): Readonly<Record<string, readonly object[]>> | undefined;
 }
 
+/** Why requests go where they go. */
+export interface Explanations {
+  /** What the workload's proxy does with the request and what made it so, as plain data. undefined: not known here. */
+  why(workload: WorkloadName, request: HttpRequest): object | undefined;
+}
+
 export interface Tokens {
   create(
     options: { readonly lifetimeMs: number; readonly hostName?: string },
@@ -213,6 +220,7 @@ export interface ApiPorts {
   readonly admission: Admission;
   readonly claims: Claims;
   readonly proxies: Proxies;
+  readonly explanations: Explanations;
   readonly tokens: Tokens;
   readonly members: Members;
   readonly topology: TopologySource;

@@ -16,6 +16,7 @@ export const catalog: ReadonlyMap<string, CatalogEntry> = new Map<string, Catalo
   ["wait", { summary: "wait until every proxy has what was applied", load: () => import("./commands/wait.ts") }],
   ["proxy-status", { summary: "what each proxy has acknowledged", load: () => import("./commands/proxy_status.ts") }],
   ["proxy-config", { summary: "what one proxy is told", load: () => import("./commands/proxy_config.ts") }],
+  ["why", { summary: "why a request goes where it goes", load: () => import("./commands/why.ts") }],
   ["compile", { summary: "offline: what a workload's Envoy would get", load: () => import("./commands/compile.ts") }],
   ["explain", { summary: "what a kind and its fields mean", load: () => import("./commands/explain.ts") }],
   ["check", { summary: "whether every part of the mesh is well", load: () => import("./commands/check.ts") }],

@@ -11,7 +11,6 @@ export const planned: ReadonlyMap<string, string> = new Map([
   ["undo", "meshctl apply -f with the files as they were"],
   ["diff", "meshctl apply --dry-run -f FILE says what would change"],
   ["analyze", "meshctl apply --dry-run -f FILE says what is wrong"],
-  ["why", "meshctl proxy-config route PROXY"],
   ["test", ""],
   ["follow", "meshctl wait --revision REVISION, and meshctl proxy-status"],
   ["tap", page],

@@ -19,7 +19,7 @@ export interface MeshContents {
 export interface Compiled {
   /** That was given the whole input, for those who ask further. */
   readonly compiler: Compiler;
-  /** What the proxy would hold: of each name the one in the last layer that has it. */
+  /** @see itemsFor */
   readonly items: readonly Item[];
   readonly layers: ReadonlyMap<LayerKey, readonly Item[]>;
 }
@@ -37,7 +37,13 @@ export function compileOnce(contents: MeshContents, workload: Workload): Compile
   const compiler = new Compiler();
   compiler.update([...changesFrom(contents), { kind: "workload", workload }]);
   const layers = new Map(compiler.layersOf(workload).map((layer) => [layer, compiler.items(layer)] as const));
+  return { compiler, items: itemsFor(compiler, workload), layers };
+}
+
+/** What its proxy holds: of each name the one in the last layer that has it. */
+export function itemsFor(compiler: Compiler, workload: Workload): readonly Item[] {
   const items = new Map<string, Item>();
-  for (const item of [...layers.values()].flat()) items.set(`${item.type}\n${item.name}`, item);
-  return { compiler, items: [...items.values()], layers };
+  for (const item of compiler.layersOf(workload).flatMap((layer) => compiler.items(layer)))
+    items.set(`${item.type}\n${item.name}`, item);
+  return [...items.values()];
 }

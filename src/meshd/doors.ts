@@ -91,6 +91,7 @@ export async function openDoors(context: NodeContext, inside: Inside): Promise<D
       nodeName: name,
       admission: pipeline,
       proxies,
+      explanations: pipeline,
       tokens: tokensOf(attestation, () => nodes().agents),
       members: {
         list: () =>

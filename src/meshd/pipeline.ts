@@ -8,19 +8,23 @@
  * A record or an item that cannot be compiled or encoded stops nobody: what was there stays, and it is logged.
  */
 import { unreachableIn } from "../actors/kinds/service.ts";
-import type { Admission } from "../api/ports.ts";
+import type { Admission, Explanations } from "../api/ports.ts";
 import { printedAddress } from "../compile/assignments.ts";
 import { checkObjects, rememberingGood } from "../compile/check.ts";
 import { Compiler } from "../compile/compiler.ts";
 import type { InputChange } from "../compile/input.ts";
 import type { Item } from "../compile/ir.ts";
 import type { LayerChange, LayerKey } from "../compile/layer.ts";
+import type { Part } from "../compile/provenance.ts";
+import { explain } from "../compile/why.ts";
+import { whyDocument } from "../compile/why_document.ts";
 import { encode } from "../envoy/encode.ts";
 import { resourceJson } from "../envoy/print.ts";
 import type { EncodedResource } from "../envoy/resource.ts";
 import { validateItem } from "../envoy/validate.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import type { Gateway } from "../model/gateway.ts";
+import type { HttpRequest } from "../model/http_request.ts";
 import type { TrustDomain } from "../model/identity.ts";
 import { type Namespace, namespaceOfWorkload, type ServiceRef, type WorkloadName } from "../model/names.ts";
 import type { ObjectRef, StoredResource } from "../model/object.ts";
@@ -29,6 +33,7 @@ import type { OutboundTrafficPolicy } from "../model/traffic.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
+import { printPath } from "../resources/document/node.ts";
 import { toModel } from "../resources/to_model.ts";
 import { recordKind, shardPrefix } from "../store/keys.ts";
 import type { Replica, ReplicaChange } from "../store/replica.ts";
@@ -53,7 +58,7 @@ export interface PipelineOptions {
   readonly recomputed: (kind: string, count: number) => void;
 }
 
-export class Pipeline implements Admission, ProxyDirectory {
+export class Pipeline implements Admission, Explanations, ProxyDirectory {
   readonly #options: PipelineOptions;
   readonly #compiler = new Compiler();
   /** What each record was given to the compiler as, so that its removal can be said in the same words. */
@@ -153,6 +158,13 @@ export class Pipeline implements Admission, ProxyDirectory {
     const candidates = change.set.map((stored) => toModel(stored));
     const problems = checkObjects({ mesh: this.#compiler.input, candidates, validate: this.#validate });
     return this.#gate.frozen ? [...problems, frozenWarning] : problems;
+  }
+
+  why(name: WorkloadName, request: HttpRequest): object | undefined {
+    const workload = this.workload(name);
+    if (!workload) return undefined;
+    const part = ({ object, path }: Part): object => ({ object, field: printPath(path) });
+    return whyDocument(explain(this.#compiler, workload, request), { from: name, part });
   }
 
   print(resource: EncodedResource): object {

@@ -58,6 +58,13 @@ export function integer(least = Number.MIN_SAFE_INTEGER, most = Number.MAX_SAFE_
       : wrong(path, `a whole number from ${least} to ${most}`);
 }
 
+export function number(least: number, most: number): Decode<number> {
+  return (value, path) =>
+    typeof value === "number" && value >= least && value <= most
+      ? value
+      : wrong(path, `a number from ${least} to ${most}`);
+}
+
 export const boolean: Decode<boolean> = (value, path) =>
   typeof value === "boolean" ? value : wrong(path, "true or false");
 

@@ -30,6 +30,7 @@ export const rooms: Readonly<Record<string, readonly Allowed[] | typeof everythi
     "model",
     "resources",
     { room: "compile", onlyFrom: "cli/commands/compile.ts" },
+    { room: "compile", onlyFrom: "cli/commands/why.ts" },
     { room: "envoy", onlyFrom: "cli/commands/compile.ts" },
   ],
   client: ["model", "resources"],

@@ -13,6 +13,7 @@ import {
 import { type Echo, type Reached, startHttpEcho } from "../support/echo.ts";
 import { LiveObjects } from "../support/live_objects.ts";
 import { Mesh } from "../support/mesh.ts";
+import { meshctlInside } from "../support/meshctl_inside.ts";
 import { type Answer, countBy, send, sendMany } from "../support/requests.ts";
 import { Workloads } from "../support/workload.ts";
 
@@ -22,6 +23,8 @@ let workloads: Workloads;
 const applications = new Map<string, Echo>();
 /** host:port that each caller connects to. */
 const ways = new Map<Caller, string>();
+/** NAME.NS of its workload. */
+const callers = new Map<Caller, string>();
 
 before(async () => {
   mesh = await Mesh.start({ demo: false });
@@ -49,13 +52,15 @@ async function startVersion(of: WorldService, version: string, failures: Map<str
 }
 
 async function startCaller(caller: Caller, namespace: string): Promise<void> {
-  const { outbound } = await workloads.sidecar({ service: caller, namespace });
+  const { outbound, workload } = await workloads.sidecar({ service: caller, namespace });
   ways.set(caller, outbound);
+  callers.set(caller, workload);
 }
 
 async function startGateway(): Promise<void> {
-  const { listeners } = await workloads.gateway({ name: "ingress", ports: [gatewayPort] });
+  const { listeners, workload } = await workloads.gateway({ name: "ingress", ports: [gatewayPort] });
   ways.set("gateway", listeners?.[gatewayPort] ?? "");
+  callers.set("gateway", workload);
 }
 
 after(async () => {
@@ -69,6 +74,40 @@ for (const [file, cases] of requestTable()) {
     for (const one of cases) test(one.case, () => judge(one));
   });
 }
+
+test("why: a running mesh tells what made a route, of sidecars and of gateways", async () => {
+  const routed = ["ratings", "cart"].map(
+    (to) => `    - {match: [{uri: {prefix: /${to}}}], route: [{destination: {host: ${to}}}]}`,
+  );
+  await objects.replace(`apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: ${gatewayPort}, name: http, protocol: HTTP}, hosts: [shop.example.com]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: both}
+spec:
+  hosts: [reviews, shop.example.com]
+  gateways: [mesh, front]
+  http:
+${routed.join("\n")}
+`);
+  for (const [caller, host] of [
+    ["client", "reviews"],
+    ["gateway", "shop.example.com"],
+  ] as const) {
+    const asked = ["GET", `http://${host}/cart`, "--from", callers.get(caller) ?? "", "-o", "json"];
+    const { route, outcome } = JSON.parse(await meshctlInside(mesh, ["why", ...asked]));
+    const object = { kind: "VirtualService", namespace: "default", name: "both" };
+    assert.deepEqual(route.madeBy, { kind: "object", object, field: "spec.http[1].match[0]" });
+    const [{ cluster, endpoints }] = outcome.destinations;
+    assert.equal(cluster, "outbound|9080||cart.default.svc.cluster.local");
+    assert.deepEqual(endpoints, { healthy: 1, unhealthy: 0, draining: 0 });
+  }
+});
 
 async function judge({ given, ask, shares, copies }: RequestCase): Promise<void> {
   await objects.replace(given);

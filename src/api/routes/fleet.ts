@@ -1,7 +1,8 @@
 /** What runs: proxies and what they are told, members of the control plane, the topology, join tokens, findings. */
 import type { FastifyInstance } from "fastify";
+import { httpRequestFrom } from "../../model/http_request.ts";
 import { type Namespace, type WorkloadName, workloadName } from "../../model/names.ts";
-import { integer, object, text } from "../../platform/decode.ts";
+import { integer, list, object, text } from "../../platform/decode.ts";
 import { limits } from "../../platform/limits.ts";
 import { jsonBody } from "../body.ts";
 import { withDeadline } from "../deadline.ts";
@@ -11,6 +12,7 @@ import { namespaceOf, queryOf } from "../query.ts";
 
 const sections: readonly ConfigSection[] = ["cluster", "listener", "route", "endpoint", "secret", "all"];
 const tokenBody = object({}, { ttlMs: integer(1_000, limits.joinTokenLifetimeMs), hostName: text(253) });
+const whyBody = object({ method: text(64), url: text(8_192) }, { headers: list(text(8_192), 100) });
 const defaultTokenMs = 60 * 60 * 1_000;
 
 export function routeFleet(app: FastifyInstance, ports: ApiPorts): void {
@@ -29,6 +31,16 @@ export function routeFleet(app: FastifyInstance, ports: ApiPorts): void {
     const config = ports.proxies.config(proxy, section);
     if (!config) throw new ApiRefusal("not-found", `no proxy ${proxy} is known to node ${ports.nodeName}`);
     return { proxy, meshd: ports.nodeName, config };
+  });
+
+  app.post<{ Params: { proxy: string } }>("/v1/proxies/:proxy/why", (request) => {
+    const { headers = [], ...asked } = jsonBody(request, whyBody);
+    const proxy = workloadNameOf(request.params.proxy);
+    const said = httpRequestFrom({ ...asked, headers });
+    if (typeof said === "string") throw new ApiRefusal("bad-request", said);
+    const why = ports.explanations.why(proxy, said);
+    if (!why) throw new ApiRefusal("not-found", `no workload ${proxy} is known to node ${ports.nodeName}`);
+    return why;
   });
 
   app.get("/v1/members", () => ports.members.list());

@@ -7,15 +7,12 @@ import { defaultSettings } from "../../compile/settings.ts";
 import { encode } from "../../envoy/encode.ts";
 import { resourceJson } from "../../envoy/print.ts";
 import type { ResourceType } from "../../envoy/resource.ts";
-import { defaultNamespace, namespaceFrom } from "../../model/names.ts";
-import { isError, printProblem } from "../../model/problem.ts";
-import { nameOfWorkload, type Workload } from "../../model/workload.ts";
-import { type Offline, parseOffline } from "../../resources/offline/parse.ts";
 import { toModel } from "../../resources/to_model.ts";
 import type { CliContext, CommandModule, Invocation } from "../command.ts";
-import { CommandFailure, type ExitStatus, exit } from "../exit.ts";
-import { addFileFlags, readFiles, type SourceFile } from "../files.ts";
+import { type ExitStatus, exit } from "../exit.ts";
+import { addFileFlags } from "../files.ts";
 import { addOutboundTrafficPolicy, readOutboundTrafficPolicy } from "../mesh_flags.ts";
+import { parseFiles, workloadNamed } from "../offline_mesh.ts";
 import { print } from "../print.ts";
 import { proxyName } from "../proxy_name.ts";
 
@@ -35,7 +32,7 @@ export const command: CommandModule = {
 
   async run(context: CliContext, { options }: Invocation): Promise<ExitStatus> {
     const settings = { ...defaultSettings, outboundTrafficPolicy: readOutboundTrafficPolicy(options) };
-    const contents = parse(context, await readFiles(context, options));
+    const contents = await parseFiles(context, options);
     const proxy = proxyName(options.text("proxy") ?? "", context.globals.namespace);
     const { resources, workloads, shards } = contents;
     const objects = resources.map(({ resource, createdAtMs = 0 }) => toModel({ resource, generation: 1, createdAtMs }));
@@ -52,22 +49,3 @@ export const command: CommandModule = {
     return exit.good;
   },
 };
-
-function parse(context: CliContext, files: readonly SourceFile[]): Offline {
-  const sources = files.map(({ name, text }) => ({ file: name, text }));
-  const parsed = parseOffline(sources, { namespace: namespaceFrom(context.globals.namespace) ?? defaultNamespace });
-  for (const problem of parsed.problems) context.say(printProblem(problem));
-  if (parsed.problems.some(isError)) throw new CommandFailure(exit.badInput, "");
-  return parsed;
-}
-
-function workloadNamed(workloads: readonly Workload[], proxy: string): Workload {
-  const found = workloads.find((workload) => nameOfWorkload(workload) === proxy);
-  if (found) return found;
-  const known = workloads.map(nameOfWorkload);
-  const next =
-    known.length > 0
-      ? `there is ${known.join(", ")}`
-      : "they need a Workload document of it; `meshctl get workloads,services -A -o yaml` prints a running mesh's";
-  throw new CommandFailure(exit.failed, `no workload ${proxy} in the files; ${next}`);
-}

@@ -76,6 +76,12 @@ export async function startTestApi(t: TestContext, options: Partial<ApiOptions> 
       config: (proxy, section) =>
         proxy === "reviews-v1.default" ? { [section]: [{ name: "outbound|80||ratings" }] } : undefined,
     },
+    explanations: {
+      why: (workload, { method, authority, path, headers }) =>
+        workload === "reviews-v1.default"
+          ? { from: workload, outcome: { kind: "respond", status: 404 }, asked: { method, authority, path, headers } }
+          : undefined,
+    },
     tokens: {
       create: async ({ lifetimeMs }) => ({ token: "secret", id: "t1", expiresAtMs: Date.UTC(2026, 0) + lifetimeMs }),
     },
