@@ -4,8 +4,10 @@ import { boolean, type Decoded, integer, list, number, object, oneOf, record, te
 const objectRef = object({ kind: text(), namespace: text(), name: text() });
 const position = object({ line: integer(), column: integer() }, { file: text() });
 const partFields = { object: objectRef, field: text() };
-const part = object(partFields, { position });
-const setting = object({ ...partFields, fields: list(text()) }, { position });
+/** The position of the part itself, or file:line of the document that was applied. */
+const written = { position, origin: text() };
+const part = object(partFields, written);
+const setting = object({ ...partFields, fields: list(text()) }, written);
 const share = number(0, 1);
 const counts = object({ healthy: integer(), unhealthy: integer(), draining: integer() });
 const hashed = object(
@@ -37,10 +39,7 @@ const outcome = object(
     retries: object({ attempts: integer(), on: list(text()) }, { perTryTimeoutMs: integer() }),
   },
 );
-const maker = object(
-  { kind: oneOf("object", "destination", "mesh") },
-  { object: objectRef, field: text(), position, host: text() },
-);
+const maker = object({ kind: oneOf("object", "destination", "mesh") }, { ...partFields, ...written, host: text() });
 const treatment = object({}, { timeout: part, retries: part, delay: part, abort: part });
 const route = object({ treatment }, { name: text(), madeBy: maker, delegatedBy: part });
 const faults = object(

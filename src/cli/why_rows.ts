@@ -5,6 +5,7 @@ type Row = readonly [what: string, is: string, by: string];
 
 export function whyRows(answer: WhyAnswer): readonly Row[] {
   const { virtualHost, route, faults, crossOrigin } = answer;
+  if (answer.outcome.kind === "not-listened-for") return outcomeRows(answer);
   const { treatment } = route ?? {};
   return [
     ["host", virtualHost ?? "none that is known", ""],
@@ -22,8 +23,7 @@ function routeRows({ virtualHost, route }: WhyAnswer): readonly Row[] {
   if (madeBy?.kind === "destination") return [["route", "the host's own: no VirtualService routes it", ""]];
   if (madeBy?.kind !== "object" || !madeBy.object || madeBy.field === undefined)
     return [["route", "the mesh's own", ""]];
-  const { object, field, position } = madeBy;
-  const own = row("route", name, { object, field, ...(position ? { position } : {}) });
+  const own = row("route", name, { ...madeBy, object: madeBy.object, field: madeBy.field });
   return delegatedBy ? [own, row("delegated", "", delegatedBy)] : [own];
 }
 
@@ -31,7 +31,7 @@ function outcomeRows({ outcome, route }: WhyAnswer): readonly Row[] {
   const { kind, status = 0, location = "", body = "", headers, destinations = [], mirrors = [], retries } = outcome;
   switch (kind) {
     case "not-listened-for":
-      return [["answer", "none: the gateway does not listen for it", ""]];
+      return [["answer", "none: the proxy does not listen for it", ""]];
     case "redirect":
       return [["redirect", `${status} ${location}`, ""]];
     case "respond":
@@ -94,7 +94,7 @@ function row(what: string, is: string, by: WhyPart | undefined): Row {
 }
 
 /** file:line:column first, as editors follow it. */
-function partText({ object: { kind, namespace, name }, field, position }: WhyPart): string {
-  const where = position ? `${position.file ?? "input"}:${position.line}:${position.column} ` : "";
-  return `${where}${kind} ${namespace}/${name} ${field}`;
+function partText({ object: { kind, namespace, name }, field, position, origin }: WhyPart): string {
+  const where = position ? `${position.file ?? "input"}:${position.line}:${position.column}` : origin;
+  return `${where === undefined ? "" : `${where} `}${kind} ${namespace}/${name} ${field}`;
 }

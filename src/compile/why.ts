@@ -6,9 +6,9 @@ import type { Health } from "../model/endpoint.ts";
 import type { HttpRequest } from "../model/http_request.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Compiler } from "./compiler.ts";
-import { covers } from "./hosts.ts";
+import { bySpecificity, covers } from "./hosts.ts";
 import { type Decision, decide } from "./interpret.ts";
-import type { ClusterItem, Item, RouteTableItem } from "./ir.ts";
+import type { ClusterItem, Item, ListenerItem, RouteTableItem } from "./ir.ts";
 import { gatewayName, outboundName } from "./naming.ts";
 import { itemsFor } from "./once.ts";
 import type { RouteProvenance } from "./provenance.ts";
@@ -47,28 +47,27 @@ export function explain(compiler: Compiler, workload: Workload, request: HttpReq
   return { decision, ...(madeBy ? { madeBy } : {}), clusters };
 }
 
-/** A sidecar has one way out; a gateway a table for each port, and for each server of TLS. */
-function tableFor(
-  items: readonly Item[],
-  workload: Workload,
-  { scheme, authority }: HttpRequest,
-): RouteTableItem | undefined {
-  const tableNamed = (name: string | undefined): RouteTableItem | undefined =>
-    items.find((item): item is RouteTableItem => item.type === "route" && item.name === name);
-  if (workload.role === "sidecar") return tableNamed(outboundName);
+/** A sidecar has one way out, in plaintext; a gateway a table for each port, and for each server of TLS. */
+function tableFor(items: readonly Item[], workload: Workload, request: HttpRequest): RouteTableItem | undefined {
+  if (workload.role === "sidecar" && request.scheme === "https") return undefined;
+  const name = workload.role === "gateway" ? gatewayTableFor(items, request) : outboundName;
+  return items.find((item): item is RouteTableItem => item.type === "route" && item.name === name);
+}
+
+/** Of TLS the most specific name decides, which the client says as it says the Host. */
+function gatewayTableFor(items: readonly Item[], { scheme, authority }: HttpRequest): string | undefined {
   const [, port = scheme === "https" ? "443" : "80"] = /:(\d+)$/.exec(authority) ?? [];
-  const listener = gatewayName(Number(port));
-  const found = items.find((item) => item.type === "listener" && item.name === listener);
-  if (found?.type !== "listener") return undefined;
+  const name = gatewayName(Number(port));
+  const listener = items.find((item): item is ListenerItem => item.type === "listener" && item.name === name);
+  if (!listener || listener.detect.tls !== (scheme === "https")) return undefined;
   const host = authority.replace(/:\d+$/, "").toLowerCase();
-  const meant = found.chains.filter(({ match: { transport, serverNames = ["*"] } }) => {
-    const isTls = transport === "tls" || found.detect.tls;
-    return isTls === (scheme === "https") && serverNames.some((name) => covers(name, host));
+  const meant = listener.chains.flatMap((chain) => {
+    const names = (chain.match.serverNames ?? ["*"]).filter((pattern) => covers(pattern, host));
+    const [narrowest] = names.sort(bySpecificity);
+    return narrowest === undefined ? [] : [{ narrowest, chain }];
   });
-  const narrowness = (chain: (typeof meant)[number]): number =>
-    Math.max(0, ...(chain.match.serverNames ?? []).filter((name) => covers(name, host)).map(({ length }) => length));
-  const [chain] = meant.sort((a, b) => narrowness(b) - narrowness(a));
-  return chain?.handler.kind === "http" ? tableNamed(chain.handler.routes) : undefined;
+  const [found] = meant.sort((left, right) => bySpecificity(left.narrowest, right.narrowest));
+  return found?.chain.handler.kind === "http" ? found.chain.handler.routes : undefined;
 }
 
 interface Asked {

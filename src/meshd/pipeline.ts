@@ -35,7 +35,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
 import { printPath } from "../resources/document/node.ts";
 import { toModel } from "../resources/to_model.ts";
-import { recordKind, shardPrefix } from "../store/keys.ts";
+import { objectRecord, recordKind, shardPrefix } from "../store/keys.ts";
 import type { Replica, ReplicaChange } from "../store/replica.ts";
 import type { RecordKey } from "../store/store.ts";
 import type { Fleet } from "../xds/fleet.ts";
@@ -163,7 +163,11 @@ export class Pipeline implements Admission, Explanations, ProxyDirectory {
   why(name: WorkloadName, request: HttpRequest): object | undefined {
     const workload = this.workload(name);
     if (!workload) return undefined;
-    const part = ({ object, path }: Part): object => ({ object, field: printPath(path) });
+    const part = ({ object, path }: Part): object => {
+      const given = this.#given.get(objectRecord(object));
+      const origin = given?.kind === "object" ? given.stored.origin : undefined;
+      return { object, field: printPath(path), ...(origin === undefined ? {} : { origin }) };
+    };
     return whyDocument(explain(this.#compiler, workload, request), { from: name, part });
   }
 

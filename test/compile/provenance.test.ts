@@ -10,6 +10,7 @@ import type { MeshObject } from "../../src/model/object.ts";
 import type { GatewayWorkload, Workload } from "../../src/model/workload.ts";
 import { printPath } from "../../src/resources/document/node.ts";
 import { toModel } from "../../src/resources/to_model.ts";
+import { compileCase, goldenCases } from "../golden/cases.ts";
 import { parseGood } from "../resources/support/reading.ts";
 import { endpoint, recomputedBy, setObject, setShard, setWorkload, shard, sidecar } from "./mesh.ts";
 
@@ -247,6 +248,28 @@ spec: {service: reviews, load_balancing: random}
   ]);
   assert.deepEqual(says(81, ""), [`${rule}trafficPolicy.portLevelSettings: balancer`, breaker]);
   assert.equal(compiler.clusterMadeBy(client, "dynamic-forward-proxy"), undefined);
+});
+
+test("each route of every golden case has a maker", () => {
+  let routes = 0;
+  for (const one of goldenCases().filter(({ files }) => files.includes("input.yaml"))) {
+    const { contents, workload } = compileCase(one).input;
+    const { compiler, items } = compileOnce(contents, workload);
+    for (const item of items) {
+      if (item.type !== "route" || item.name.startsWith("inbound")) continue;
+      for (const { name: virtualHost, routes: made } of item.virtualHosts) {
+        const all = compiler.routesMadeBy(workload, { table: item.name, virtualHost });
+        assert.equal(all.length, made.length, `${one.name} ${item.name} ${virtualHost}`);
+        assert.deepEqual(
+          all.map(({ maker }) => maker.kind === "mesh"),
+          made.map((route) => route.match.kind === "connect" || virtualHost === "other"),
+          `${one.name} ${item.name} ${virtualHost}`,
+        );
+        routes += all.length;
+      }
+    }
+  }
+  assert.ok(routes > 100);
 });
 
 test("a route that moves within its object is told where it stands now, and changes no configuration", () => {

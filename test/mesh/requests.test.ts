@@ -102,7 +102,8 @@ ${routed.join("\n")}
     const asked = ["GET", `http://${host}/cart`, "--from", callers.get(caller) ?? "", "-o", "json"];
     const { route, outcome } = JSON.parse(await meshctlInside(mesh, ["why", ...asked]));
     const object = { kind: "VirtualService", namespace: "default", name: "both" };
-    assert.deepEqual(route.madeBy, { kind: "object", object, field: "spec.http[1].match[0]" });
+    // The document's first line in what was applied, which came by stdin.
+    assert.deepEqual(route.madeBy, { kind: "object", object, field: "spec.http[1].match[0]", origin: "-:8" });
     const [{ cluster, endpoints }] = outcome.destinations;
     assert.equal(cluster, "outbound|9080||cart.default.svc.cluster.local");
     assert.deepEqual(endpoints, { healthy: 1, unhealthy: 0, draining: 0 });
