@@ -135,6 +135,8 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
       const sets = object.rules.flatMap(({ to }) => to.map(({ ports }) => ports));
       return [sidecarFor(object, sets.flatMap(numbersIn))];
     }
+    case "Telemetry":
+      return [sidecarFor(object, [])];
   }
 }
 

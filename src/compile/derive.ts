@@ -17,6 +17,7 @@ import {
   type Upstream,
   type Workload,
 } from "../model/workload.ts";
+import { type LoggedSides, loggedSides, withAccessLog } from "./access_log.ts";
 import { withDelegates } from "./delegates.ts";
 import { meshView, type View } from "./destination_rules.ts";
 import { type Destinations, reaching } from "./destinations.ts";
@@ -83,6 +84,8 @@ export class Derivations {
   /** The table of a namespace that has nothing of its own. */
   readonly #strangers: NodeFamily<[], RouteTableItem>;
   readonly #scope: NodeFamily<[Namespace, ScopeName], Scope>;
+  /** Of workloads of a namespace that have these labels. */
+  readonly #logged: NodeFamily<[Namespace, string], LoggedSides>;
 
   constructor(graph: Graph, input: MeshInput, destinations: Destinations) {
     this.#input = input;
@@ -143,6 +146,12 @@ export class Derivations {
       const before = found.length < sidecars.length ? this.#scope.at(namespace, name).last() : undefined;
       return before ?? scopeUnder(found, { namespace, labels });
     });
+    this.#logged = new NodeFamily(graph, "logged", (read, namespace, labels) =>
+      loggedSides(reaching(read, namespace, input.telemetries), {
+        namespace,
+        labels: sourceFrom(labels).labels,
+      }),
+    );
     this.#strangers = new NodeFamily(graph, "strangers", (read) =>
       this.#table(
         read,
@@ -265,8 +274,10 @@ export class Derivations {
   own(read: Read, workload: Workload): readonly Item[] {
     const input = this.#input;
     const { namespace } = workload;
+    const labels = Object.keys(workload.labels).sort(compare);
+    const logged = read(this.#logged.at(namespace, sourceText({ namespace: false, labels }, workload)));
     if (workload.role === "sidecar") {
-      return sidecarItems({
+      const items = sidecarItems({
         workload,
         peerAuthentications: reaching(read, namespace, input.peerAuthentications),
         authorizationPolicies: reaching(read, namespace, input.authorizationPolicies),
@@ -274,8 +285,12 @@ export class Derivations {
         routed: this.#routed(read, workload),
         hashOf: this.#hashing.hashOf(read, namespace),
       });
+      return withAccessLog(items, {
+        logged,
+        sideOf: ({ direction }) => (direction === "inbound" ? "server" : "client"),
+      });
     }
-    return gatewayItems(this.gatewayInput(read, workload));
+    return withAccessLog(gatewayItems(this.gatewayInput(read, workload)), { logged, sideOf: () => "client" });
   }
 
   gatewayInput(read: Read, workload: GatewayWorkload): GatewayInput {

@@ -13,6 +13,7 @@ import type { RateLimitPolicy } from "../model/rate_limit.ts";
 import type { VirtualService } from "../model/route.ts";
 import type { ServiceEntry, WorkloadEntry } from "../model/service_entry.ts";
 import type { Sidecar } from "../model/sidecar.ts";
+import type { Telemetry } from "../model/telemetry.ts";
 import type { DestinationRule } from "../model/traffic.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import { Cell, CellFamily, type Graph } from "./graph.ts";
@@ -80,10 +81,11 @@ export class MeshInput {
   /** Bound to any gateway. */
   readonly gatewayBound: Cell<readonly VirtualService[]>;
   readonly gateways: Cell<readonly Gateway[]>;
-  /** By namespace, as the two below. */
+  /** By namespace, as the three below. */
   readonly sidecars: CellFamily<readonly Sidecar[]>;
   readonly peerAuthentications: CellFamily<readonly PeerAuthentication[]>;
   readonly authorizationPolicies: CellFamily<readonly AuthorizationPolicy[]>;
+  readonly telemetries: CellFamily<readonly Telemetry[]>;
 
   readonly #objects = new Map<string, MeshObject>();
   readonly #services = new Map<string, ServiceRef>();
@@ -122,6 +124,7 @@ export class MeshInput {
     this.sidecars = new CellFamily<readonly Sidecar[]>(graph, nothing);
     this.peerAuthentications = new CellFamily<readonly PeerAuthentication[]>(graph, nothing);
     this.authorizationPolicies = new CellFamily<readonly AuthorizationPolicy[]>(graph, nothing);
+    this.telemetries = new CellFamily<readonly Telemetry[]>(graph, nothing);
   }
 
   object(key: string): MeshObject | undefined {
@@ -244,6 +247,9 @@ export class MeshInput {
         return;
       case "AuthorizationPolicy":
         replaceAt(this.authorizationPolicies, known.namespace, known, present);
+        return;
+      case "Telemetry":
+        replaceAt(this.telemetries, known.namespace, known, present);
         return;
     }
   }

@@ -248,7 +248,12 @@ export interface ChainTls {
   readonly files?: FileTls;
 }
 
-export interface HttpHandler {
+interface Handler {
+  /** Each of its requests, or connections, is told by a line. */
+  readonly accessLog?: true;
+}
+
+export interface HttpHandler extends Handler {
   readonly kind: "http";
   readonly statPrefix: string;
   readonly role: "inbound" | "outbound" | "gateway";
@@ -258,7 +263,7 @@ export interface HttpHandler {
   readonly unknownHosts: boolean;
 }
 
-export interface TcpHandler {
+export interface TcpHandler extends Handler {
   readonly kind: "tcp";
   readonly statPrefix: string;
   /** At least one; weights add up to something. A cluster that is not there ends the connection. */

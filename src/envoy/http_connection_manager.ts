@@ -9,6 +9,7 @@ import {
   HttpConnectionManagerSchema,
 } from "#envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { HttpHandler } from "../compile/ir.ts";
+import { accessLog } from "./access_log.ts";
 import { duration, type Init } from "./any.ts";
 import { ads } from "./config_source.ts";
 import { httpFilters } from "./filter_order.ts";
@@ -33,6 +34,7 @@ export function connectionManager(handler: HttpHandler): HttpConnectionManager {
     // so that a path reaches the application as it was written unless a policy reads it.
     normalizePath: true,
     pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
+    ...accessLog(handler.accessLog),
     ...byRole(handler.role),
   });
 }

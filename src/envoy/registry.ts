@@ -4,6 +4,7 @@ import { file_envoy_config_cluster_v3_cluster } from "#envoy/envoy/config/cluste
 import { file_envoy_config_endpoint_v3_endpoint } from "#envoy/envoy/config/endpoint/v3/endpoint_pb.js";
 import { file_envoy_config_listener_v3_listener } from "#envoy/envoy/config/listener/v3/listener_pb.js";
 import { file_envoy_config_route_v3_route } from "#envoy/envoy/config/route/v3/route_pb.js";
+import { file_envoy_extensions_access_loggers_stream_v3_stream } from "#envoy/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster } from "#envoy/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import { file_envoy_extensions_filters_http_cors_v3_cors } from "#envoy/envoy/extensions/filters/http/cors/v3/cors_pb.js";
 import { file_envoy_extensions_filters_http_dynamic_forward_proxy_v3_dynamic_forward_proxy } from "#envoy/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.js";
@@ -28,6 +29,7 @@ export const registry = createRegistry(
   file_envoy_config_endpoint_v3_endpoint,
   file_envoy_config_listener_v3_listener,
   file_envoy_config_route_v3_route,
+  file_envoy_extensions_access_loggers_stream_v3_stream,
   file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster,
   file_envoy_extensions_filters_http_cors_v3_cors,
   file_envoy_extensions_filters_http_dynamic_forward_proxy_v3_dynamic_forward_proxy,

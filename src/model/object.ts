@@ -10,6 +10,7 @@ import type { RateLimitPolicy } from "./rate_limit.ts";
 import type { VirtualService } from "./route.ts";
 import type { ServiceEntry, WorkloadEntry } from "./service_entry.ts";
 import type { Sidecar } from "./sidecar.ts";
+import type { Telemetry } from "./telemetry.ts";
 import type { DestinationRule } from "./traffic.ts";
 
 export const objectKinds = [
@@ -25,6 +26,7 @@ export const objectKinds = [
   "TrafficPolicy",
   "FaultInjection",
   "RateLimitPolicy",
+  "Telemetry",
 ] as const;
 
 export type ObjectKind = (typeof objectKinds)[number];
@@ -41,7 +43,8 @@ export type MeshObject =
   | ({ readonly kind: "CircuitBreaker" } & CircuitBreaker)
   | ({ readonly kind: "TrafficPolicy" } & TrafficPolicy)
   | ({ readonly kind: "FaultInjection" } & FaultInjection)
-  | ({ readonly kind: "RateLimitPolicy" } & RateLimitPolicy);
+  | ({ readonly kind: "RateLimitPolicy" } & RateLimitPolicy)
+  | ({ readonly kind: "Telemetry" } & Telemetry);
 
 export interface ObjectRef {
   readonly kind: ObjectKind;

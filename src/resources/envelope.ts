@@ -44,8 +44,9 @@ export function readEnvelope(root: Node): Envelope {
   if (areaOf(known) !== area) {
     return wrong(["apiVersion"], "MSH1105", `${kind} is in ${groupOf(known)}/v1, not in ${shown(apiVersion)}`);
   }
-  if (!(versions as readonly string[]).includes(version)) {
-    return wrong(["apiVersion"], "MSH1105", `${shown(apiVersion)} is unknown; write one of ${allVersions(group)}`);
+  if (!versions[area].includes(version)) {
+    const ways = versions[area].map((one) => `${group}/${one}`).join(", ");
+    return wrong(["apiVersion"], "MSH1105", `${shown(apiVersion)} is unknown; write one of ${ways}`);
   }
   if (isObjectKind(known) && !apiVersionsOf(known).includes(apiVersion)) {
     const ways = apiVersionsOf(known).join(", ");
@@ -82,10 +83,6 @@ function areaOf(kind: AnyKind): string {
 /** The group under which we print a kind. */
 export function groupOf(kind: AnyKind): string {
   return `${areaOf(kind)}.mesh.io`;
-}
-
-function allVersions(group: string): string {
-  return versions.map((version) => `${group}/${version}`).join(", ");
 }
 
 function wrong(path: FieldPath, code: ProblemCode, message: string): Envelope {

@@ -137,6 +137,10 @@ export const problemCodes = {
     "Name a Gateway in `gateways`; in the mesh, `tcp` routes by port.",
   ),
   MSH1334: error("A VirtualService without routes.", "Add `http`, `tls` or `tcp`."),
+  MSH1335: error(
+    "A Telemetry with a selector in the root namespace, which speaks for the whole mesh.",
+    "Put it into the workloads' namespace, or leave the selector out.",
+  ),
   // References between objects
   MSH1401: warning("The Gateway that is named does not exist.", "Apply it, or mend the name: NAMESPACE/NAME."),
   MSH1402: warning("The host is no known service.", "Register the service, or mend the name."),

@@ -24,6 +24,8 @@ import { toServiceEntry } from "./kinds/service_entry.model.ts";
 import { serviceEntrySchema } from "./kinds/service_entry.schema.ts";
 import { toSidecar } from "./kinds/sidecar.model.ts";
 import { sidecarSchema } from "./kinds/sidecar.schema.ts";
+import { toTelemetry } from "./kinds/telemetry.model.ts";
+import { telemetrySchema } from "./kinds/telemetry.schema.ts";
 import { toTrafficPolicy } from "./kinds/traffic_policy.model.ts";
 import { trafficPolicySchema } from "./kinds/traffic_policy.schema.ts";
 import { toVirtualService } from "./kinds/virtual_service.model.ts";
@@ -72,5 +74,7 @@ export function toModel({ resource, createdAtMs }: StoredResource): MeshObject {
       return { kind, ...toFaultInjection(validate(faultInjectionSchema, node, at) ?? refuse(), owner) };
     case "RateLimitPolicy":
       return { kind, ...toRateLimitPolicy(validate(rateLimitPolicySchema, node, at) ?? refuse(), owner) };
+    case "Telemetry":
+      return { kind, ...toTelemetry(validate(telemetrySchema, node, at) ?? refuse(), owner) };
   }
 }

@@ -33,6 +33,7 @@ test("an Envoy gets no hot restart, so two of one host share nothing", () => {
   const args = envoyArguments({ bootstrapPath: "/b.json" });
   assert.ok(args.includes("--disable-hot-restart"));
   assert.equal(args[args.indexOf("--config-path") + 1], "/b.json");
+  assert.equal(args[args.indexOf("--file-flush-interval-msec") + 1], "1000");
 });
 
 test("a session: a grace begins when its stream breaks, a new stream ends it, an old one's end means nothing", async () => {

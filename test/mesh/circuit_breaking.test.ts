@@ -1,20 +1,23 @@
 /** Circuit breaking and ejection by a DestinationRule, at a real Envoy; its own statistics say what it did. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
 import { type Patient, startPatient } from "../support/echo.ts";
 import { all, LiveObjects } from "../support/live_objects.ts";
 import { Mesh } from "../support/mesh.ts";
+import { ProxyLog } from "../support/proxy_log.ts";
 import { countBy, send, sendMany } from "../support/requests.ts";
+import { ClusterStatistics } from "../support/statistics.ts";
+import { until } from "../support/until.ts";
 import { type RunningWorkload, Workloads } from "../support/workload.ts";
 
-const cluster = "outbound|80||shop.default.svc.cluster.local";
-const patienceMs = 20_000;
+/** Of a request that waits for nobody, on a machine that is busy. */
+const atOnceMs = 1_000;
 
 let mesh: Mesh;
 let objects: LiveObjects;
 let workloads: Workloads;
 let caller: RunningWorkload;
+let statistics: ClusterStatistics;
 let [sound, ill]: Patient[] = [];
 
 before(async () => {
@@ -26,6 +29,7 @@ before(async () => {
     await workloads.sidecar({ service: "shop", ports: [{ name: "http", port: 80, appPort: port }] });
   }
   caller = await workloads.sidecar({ service: "caller" });
+  statistics = new ClusterStatistics(caller, "shop");
 });
 
 after(async () => {
@@ -43,23 +47,14 @@ spec: {host: shop, trafficPolicy: ${policy}}
 
 const shop = () => ({ via: caller.outbound, host: "shop" });
 
-/** Of the caller's cluster of the shop, by the end of its name. */
-async function statistic(name: string): Promise<number> {
-  const filter = encodeURIComponent(name);
-  const page = await (await fetch(`http://${caller.admin}/stats?format=json&filter=${filter}`)).json();
-  const { stats } = page as { stats: readonly { readonly name?: string; readonly value?: number }[] };
-  return stats.find((one) => one.name === `cluster.${cluster}.${name}`)?.value ?? 0;
-}
+const logged = `
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: caller}
+spec: {selector: {matchLabels: {app: caller}}, accessLogging: [{match: {mode: CLIENT}}]}
+`;
 
-async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
-  const sinceMs = performance.now();
-  while (!(await holds())) {
-    assert.ok(performance.now() - sinceMs < patienceMs, what);
-    await wait(100);
-  }
-}
-
-test("an endpoint that answers errors is out after three in a row, gets nothing, and returns", async () => {
+test("an endpoint that answers errors is out after three in a row, gets nothing, and returns", async (t) => {
   const ejection = "{consecutive5xxErrors: 3, interval: 500ms, baseEjectionTime: 3s, maxEjectionPercent: 100}";
   await objects.replace(rule(`{loadBalancer: {simple: ROUND_ROBIN}, outlierDetection: ${ejection}}`));
   assert.ok(sound && ill);
@@ -69,14 +64,17 @@ test("an endpoint that answers errors is out after three in a row, gets nothing,
 
   const seen = countBy(answers, ({ status }) => String(status));
   assert.deepEqual(seen, { 200: 37, 500: 3 });
-  assert.equal(await statistic("outlier_detection.ejections_enforced_consecutive_5xx"), 1);
+  assert.equal(await statistics.of("outlier_detection.ejections_enforced_consecutive_5xx"), 1);
+  assert.equal(await statistics.ejected(), 1);
   ill.takeReached();
-  for (let asked = 0; (await statistic("outlier_detection.ejections_active")) === 1; asked++) {
+  let askedWhileOut = 0;
+  for (;;) {
     const { status } = await send(shop());
-    const stillOut = (await statistic("outlier_detection.ejections_active")) === 1;
-    assert.ok(stillOut || asked > 0, "it was out for no time at all");
-    if (stillOut) assert.deepEqual({ status, reached: ill.takeReached().length }, { status: 200, reached: 0 });
+    if ((await statistics.ejected()) === 0) break;
+    assert.deepEqual({ status, reached: ill.takeReached().length }, { status: 200, reached: 0 });
+    askedWhileOut++;
   }
+  assert.ok(askedWhileOut > 0, "it was out for no time at all");
 
   ill.status = 200;
   ill.takeReached();
@@ -85,17 +83,19 @@ test("an endpoint that answers errors is out after three in a row, gets nothing,
     countBy(after, ({ status }) => String(status)),
     { 200: 20 },
   );
-  assert.equal(ill.takeReached().length, 10);
+  const back = ill.takeReached().length;
+  assert.equal(back, 10);
+  t.diagnostic(`${askedWhileOut} requests while it was out, 0 of them reached it; ${back} of 20 once it was back`);
 });
 
-test("what is over the limit of connections and of those who wait is answered with 503 at once", async () => {
+test("what is over the limit of connections and of those who wait is answered with 503 at once", async (t) => {
   const pool = "{tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}";
-  await objects.replace(rule(`{connectionPool: ${pool}}`));
+  await objects.replace(all(rule(`{connectionPool: ${pool}}`), logged));
   assert.ok(sound && ill);
   const release = [sound.hold(), ill.hold()];
-  const before = await statistic("upstream_rq_pending_overflow");
+  const before = await statistics.of("upstream_rq_pending_overflow");
 
-  const overflow = async (): Promise<number> => (await statistic("upstream_rq_pending_overflow")) - before;
+  const overflow = async (): Promise<number> => (await statistics.of("upstream_rq_pending_overflow")) - before;
   const asked = Array.from({ length: 20 }, () => send(shop()));
   // One waits for its connection and then is under way; who comes meanwhile finds nobody's place free.
   await until(async () => (await overflow()) >= 16, "nothing overflowed");
@@ -107,9 +107,19 @@ test("what is over the limit of connections and of those who wait is answered wi
   assert.ok(over.every(({ headers }) => headers["x-envoy-overloaded"] === "true"));
   const taken = answers.filter(({ status }) => status === 200).length;
   assert.ok(taken > 0 && taken + over.length === answers.length);
+  // UO: upstream overflow.
+  const log = new ProxyLog(mesh, caller);
+  const lines = await log.awaited(/" \d{3} /, answers.length);
+  const refused = await log.lines(/" 503 UO upstream_reset_before_response_started\{overflow\} /);
+  assert.deepEqual([lines.length, refused.length], [answers.length, over.length]);
+  const slowestMs = Math.max(...refused.map((line) => Number(/" \d+ \d+ (\d+) /.exec(line)?.[1])));
+  assert.ok(slowestMs < atOnceMs, `${slowestMs} ms`);
+  t.diagnostic(
+    `${over.length} of ${answers.length} answered 503, as many counted and logged UO; slowest ${slowestMs} ms`,
+  );
 });
 
-test("retries stay within their budget while everything fails", async () => {
+test("retries stay within their budget while everything fails", async (t) => {
   assert.ok(sound && ill);
   const route = `
 apiVersion: networking.istio.io/v1
@@ -129,10 +139,14 @@ spec: {hosts: [shop], http: [{route: [{destination: {host: shop}}], retries: {at
     return (sound?.takeReached().length ?? 0) + (ill?.takeReached().length ?? 0);
   };
 
-  assert.equal(await reached("{loadBalancer: {simple: RANDOM}}"), 6 * asked);
+  const unbounded = await reached("{loadBalancer: {simple: RANDOM}}");
+  assert.equal(unbounded, 6 * asked);
   const within = await reached("{retryBudget: {percent: 25, minRetryConcurrency: 1}}");
 
   // One retry may always be under way, also while the last few requests are.
   const always = 10;
   assert.ok(within > asked && within <= 1.25 * asked + always, `${within} for ${asked}`);
+  t.diagnostic(
+    `${asked} requests that all fail: ${unbounded} at the backend without a budget, ${within} with one of 25 %`,
+  );
 });

@@ -597,3 +597,38 @@ check("WorkloadEntry", {
     told: ["MSH1504 spec"],
   },
 });
+
+check("Telemetry", {
+  nothing: { spec: "accessLogging: []", told: [] },
+  "all that there is": {
+    spec: "accessLogging: [{match: {mode: CLIENT}, providers: [{name: envoy}], disabled: false}, {disabled: true}]",
+    told: [],
+  },
+  "a provider that nobody is, one without a name, a mode that is none": {
+    spec: "accessLogging: [{providers: [{name: otel}, {}], match: {mode: INBOUND}}]",
+    told: [
+      "MSH1205 spec.accessLogging[0].providers[0].name",
+      "MSH1204 spec.accessLogging[0].providers[1].name",
+      "MSH1205 spec.accessLogging[0].match.mode",
+    ],
+  },
+  "what there is not yet": {
+    spec: "accessLogging: [{filter: {expression: 'true'}}]\nmetrics: []\ntracing: []\ntargetRefs: []",
+    told: [
+      "MSH1202 spec.accessLogging[0].filter",
+      "MSH1202 spec.metrics",
+      "MSH1202 spec.tracing",
+      "MSH1202 spec.targetRefs",
+    ],
+  },
+  "a selector that selects everything": { spec: "selector: {}", told: ["MSH1311 spec.selector"] },
+});
+
+test("Telemetry: the root namespace speaks for all, so it selects nobody", () => {
+  const spec = "selector: {matchLabels: {app: a}}\naccessLogging: [{}]";
+  const { problems } = parseResources({ text: document("Telemetry", spec, "{name: x, namespace: mesh-system}") });
+  assert.deepEqual(
+    problems.map(({ code, field }) => `${code} ${field}`),
+    ["MSH1335 spec.selector"],
+  );
+});

@@ -135,6 +135,13 @@ test("PeerAuthentication: UNSET inherits, and an empty selector is none", () => 
   assert.deepEqual([bare.mode, bare.selector, bare.portModes], [undefined, undefined, {}]);
 });
 
+test("Telemetry: no mode is both sides, and what is not said of disabled stays unsaid", () => {
+  const text = document("Telemetry", "accessLogging: [{match: {}}, {match: {mode: SERVER}, disabled: false}]");
+  const { accessLogging, selector } = modelOf("Telemetry", text);
+  assert.deepEqual(accessLogging, [{ sides: ["client", "server"] }, { sides: ["server"], disabled: false }]);
+  assert.equal(selector, undefined);
+});
+
 test("AuthorizationPolicy: values are parsed in Istio's order, namespaces' other name is resolved", () => {
   const text = document(
     "AuthorizationPolicy",

@@ -10,6 +10,7 @@ import { peerAuthenticationSchema } from "./peer_authentication.schema.ts";
 import { rateLimitPolicySchema } from "./rate_limit_policy.schema.ts";
 import { serviceEntrySchema } from "./service_entry.schema.ts";
 import { sidecarSchema } from "./sidecar.schema.ts";
+import { telemetrySchema } from "./telemetry.schema.ts";
 import { trafficPolicySchema } from "./traffic_policy.schema.ts";
 import { virtualServiceSchema } from "./virtual_service.schema.ts";
 import { workloadEntrySchema } from "./workload_entry.schema.ts";
@@ -115,13 +116,21 @@ export const kinds: Readonly<Record<ObjectKind, Kind>> = {
     schema: rateLimitPolicySchema,
     own: true,
   },
+  Telemetry: {
+    kind: "Telemetry",
+    singular: "telemetry",
+    plural: "telemetries",
+    short: "tm",
+    area: "telemetry",
+    schema: telemetrySchema,
+  },
 };
 
 /** Under which a user may write the kind. */
 export function apiVersionsOf(kind: ObjectKind): readonly string[] {
   const { area, own } = kinds[kind];
   if (own) return [`${area}.mesh.io/${preferredVersion}`];
-  return domains.flatMap((domain) => versions.map((version) => `${area}.${domain}/${version}`));
+  return domains.flatMap((domain) => versions[area].map((version) => `${area}.${domain}/${version}`));
 }
 
 /** Read by `get`, written by `meshctl run` and the endpoints API. */
@@ -136,7 +145,6 @@ export const registeredKinds: Readonly<Record<RegisteredKind, KindNames & { read
 export const laterKinds: Readonly<Record<string, readonly string[]>> = {
   networking: ["WorkloadGroup", "EnvoyFilter", "ProxyConfig"],
   security: ["RequestAuthentication"],
-  telemetry: ["Telemetry"],
 };
 
 export type AnyKind = ObjectKind | RegisteredKind;

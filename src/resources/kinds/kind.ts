@@ -21,15 +21,21 @@ export interface RuleContext {
 
 export interface Kind extends KindNames {
   readonly kind: ObjectKind;
-  /** networking, security: the first word of its API groups. */
-  readonly area: "networking" | "security";
+  /** The first word of its API groups. */
+  readonly area: Area;
   readonly schema: ObjectSchema;
   /** Weft's own: in AREA.mesh.io/v1 alone. */
   readonly own?: true;
 }
 
 export const areas = ["networking", "security", "telemetry"] as const;
+export type Area = (typeof areas)[number];
 export const domains = ["mesh.io", "istio.io"] as const;
-export const versions = ["v1", "v1beta1", "v1alpha3"] as const;
+/** Of an area's groups, the newest first. */
+export const versions: Readonly<Record<Area, readonly string[]>> = {
+  networking: ["v1", "v1beta1", "v1alpha3"],
+  security: ["v1", "v1beta1", "v1alpha3"],
+  telemetry: ["v1", "v1alpha1"],
+};
 /** What is printed when the mesh itself says an object. */
 export const preferredVersion = "v1";

@@ -25,6 +25,8 @@ import { serviceEntryRules } from "./service_entry.rules.ts";
 import { serviceEntrySchema } from "./service_entry.schema.ts";
 import { sidecarRules } from "./sidecar.rules.ts";
 import { sidecarSchema } from "./sidecar.schema.ts";
+import { telemetryRules } from "./telemetry.rules.ts";
+import { telemetrySchema } from "./telemetry.schema.ts";
 import { trafficPolicyRules } from "./traffic_policy.rules.ts";
 import { trafficPolicySchema } from "./traffic_policy.schema.ts";
 import { virtualServiceRules } from "./virtual_service.rules.ts";
@@ -98,6 +100,11 @@ export function checkSpec(
     case "RateLimitPolicy": {
       const spec = validate(rateLimitPolicySchema, node, at);
       if (spec) rateLimitPolicyRules(spec, context);
+      return spec;
+    }
+    case "Telemetry": {
+      const spec = validate(telemetrySchema, node, at);
+      if (spec) telemetryRules(spec, context);
       return spec;
     }
   }

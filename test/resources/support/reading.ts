@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { MeshObject } from "../../../src/model/object.ts";
 import type { Problem } from "../../../src/model/problem.ts";
+import { kinds } from "../../../src/resources/kinds/catalog.ts";
 import { type ParsedResource, parseResources } from "../../../src/resources/parse.ts";
 import { toModel } from "../../../src/resources/to_model.ts";
 
@@ -49,7 +50,7 @@ function isKind<K extends MeshObject["kind"]>(
 
 /** A document of a kind; `spec` is YAML, indented by its caller as it likes. */
 export function document(kind: string, spec: string, metadata = "{name: x, namespace: shop}"): string {
-  const area = ["PeerAuthentication", "AuthorizationPolicy"].includes(kind) ? "security" : "networking";
+  const area = Object.values(kinds).find((one) => one.kind === kind)?.area ?? "networking";
   const lines = spec.split("\n").filter((line) => line.trim() !== "");
   const margin = Math.min(...lines.map((line) => line.length - line.trimStart().length));
   const body = lines.map((line) => `  ${line.slice(margin)}`).join("\n");
