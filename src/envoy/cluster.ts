@@ -3,6 +3,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import {
   type Cluster,
+  type Cluster_CommonLbConfigSchema,
   Cluster_DiscoveryType,
   Cluster_DnsLookupFamily,
   Cluster_LbPolicy,
@@ -25,6 +26,8 @@ import { dnsCache } from "./filters/dns_cache.ts";
 import { checkAlpn, healthCheckInit } from "./health_check.ts";
 import { announced, fromHost, ownClient } from "./own_tls.ts";
 import { meshClient, plaintext, plaintextTlsMode, tlsModeKey } from "./transport_socket.ts";
+
+type CommonLb = Init<typeof Cluster_CommonLbConfigSchema>;
 
 /** Istio's default; Envoy's own is 5 s. */
 const connectTimeoutMs = 10_000;
@@ -53,6 +56,7 @@ export function clusterMessage(item: ClusterItem): Cluster {
       ...(item.localityShares
         ? { localityConfigSpecifier: { case: "localityWeightedLbConfig", value: {} } as const }
         : {}),
+      ...mergeWindow(item),
     },
     ...(item.outliers ? { outlierDetection: outlierDetection(item.outliers) } : {}),
     ...(pool.keepalive ? { upstreamConnectionOptions: { tcpKeepalive: keepalive(pool.keepalive) } } : {}),
@@ -140,6 +144,19 @@ function sockets(
   const transportSocket = announcing(plaintext());
   const marked = { name: "plaintext", match: { [tlsModeKey]: plaintextTlsMode }, transportSocket };
   return { transportSocketMatches: [marked], transportSocket: secured };
+}
+
+/** Where each change costs a hash table, or every first check of many endpoints is one: still short beside a request's time. */
+const dearMergeMs = 100;
+
+/**
+ * Envoy gathers changes of health for a second after one of them. An endpoint that comes back from its ejection and is still
+ * ill is ejected again at once, and would be asked on for that second.
+ */
+function mergeWindow({ outliers, healthCheck, balancer }: ClusterItem): Pick<CommonLb, "updateMergeWindow"> {
+  if (!outliers && !healthCheck) return {};
+  const isDear = healthCheck !== undefined || typeof balancer !== "string";
+  return { updateMergeWindow: duration(isDear ? dearMergeMs : 0) };
 }
 
 const defaultRetryPercent = 20;

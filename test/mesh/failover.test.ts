@@ -12,6 +12,10 @@ import { ClusterStatistics } from "../support/statistics.ts";
 import { until } from "../support/until.ts";
 import { type RunningWorkload, Workloads } from "../support/workload.ts";
 
+const perSecond = 200;
+/** Of a load of so many, on a machine that is busy. */
+const mostUnderWay = 20;
+
 let mesh: Mesh;
 let objects: LiveObjects;
 let workloads: Workloads;
@@ -49,7 +53,7 @@ spec:
   host: ${host}
   trafficPolicy:
     loadBalancer: {localityLbSetting: {enabled: true}}
-    outlierDetection: {consecutive5xxErrors: 3, interval: 500ms, baseEjectionTime: 2s, maxEjectionPercent: 100}
+    outlierDetection: {consecutive5xxErrors: 3, interval: 500ms, baseEjectionTime: 1s, maxEjectionPercent: 100}
 `;
 
 /** What a registry says of all that it has in the near region. */
@@ -84,11 +88,16 @@ async function shares(load: PhasedLoad, phase: string): Promise<readonly [number
 
 test("an ill endpoint is ejected: until then requests fail, after it none, there and back", async (t) => {
   const statistics = new ClusterStatistics(caller, "zoned");
-  const load = new PhasedLoad({ via: caller.outbound, host: "zoned" }, "before");
+  const ejections = (count: number) => async (): Promise<boolean> =>
+    (await statistics.of("outlier_detection.ejections_enforced_consecutive_5xx")) === count;
+  const load = new PhasedLoad({ via: caller.outbound, host: "zoned", perSecond, phase: "falls ill" });
+  t.after(() => load.stop());
   await load.answered(50);
 
   near.status = 500;
-  await until(async () => (await statistics.ejected()) === 1, "the ill endpoint is ejected");
+  await until(ejections(1), "the ill endpoint is ejected");
+  load.enter("is let in again, still ill");
+  await until(ejections(2), "it is ejected again");
   const [nearWhileOut, farWhileOut] = await shares(load, "away");
   assert.equal(await statistics.ejected(), 1);
 
@@ -97,20 +106,23 @@ test("an ill endpoint is ejected: until then requests fail, after it none, there
   await until(async () => (await statistics.ejected()) === 0, "the endpoint is back");
   const [nearAfter, farAfter] = await shares(load, "back");
 
-  const { before: first, ...others } = await load.stop();
+  const { "falls ill": first, "is let in again, still ill": second, ...others } = await load.stop();
   const failed = Object.values(others).reduce((sum, one) => sum + one.failed, 0);
-  assert.deepEqual(
-    { failed, nearWhileOut, farAfter },
-    { failed: 0, nearWhileOut: 0, farAfter: 0 },
-    JSON.stringify(others),
-  );
+  const text = JSON.stringify(others);
+  assert.deepEqual({ failed, nearWhileOut, farAfter }, { failed: 0, nearWhileOut: 0, farAfter: 0 }, text);
   assert.ok(farWhileOut >= 100 && nearAfter >= 100);
-  assert.ok(first && first.failed >= 3, "three errors put it out");
-  t.diagnostic(`until it was out ${first.failed} of ${first.sent} failed, then ${failed}: ${JSON.stringify(others)}`);
+  const met = [first?.failed ?? 0, second?.failed ?? 0];
+  // Three errors put it out; a few more requests may be on their way.
+  assert.ok(
+    met.every((errors) => errors >= 3 && errors <= 3 + mostUnderWay),
+    `${met} failed`,
+  );
+  t.diagnostic(`${met} failed of ${first?.sent}, ${second?.sent} until it was out, then ${failed}: ${text}`);
 });
 
 test("a registry takes a region away and gives it back: no request fails", async (t) => {
-  const load = new PhasedLoad({ via: caller.outbound, host: "registered" }, "well");
+  const load = new PhasedLoad({ via: caller.outbound, host: "registered", perSecond, phase: "well" });
+  t.after(() => load.stop());
   await load.answered(50);
   far.takeReached();
 

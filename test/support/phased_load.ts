@@ -2,6 +2,12 @@
 import { Agent } from "node:http";
 import { type RequestOptions, send } from "./requests.ts";
 
+export interface PhasedLoadOptions extends RequestOptions {
+  readonly perSecond: number;
+  /** The first one. */
+  readonly phase: string;
+}
+
 export interface PhaseCount {
   readonly sent: number;
   /** Not answered with 200. */
@@ -18,19 +24,20 @@ export class PhasedLoad {
   readonly #options: RequestOptions;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #phases = new Map<string, Counting>();
-  readonly #workers: Promise<void>[];
+  readonly #timer: NodeJS.Timeout;
+  readonly #underWay = new Set<Promise<void>>();
   #now: Counting;
   #answered = (): void => {};
-  #on = true;
 
-  constructor(options: RequestOptions, phase: string, width = 4) {
+  constructor({ perSecond, phase, ...options }: PhasedLoadOptions) {
     this.#options = options;
     this.#now = this.#phase(phase);
-    this.#workers = Array.from({ length: width }, () => this.#work());
+    this.#timer = setInterval(() => this.#sendOne(), 1_000 / perSecond);
   }
 
-  enter(phase: string): void {
+  enter(phase: string): this {
     this.#now = this.#phase(phase);
+    return this;
   }
 
   /** Resolves when so many requests of the phase that is on have been answered. */
@@ -43,9 +50,10 @@ export class PhasedLoad {
     });
   }
 
+  /** Resolves when everything that was sent is answered. */
   async stop(): Promise<Readonly<Record<string, PhaseCount>>> {
-    this.#on = false;
-    await Promise.all(this.#workers);
+    clearInterval(this.#timer);
+    await Promise.all(this.#underWay);
     this.#agent.destroy();
     return Object.fromEntries([...this.#phases].map(([name, { sent, failed }]) => [name, { sent, failed }]));
   }
@@ -56,17 +64,20 @@ export class PhasedLoad {
     return phase;
   }
 
-  async #work(): Promise<void> {
-    while (this.#on) {
-      const phase = this.#now;
-      phase.sent++;
-      const good = await send({ ...this.#options, agent: this.#agent }).then(
-        ({ status }) => status === 200,
-        () => false,
-      );
-      if (!good) phase.failed++;
-      phase.answered++;
-      this.#answered();
-    }
+  #sendOne(): void {
+    const phase = this.#now;
+    phase.sent++;
+    const one = this.#judge(phase).finally(() => this.#underWay.delete(one));
+    this.#underWay.add(one);
+  }
+
+  async #judge(phase: Counting): Promise<void> {
+    const good = await send({ ...this.#options, agent: this.#agent }).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+    if (!good) phase.failed++;
+    phase.answered++;
+    this.#answered();
   }
 }

@@ -1,12 +1,10 @@
 /** What a workload's Envoy counts of one of its clusters. */
-import type { RunningWorkload } from "./workload.ts";
-
 export class ClusterStatistics {
   readonly #admin: string;
   readonly #cluster: string;
 
   /** @param host the destination's short name, of the default namespace. */
-  constructor({ admin }: RunningWorkload, host: string, port = 80) {
+  constructor({ admin }: { readonly admin: string }, host: string, port = 80) {
     this.#admin = admin;
     this.#cluster = `outbound|${port}||${host}.default.svc.cluster.local`;
   }
