@@ -9,6 +9,7 @@ import type { LayerChange } from "../../src/compile/layer.ts";
 import type { Locality } from "../../src/model/names.ts";
 import type { MeshObject } from "../../src/model/object.ts";
 import type { HttpMatch, HttpRoute } from "../../src/model/route.ts";
+import type { TrafficSide } from "../../src/model/telemetry.ts";
 import type { TrafficSettings } from "../../src/model/traffic.ts";
 import { nameOfWorkload } from "../../src/model/workload.ts";
 import { anyEntry } from "./entries.ts";
@@ -107,6 +108,23 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
       selector: fc.constantFrom(undefined, { labels: { app: "client" } }),
     })
     .map(({ hosts, selector, ...rest }) => setObject(sidecarObject(hosts, { ...rest, ...(selector && { selector }) }))),
+  fc
+    .record({
+      namespace: fc.constantFrom(ns("default"), ns("shop"), ns("mesh-system")),
+      name: fc.constantFrom("one", "two"),
+      createdAt: fc.nat(3),
+      app: fc.constantFrom(undefined, "client"),
+      sides: fc.subarray<TrafficSide>(["client", "server"], { minLength: 1 }),
+      disabled: fc.boolean(),
+    })
+    .map(({ app, sides, disabled, ...rest }) =>
+      setObject({
+        kind: "Telemetry",
+        ...rest,
+        ...(app && { selector: { labels: { app } } }),
+        accessLogging: [{ sides, disabled }],
+      }),
+    ),
   fc
     .record({
       host: fc.constantFrom(...services, "nowhere"),
