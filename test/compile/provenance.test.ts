@@ -214,6 +214,11 @@ spec:
   subsets:
     - {name: v1, labels: {version: v1}}
     - {name: v2, labels: {version: v2}, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}
+    - name: v3
+      labels: {version: v3}
+      trafficPolicy:
+        tls: {mode: ISTIO_MUTUAL}
+        portLevelSettings: [{port: {number: 9080}, loadBalancer: {simple: RANDOM}}]
 ---
 apiVersion: networking.mesh.io/v1
 kind: CircuitBreaker
@@ -246,6 +251,8 @@ spec: {service: reviews, load_balancing: random}
     breaker,
     policy,
   ]);
+  const port = "subsets[2].trafficPolicy.portLevelSettings";
+  assert.deepEqual(says(9080, "v3"), [`${rule}${port}: balancer`, `${rule}subsets[2]: `, breaker]);
   assert.deepEqual(says(81, ""), [`${rule}trafficPolicy.portLevelSettings: balancer`, breaker]);
   assert.equal(compiler.clusterMadeBy(client, "dynamic-forward-proxy"), undefined);
 });
