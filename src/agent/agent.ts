@@ -26,7 +26,7 @@ import { RunRecords } from "./run_record.ts";
 import { secretsDirectory, socketPath } from "./sds/socket_path.ts";
 import type { OnStop, Settings } from "./settings.ts";
 import { Trust } from "./trust.ts";
-import { heartbeatReply, svidReply, workloadSetReply } from "./wire.ts";
+import { heartbeatReply, storedSecretReply, svidReply, workloadSetReply } from "./wire.ts";
 
 export interface Agent {
   status(): HostStatus;
@@ -184,6 +184,7 @@ function hostFor(
     stopping: signal,
     free: FreePorts.onThisMachine(portRanges.proxies, ports.random),
     envoy: settings.envoy,
+    storedSecret: (body) => client.call({ method: "POST", path: "/v1/agent/secrets", body, reply: storedSecretReply }),
     xdsAddresses: xdsAddressesIn(state),
     sdsSocket: (workload) => socketPath(sockets, workload),
     hostName: settings.hostName,

@@ -48,6 +48,7 @@ export async function beatOnce(
   trust.learn({ bundle: reply.bundle, nodes: reply.nodes });
   if (reply.resend) registration.tellSoon();
   host.gatewayPorts(reply.gatewayPorts);
+  if (reply.secrets) host.secretVersions(reply.secrets);
 }
 
 /** undefined: its Envoy does not answer, or does not run. */

@@ -2,7 +2,7 @@
  * All the runs of this host, and the rules between them: one run per session, one live workload per name, and what is
  * told to all of them at once. Called by the local API, the heartbeat and main.
  */
-import type { WorkloadSet } from "../certificates/attestation/protocol.ts";
+import type { HeartbeatReply, WorkloadSet } from "../certificates/attestation/protocol.ts";
 import type { Namespace, WorkloadName } from "../model/names.ts";
 import { workloadName } from "../model/names.ts";
 import type { HostedWorkload, RunRequest } from "../model/run.ts";
@@ -140,6 +140,10 @@ export class Host {
         if (!run.ending) this.#parts.log.warn("gateway-ports", { workload: run.name, because: String(cause) });
       });
     }
+  }
+
+  secretVersions(versions: NonNullable<HeartbeatReply["secrets"]>): void {
+    for (const run of this.runs) run.secretVersions(versions[run.name] ?? {});
   }
 
   /** A workload of the name that the user asks for gives way at once if nobody attends to it any more. */

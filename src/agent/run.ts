@@ -26,11 +26,12 @@ import { type RetryPorts, within } from "./retry.ts";
 import { RunEnvoy, type RunEnvoyParts } from "./run_envoy.ts";
 import { RunFailure, readyEvent } from "./run_events.ts";
 import type { RunRecord, RunRecords } from "./run_record.ts";
+import type { SecretVersions } from "./sds/stored_secrets.ts";
 import { type Client, Session } from "./session.ts";
 import type { Trust } from "./trust.ts";
 import { fixedAddresses, printAddress } from "./workloads.ts";
 
-export interface RunParts extends RetryPorts, Pick<RunEnvoyParts, "envoy" | "xdsAddresses"> {
+export interface RunParts extends RetryPorts, Pick<RunEnvoyParts, "envoy" | "xdsAddresses" | "storedSecret"> {
   readonly records: RunRecords;
   readonly trust: Trust;
   readonly registration: Registration;
@@ -184,6 +185,11 @@ export class Run {
   /** Gateway objects ask for these ports of it, and for no other. */
   wantPorts(ports: readonly number[]): Promise<void> {
     return this.#gateway.ask(ports);
+  }
+
+  /** Of stored secrets that it may have. */
+  secretVersions(versions: SecretVersions): void {
+    this.#envoy.secretVersions(versions);
   }
 
   refused(message: string): void {

@@ -3,7 +3,8 @@
  * process kept running. Ports that the agent itself chose and that somebody else took move: the admin port at any start,
  * listeners until the client has been told of them. Owned by Run, which is told what happens and decides what it means.
  */
-import type { LocalAddress } from "../model/workload.ts";
+import type { StoredSecretReply, StoredSecretRequest } from "../certificates/attestation/protocol.ts";
+import { type LocalAddress, nameOfWorkload } from "../model/workload.ts";
 import { WeftError } from "../platform/error.ts";
 import { canBind } from "../platform/free_ports.ts";
 import { limits } from "../platform/limits.ts";
@@ -16,6 +17,7 @@ import type { Identity } from "./identities.ts";
 import type { KeptRecord } from "./kept_record.ts";
 import type { RetryPorts } from "./retry.ts";
 import { SecretServer } from "./sds/server.ts";
+import type { SecretVersions } from "./sds/stored_secrets.ts";
 import type { Trust } from "./trust.ts";
 import { expectedListeners, fixedAddresses, printAddress, withMoved } from "./workloads.ts";
 
@@ -26,6 +28,8 @@ export interface RunEnvoyParts extends RetryPorts {
   /** The program. */
   readonly envoy: string;
   readonly xdsAddresses: { readonly path: string; readonly directory: string };
+  /** From a node. */
+  storedSecret(request: StoredSecretRequest): Promise<StoredSecretReply>;
 }
 
 export interface RunEnvoyEvents {
@@ -73,7 +77,9 @@ export class RunEnvoy {
 
   async openSecrets(): Promise<void> {
     const { clock, log, trust, kept } = this.#parts;
-    const secrets = await SecretServer.listen(kept.now.sdsSocket, { clock, log });
+    const fetch = (name: string): Promise<StoredSecretReply> =>
+      this.#parts.storedSecret({ workload: nameOfWorkload(kept.now.workload), name });
+    const secrets = await SecretServer.listen(kept.now.sdsSocket, { clock, log, fetch });
     // The run may have ended meanwhile.
     if (this.#stopped) return secrets.close();
     this.#secrets = secrets;
@@ -88,6 +94,10 @@ export class RunEnvoy {
 
   trustChanged(): void {
     this.#secrets?.offerTrust(this.#parts.trust.joined.bundle);
+  }
+
+  secretVersions(versions: SecretVersions): void {
+    this.#secrets?.storedVersions(versions);
   }
 
   /** A first Envoy. */

@@ -5,6 +5,7 @@ import type {
   HeartbeatReply,
   IssuedSvid,
   NodeAddresses,
+  StoredSecretReply,
   SvidReply,
   WorkloadSetReply,
 } from "../certificates/attestation/protocol.ts";
@@ -45,7 +46,14 @@ export const svidReply: Decode<SvidReply> = object({
 
 export const heartbeatReply: Decode<HeartbeatReply> = object(
   { nodes: nodeAddresses, gatewayPorts: record(list(integer(1, 65_535), 1_000)), resend: boolean },
-  { bundle: decodeBundle },
+  { bundle: decodeBundle, secrets: record(record(text(64), limits.secretsPerProxy)) },
+);
+
+const pem = text(limits.secretBytes);
+
+export const storedSecretReply: Decode<StoredSecretReply> = object(
+  { version: text(64) },
+  { keyPair: object({ chain: pem, key: pem }), authorities: pem },
 );
 
 /** RFC 9457 problem details, as far as the agent reads them. */

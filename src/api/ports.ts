@@ -9,9 +9,10 @@ import type { TrustDomain } from "../model/identity.ts";
 import type { Namespace, ServiceRef, WorkloadName } from "../model/names.ts";
 import type { ObjectRef, StoredResource } from "../model/object.ts";
 import type { Problem } from "../model/problem.ts";
+import type { Sealed, SecretContents } from "../model/secret.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Logger } from "../platform/log.ts";
+import type { Logger, Secret } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { OperationId, Sequence, Store, StoreRecord, StreamName } from "../store/store.ts";
 import type { Topology } from "../telemetry/topology.ts";
@@ -59,6 +60,13 @@ export interface Mirror {
   waitFor(position: StreamPosition, signal: AbortSignal): Promise<void>;
   /** @returns what ends the subscription. Called once per append, in stream order. */
   subscribe(listener: (change: MirrorChange) => void): () => void;
+}
+
+/** Keeps what is in Secrets from the store, under a key that never enters it. */
+export interface Sealing {
+  /** @param binding what the contents belong to; must be said again to open them. */
+  seal(contents: Secret<SecretContents>, binding: string): Sealed;
+  open(sealed: Sealed, binding: string): Secret<SecretContents>;
 }
 
 /** Compiles what the mesh would be after a change; nothing is stored. */
@@ -218,6 +226,7 @@ export interface ApiPorts {
   readonly store: Store;
   readonly mirror: Mirror;
   readonly admission: Admission;
+  readonly sealing: Sealing;
   readonly claims: Claims;
   readonly proxies: Proxies;
   readonly explanations: Explanations;

@@ -1,8 +1,10 @@
 /** Objects, services and workloads as callers see them: one shape, Kubernetes' own. Pure but for reading the copy. */
 import type { EndpointShard } from "../model/endpoint.ts";
 import { type Namespace, type ServiceRef, serviceKey } from "../model/names.ts";
-import type { ObjectKind, StoredResource } from "../model/object.ts";
+import type { ObjectKind, Resource, StoredResource } from "../model/object.ts";
 import type { Workload } from "../model/workload.ts";
+import { redacted } from "../platform/log.ts";
+import { storedSecret } from "../resources/kinds/secret.model.ts";
 import { serviceDocument, workloadDocument } from "../resources/offline/print.ts";
 import type { KindName } from "./kinds.ts";
 import type { Mirror } from "./ports.ts";
@@ -20,6 +22,9 @@ export interface Shown {
   };
   readonly spec?: unknown;
   readonly status?: unknown;
+  /** Of a Secret. */
+  readonly type?: string;
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 interface Named {
@@ -69,7 +74,16 @@ function compare(a: string, b: string): number {
 function showObject({ resource, generation, createdAtMs }: StoredResource): Shown {
   const { apiVersion, kind, metadata, spec } = resource;
   const creationTimestamp = new Date(createdAtMs).toISOString();
-  return { apiVersion, kind, metadata: { ...metadata, generation, creationTimestamp }, spec };
+  const described = { ...metadata, generation, creationTimestamp };
+  if (kind === "Secret") return { apiVersion, kind, metadata: described, ...secretFields(spec) };
+  return { apiVersion, kind, metadata: described, spec };
+}
+
+/** As its user wrote it, but for what is in it. */
+function secretFields(spec: Resource["spec"]): Pick<Shown, "type" | "data" | "status"> {
+  const { type, keys, notAfterMs, version } = storedSecret(spec);
+  const data = Object.fromEntries(keys.map((key) => [key, redacted]));
+  return { type, data, status: { version, notAfter: new Date(notAfterMs).toISOString() } };
 }
 
 /** Its spec is what `meshctl compile` takes; its status what a table shows. */

@@ -4,7 +4,8 @@
  * another record does not open; the key's own id stands beside it, so that sealing keys can be changed one by one.
  */
 import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
-import { literal, object, text } from "../platform/decode.ts";
+import { sealedUpTo } from "../model/decode.ts";
+import type { Sealed } from "../model/secret.ts";
 import { WeftError } from "../platform/error.ts";
 import { Secret } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
@@ -21,21 +22,9 @@ export interface SealingKey {
   readonly key: Secret<Uint8Array>;
 }
 
-/** Plain JSON, as it stands in a record. */
-export interface SealedKey {
-  readonly version: 1;
-  readonly keyId: string;
-  readonly nonce: string;
-  /** Ciphertext and tag, base64. */
-  readonly sealed: string;
-}
+export type SealedKey = Sealed;
 
-export const decodeSealedKey = object({
-  version: literal(1),
-  keyId: text(64),
-  nonce: text(64),
-  sealed: text(16_384),
-});
+export const decodeSealedKey = sealedUpTo(16_384);
 
 /** The content of a sealing key's file: 32 bytes in base64, one line. */
 export function makeSealingKeyText(random: Random): string {

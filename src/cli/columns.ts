@@ -12,6 +12,9 @@ export interface Item {
   };
   readonly spec?: Readonly<Record<string, unknown>>;
   readonly status?: Readonly<Record<string, unknown>>;
+  /** Of a Secret. */
+  readonly type?: string;
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 export interface Column {
@@ -35,6 +38,8 @@ const labels: Column = {
 const spec = (title: string, field: string): Column => ({ title, cell: (item) => printValue(item.spec?.[field]) });
 const status = (title: string, field: string): Column => ({ title, cell: (item) => printValue(item.status?.[field]) });
 
+const keysOf: Column = { title: "KEYS", cell: ({ data = {} }) => Object.keys(data).join(",") };
+
 const byKind: ReadonlyMap<string, readonly Column[]> = new Map([
   ["VirtualService", [spec("GATEWAYS", "gateways"), spec("HOSTS", "hosts"), age]],
   ["Gateway", [{ title: "HOSTS", cell: hostsServed }, age]],
@@ -47,6 +52,7 @@ const byKind: ReadonlyMap<string, readonly Column[]> = new Map([
   ["RateLimitPolicy", [spec("SERVICE", "service"), age]],
   ["AuthorizationPolicy", [spec("ACTION", "action"), age]],
   ["PeerAuthentication", [{ title: "MODE", cell: (item) => printValue(modeOf(item)) }, age]],
+  ["Secret", [{ title: "TYPE", cell: ({ type = "" }) => type }, keysOf, status("NOT AFTER", "notAfter"), age]],
   ["Service", [status("PORTS", "ports"), status("ENDPOINTS", "endpoints"), status("HEALTHY", "healthy")]],
   ["Workload", [status("ROLE", "role"), status("SERVICE", "service"), status("HOST", "host")]],
 ]);

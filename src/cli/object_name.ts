@@ -1,6 +1,5 @@
 /** Objects as the command line names them, and as it prints their names. */
-import { groupOf } from "../resources/envelope.ts";
-import { kindFrom } from "../resources/kinds/catalog.ts";
+import { apiVersionOf, kindFrom } from "../resources/kinds/catalog.ts";
 import { CommandFailure, exit } from "./exit.ts";
 
 export interface NamedObject {
@@ -36,5 +35,7 @@ export function placedName({ kind, namespace, name }: NamedObject): string {
 /** kind.group/name, as `get -o name` prints it. Of a kind that is not ours, without a group. */
 export function groupedName({ kind, name }: NamedObject): string {
   const known = kindFrom(kind);
-  return `${kind.toLowerCase()}${known === undefined ? "" : `.${groupOf(known)}`}/${name}`;
+  const apiVersion = known === undefined ? "" : apiVersionOf(known);
+  const group = apiVersion.includes("/") ? `.${apiVersion.split("/")[0]}` : "";
+  return `${kind.toLowerCase()}${group}/${name}`;
 }

@@ -125,6 +125,8 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
       const selecting = after.filter((other) => other.kind === "ServiceEntry" && selects(other, object));
       return asChanges(selecting);
     }
+    case "Secret":
+      return [];
     case "Sidecar":
       return [callerIn(object.namespace)];
     case "RateLimitPolicy":

@@ -75,7 +75,7 @@ function chainsOf(at: GatewayPort, placed: PlacedServer): readonly Chained[] {
 }
 
 function chainTls(tls: ServerTls, alpn: readonly string[]): ChainTls {
-  return tls.kind === "mesh" ? { alpn } : { alpn, files: tls.files };
+  return tls.kind === "mesh" ? { alpn } : { alpn, own: tls.own };
 }
 
 /** Sidecars name the cluster that they mean, not a host. */

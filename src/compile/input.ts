@@ -251,6 +251,9 @@ export class MeshInput {
       case "Telemetry":
         replaceAt(this.telemetries, known.namespace, known, present);
         return;
+      // Agents fetch Secrets by names that stand in Gateways: a new version of one changes no layer.
+      case "Secret":
+        return;
     }
   }
 

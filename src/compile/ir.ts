@@ -2,7 +2,7 @@
  * The intermediate representation: what a proxy must do, in the words of proxies, before any one proxy's own format.
  * Layers are made of these items. Immutable plain data; two items that say the same are interchangeable.
  */
-import type { FileTls } from "../model/gateway.ts";
+import type { OwnServerTls } from "../model/gateway.ts";
 import type { SpiffeId } from "../model/identity.ts";
 import type { Locality } from "../model/names.ts";
 import type { SourceMatch, ValueSet } from "../model/policy.ts";
@@ -242,10 +242,10 @@ export interface FilterChain {
   readonly handler: HttpHandler | TcpHandler;
 }
 
-/** Without `files`: mTLS with the workload's identity; a client certificate is required. */
+/** Without `own`: mTLS with the workload's identity; a client certificate is required. */
 export interface ChainTls {
   readonly alpn: readonly string[];
-  readonly files?: FileTls;
+  readonly own?: OwnServerTls;
 }
 
 interface Handler {

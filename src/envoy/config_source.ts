@@ -10,6 +10,8 @@ import {
   type SdsSecretConfig,
   SdsSecretConfigSchema,
 } from "#envoy/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import type { SecretName } from "../model/secret_name.ts";
+import { limits } from "../platform/limits.ts";
 import { duration, type Init } from "./any.ts";
 
 /** The workload's own certificate, and the roots it trusts: constants, so that no shared byte holds an identity. */
@@ -32,9 +34,9 @@ export function secret(name: string): SdsSecretConfig {
   return create(SdsSecretConfigSchema, { name, sdsConfig: agentSource() });
 }
 
-/** One that may not be there: a listener waits so long for it and no longer. */
-export function optionalSecret(name: string, waitMs: number): SdsSecretConfig {
-  const sdsConfig = { ...agentSource(), initialFetchTimeout: duration(waitMs) };
+/** One that may not be there: a listener or cluster waits for it a while. */
+export function optionalSecret(name: SecretName): SdsSecretConfig {
+  const sdsConfig = { ...agentSource(), initialFetchTimeout: duration(limits.secretWaitMs) };
   return create(SdsSecretConfigSchema, { name, sdsConfig });
 }
 

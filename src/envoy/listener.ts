@@ -7,9 +7,9 @@ import { type Listener, Listener_DrainType, ListenerSchema } from "#envoy/envoy/
 import { HttpConnectionManagerSchema } from "#envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import type { FilterChain, ListenerItem } from "../compile/ir.ts";
 import { duration, socketAddress } from "./any.ts";
-import { fileServer } from "./file_server.ts";
 import { listenerFilters, tcpFilters } from "./filter_order.ts";
 import { connectionManager } from "./http_connection_manager.ts";
+import { ownServer } from "./own_server.ts";
 import { meshServer } from "./transport_socket.ts";
 
 /**
@@ -62,7 +62,7 @@ function chainMessage({ name, match, tls, handler }: FilterChain): MessageInitSh
   return {
     name,
     ...(transport || protocols || serverNames ? { filterChainMatch } : {}),
-    ...(tls ? { transportSocket: tls.files ? fileServer(tls.alpn, tls.files) : meshServer(tls.alpn) } : {}),
+    ...(tls ? { transportSocket: tls.own ? ownServer(tls.alpn, tls.own) : meshServer(tls.alpn) } : {}),
     filters: filtersOf(handler),
   };
 }

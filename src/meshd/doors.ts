@@ -43,7 +43,7 @@ export async function openDoors(context: NodeContext, inside: Inside): Promise<D
   const { truth, cluster, owners, serving } = inside;
   const { options, clock, random, log, stops } = context;
   const { trustDomain, name } = options;
-  const { identity, claims } = owners;
+  const { identity, claims, sealing } = owners;
   const { store, mirror, replica } = truth;
   const { pipeline, fleet, hosts, traffic, metrics, others, agreement, listening } = serving;
   const nodes = () => cluster.addresses();
@@ -51,7 +51,7 @@ export async function openDoors(context: NodeContext, inside: Inside): Promise<D
   const records = new StoredAttestation(store);
   const svids = new MemberSvids(identity, cluster.membership);
   const attestation = new AttestationService({ trustDomain, records, svids, bundle, nodes, clock, random });
-  const shared = { store, mirror, clock, random, log, trustDomain, claims };
+  const shared = { store, mirror, clock, random, log, trustDomain, claims, sealing };
   const agents = await startAgentListener(
     {
       ...shared,

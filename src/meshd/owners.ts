@@ -9,7 +9,8 @@ import { service, serviceHands } from "../actors/kinds/service.ts";
 import { actorTransport } from "../actors/nats/transport.ts";
 import type { ActorKind } from "../actors/runtime/kind.ts";
 import { ActorRuntime } from "../actors/runtime/runtime.ts";
-import { sealingKeyFrom } from "../certificates/key_sealing.ts";
+import type { Sealing } from "../api/ports.ts";
+import { type SealingKey, sealingKeyFrom } from "../certificates/key_sealing.ts";
 import { NodeIdentity } from "../certificates/node_identity.ts";
 import type { TrustDomain } from "../model/identity.ts";
 import { authorityRecord, serviceRecord } from "../store/keys.ts";
@@ -20,6 +21,7 @@ import { PoolSigner } from "../workers/signer.ts";
 import { ActorClaims } from "./claims.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { NodeContext } from "./parts.ts";
+import { secretSealing } from "./secret_sealing.ts";
 import { readTextFile, type Truth } from "./truth.ts";
 
 export interface Owners {
@@ -28,6 +30,7 @@ export interface Owners {
   readonly identity: NodeIdentity;
   readonly claims: ActorClaims;
   readonly hostSessions: HostSessions;
+  readonly sealing: Sealing;
 }
 
 /** Who reads what is heard of hosts starts after the actors; until then nothing can be concluded. */
@@ -51,7 +54,8 @@ export async function startOwners(context: NodeContext, truth: Truth, cluster: C
   let identity: NodeIdentity | undefined;
   const hasRoot = (): boolean => identity !== undefined || cluster.copies().some(({ copy }) => copy.keeps);
   const isLost = (): boolean => hasRoot() && !isMeantToBegin(truth);
-  const runtime = await startActors(context, { truth, cluster, sessions, isLost });
+  const sealingKey = sealingKeyFrom(await readTextFile(options.authorityKeyFile));
+  const runtime = startActors(context, { truth, cluster, sessions, isLost, sealingKey });
   const pool = new WorkerPool({ log, threads: workerThreads });
   stops.add(() => pool.close());
   const own = new NodeIdentity({
@@ -72,7 +76,8 @@ export async function startOwners(context: NodeContext, truth: Truth, cluster: C
     const held = truth.replica.get(serviceRecord(ref))?.object;
     return held?.kind === "service" ? held.state : undefined;
   });
-  return { runtime, pool, identity: own, claims, hostSessions: sessions };
+  const sealing = secretSealing(sealingKey, random);
+  return { runtime, pool, identity: own, claims, hostSessions: sessions, sealing };
 }
 
 /** Somebody has said so of the store as it is now: by a restore, or by letting go what it has lost. */
@@ -104,13 +109,13 @@ interface ActorParts {
   readonly cluster: Cluster;
   readonly sessions: HostSessions;
   readonly isLost: () => boolean;
+  readonly sealingKey: SealingKey;
 }
 
-async function startActors(context: NodeContext, parts: ActorParts): Promise<ActorRuntime> {
-  const { truth, cluster, sessions, isLost } = parts;
+function startActors(context: NodeContext, parts: ActorParts): ActorRuntime {
+  const { truth, cluster, sessions, isLost, sealingKey } = parts;
   const { options, clock, random, log, stops } = context;
   const { store, replica } = truth;
-  const sealingKey = sealingKeyFrom(await readTextFile(options.authorityKeyFile));
   const { membership: view, network } = cluster;
   const transport = actorTransport(network);
   const tail = (handler: TailHandler) => tailOfReplica(replica, handler);

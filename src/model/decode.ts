@@ -10,6 +10,7 @@ import {
   type Decode,
   integer,
   list,
+  literal,
   object,
   oneOf,
   parsed,
@@ -23,6 +24,7 @@ import { isServiceAccount, parseSpiffeId, type SpiffeId } from "./identity.ts";
 import { hostFrom, isDnsLabel, type Locality, namespaceFrom, type WorkloadName } from "./names.ts";
 import { type ObjectKind, objectKinds, type StoredResource } from "./object.ts";
 import { protocolFrom } from "./protocol.ts";
+import type { Sealed } from "./secret.ts";
 import type { Upstream, Workload } from "./workload.ts";
 
 const label = parsed("a DNS label", (name) => (isDnsLabel(name) ? name : undefined));
@@ -105,6 +107,11 @@ export const decodeShard: Decode<EndpointShard> = object(
   { said: integer(0) },
 );
 
+/** @param most characters of base64 */
+export function sealedUpTo(most: number): Decode<Sealed> {
+  return object({ version: literal(1), keyId: text(64), nonce: text(64), sealed: text(most) });
+}
+
 const stringMap = record(text(256 * 1024), 256);
 
 export const decodeStoredResource: Decode<StoredResource> = object(
@@ -118,7 +125,7 @@ export const decodeStoredResource: Decode<StoredResource> = object(
     generation: integer(1),
     createdAtMs: integer(0),
   },
-  { origin: text(4_096) },
+  { origin: text(4_096), sealed: sealedUpTo(2 * limits.secretBytes) },
 );
 
 /** An object whose keys are data, of this form. */

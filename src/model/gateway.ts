@@ -1,6 +1,7 @@
 /** Gateway: which ports and hosts an ingress or egress proxy serves. */
 import type { Namespace } from "./names.ts";
 import type { Selector } from "./policy.ts";
+import type { SecretName } from "./secret_name.ts";
 
 export interface GatewayServer {
   readonly name?: string;
@@ -24,12 +25,11 @@ export type Serves =
 /** How a gateway ends TLS. */
 export type ServerTls =
   /** With the mesh's own certificates, as sidecars do. */
-  { readonly kind: "mesh" } | { readonly kind: "files"; readonly files: FileTls };
+  { readonly kind: "mesh" } | { readonly kind: "own"; readonly own: OwnServerTls };
 
-/** Paths are on the gateway's host. */
-export interface FileTls {
-  readonly certificate: string;
-  readonly privateKey: string;
+export interface OwnServerTls {
+  /** At least one; several have keys of different kinds. */
+  readonly certificates: readonly SecretName[];
   /** Absent: clients are asked for no certificate. */
   readonly clients?: ClientCertificates;
   /** Absent: TLS 1.2. */
@@ -41,8 +41,8 @@ export interface FileTls {
 }
 
 export interface ClientCertificates {
-  /** Path of the certificates of who may have signed them. */
-  readonly authorities: string;
+  /** Who may have signed them. */
+  readonly authorities: SecretName;
   /** Whether a client without one is refused. */
   readonly required: boolean;
   /** One of these must be in it; empty: any that is signed will do. */

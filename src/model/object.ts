@@ -8,6 +8,7 @@ import type { CircuitBreaker, FaultInjection, TrafficPolicy } from "./plain_word
 import type { AuthorizationPolicy, PeerAuthentication } from "./policy.ts";
 import type { RateLimitPolicy } from "./rate_limit.ts";
 import type { VirtualService } from "./route.ts";
+import type { MeshSecret, Sealed } from "./secret.ts";
 import type { ServiceEntry, WorkloadEntry } from "./service_entry.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -27,6 +28,7 @@ export const objectKinds = [
   "FaultInjection",
   "RateLimitPolicy",
   "Telemetry",
+  "Secret",
 ] as const;
 
 export type ObjectKind = (typeof objectKinds)[number];
@@ -44,7 +46,8 @@ export type MeshObject =
   | ({ readonly kind: "TrafficPolicy" } & TrafficPolicy)
   | ({ readonly kind: "FaultInjection" } & FaultInjection)
   | ({ readonly kind: "RateLimitPolicy" } & RateLimitPolicy)
-  | ({ readonly kind: "Telemetry" } & Telemetry);
+  | ({ readonly kind: "Telemetry" } & Telemetry)
+  | ({ readonly kind: "Secret" } & MeshSecret);
 
 export interface ObjectRef {
   readonly kind: ObjectKind;
@@ -73,6 +76,8 @@ export interface StoredResource {
   readonly createdAtMs: number;
   /** Where it was read from, when it came from a file: file:line. */
   readonly origin?: string;
+  /** A Secret's contents; nothing of them stands in `resource`. */
+  readonly sealed?: Sealed;
 }
 
 /** kind/namespace/name: the key in maps and messages. */

@@ -235,14 +235,16 @@ export const limits = {
   agentRefusedAgainMs: 30_000,
   /** Shortest wait before an SVID is renewed, ms: a node's clock may be so far behind that what it issues is old at once. */
   svidRenewLeastMs: 1_000,
-  /** Secrets that are files, of one gateway. Above: the later ones are not answered, and it is told. */
-  secretFiles: 256,
+  /** Bytes of PEM in one Secret: sealed and in base64 they fit a record. Above: the Secret is refused. */
+  secretBytes: 128 * 1024,
+  /** Secrets of one gateway that are files, and that are stored. Above: the later ones are not answered, and it is told. */
+  secretsPerProxy: 256,
   /** Bytes of one of those files. Above: as if it were not there, and it is told. */
   secretFileBytes: 256 * 1024,
   /** Between two looks at them, ms: a certificate that was renewed is in use before anybody asks why not. */
   secretFilePollMs: 2_000,
-  /** How long a listener waits for a file that is not there, ms; then it serves its other hosts without it. */
-  secretFileWaitMs: 2_000,
+  /** How long a listener waits for a secret that is not there, ms; then it serves its other hosts without it. */
+  secretWaitMs: 2_000,
   /** How long a gateway keeps a port that no Gateway asks for any more, ms: one that is applied anew finds it again. */
   gatewayPortGraceMs: 30_000,
   /** Bytes of the log of a program that we started. Above: it begins anew; the part before is kept beside it once. */

@@ -14,6 +14,9 @@ export interface Logger {
   with(fields: Record<string, unknown>): Logger;
 }
 
+/** What stands in the place of a secret wherever it is printed. */
+export const redacted = "[redacted]";
+
 /** A value that must be handed around but never printed. */
 export class Secret<T> {
   readonly #value: T;
@@ -24,13 +27,13 @@ export class Secret<T> {
     return this.#value;
   }
   toString(): string {
-    return "[redacted]";
+    return redacted;
   }
   toJSON(): string {
-    return "[redacted]";
+    return redacted;
   }
   [inspect.custom](): string {
-    return "[redacted]";
+    return redacted;
   }
 }
 

@@ -4,12 +4,15 @@
  * apply (with what the mesh already has) and by whatever reads files offline.
  */
 import { gatewayKey } from "../model/gateway.ts";
-import { type Host, meshDomain, type ServiceRef, serviceHost } from "../model/names.ts";
+import { type Host, meshDomain, type Namespace, type ServiceRef, serviceHost } from "../model/names.ts";
 import { type MeshObject, objectKey, type Resource } from "../model/object.ts";
 import type { Problem, SourcePosition } from "../model/problem.ts";
 import type { Destination, VirtualServiceRef } from "../model/route.ts";
+import type { MeshSecret } from "../model/secret.ts";
+import type { Workload } from "../model/workload.ts";
 import { WeftError } from "../platform/error.ts";
 import { gatewayConflicts } from "./analyze_gateways.ts";
+import { expiredWords, gatewaySecrets } from "./analyze_secrets.ts";
 import { type Conflict, meet, type Naming, routerConflicts, ruleConflicts } from "./conflicts.ts";
 import type { FieldPath } from "./document/node.ts";
 import { covers } from "./hosts.ts";
@@ -37,6 +40,9 @@ export interface Known {
   readonly resources?: Iterable<KnownResource>;
   /** The mesh's services; absent: unknown, and hosts are not judged. */
   readonly services?: Iterable<ServiceRef>;
+  readonly workloads?: Iterable<Workload>;
+  /** Wall time; absent: nothing is judged by it. */
+  readonly nowMs?: number;
 }
 
 export function analyze(analyzed: readonly Analyzed[], known: Known = {}): readonly Problem[] {
@@ -44,7 +50,7 @@ export function analyze(analyzed: readonly Analyzed[], known: Known = {}): reado
   const all = [...mine, ...others];
   const world = new World(
     all.map(({ object }) => object),
-    known.services,
+    known,
   );
   const places = new Map(all.map(({ object, place }) => [keyOf(object), place]));
   const naming: Naming = (object) => {
@@ -79,6 +85,11 @@ function judge(object: MeshObject, { world, naming, tell }: Judging): readonly C
   }
   if (object.kind === "Gateway") {
     for (const { path, message } of gatewayConflicts(object, world.gateways)) tell(path, "MSH1412", message);
+    for (const { path, message } of gatewaySecrets(object, world)) tell(path, "MSH1413", message);
+  }
+  if (object.kind === "Secret" && world.nowMs !== undefined) {
+    const expired = expiredWords(object, world.nowMs);
+    if (expired !== undefined) tell([], "MSH1414", expired);
   }
   if (object.kind === "ServiceEntry") judgeServiceEntry(object, world, tell);
   if (isPlain(object)) judgePlainWords(object, world, tell);
@@ -123,6 +134,8 @@ type Told = (
     | "MSH1408"
     | "MSH1411"
     | "MSH1412"
+    | "MSH1413"
+    | "MSH1414"
     | Conflict["code"],
   message: string,
 ) => void;
@@ -143,8 +156,11 @@ class World {
   /** Those, and what ServiceEntries declare. */
   readonly #known: ReadonlySet<Host> | undefined;
   readonly plain: readonly PlainWords[];
+  readonly workloads: readonly Workload[] | undefined;
+  readonly nowMs: number | undefined;
+  readonly #secrets: ReadonlyMap<string, OfKind<"Secret">>;
 
-  constructor(objects: readonly MeshObject[], services: Iterable<ServiceRef> | undefined) {
+  constructor(objects: readonly MeshObject[], { services, workloads, nowMs }: Known) {
     this.gateways = objects.flatMap((one) => (one.kind === "Gateway" ? [one] : []));
     this.gatewayNames = new Set(this.gateways.map(gatewayKey));
     this.routers = objects.flatMap((one) => (one.kind === "VirtualService" ? [one] : []));
@@ -153,6 +169,13 @@ class World {
     this.services = services && new Set(Array.from(services, serviceHost));
     this.#known = this.services && new Set([...this.services, ...this.entries.flatMap(({ hosts }) => hosts)]);
     this.plain = objects.filter(isPlain);
+    this.workloads = workloads && [...workloads];
+    this.nowMs = nowMs;
+    this.#secrets = new Map(objects.flatMap((one) => (one.kind === "Secret" ? [[keyOf(one), one] as const] : [])));
+  }
+
+  secret(namespace: Namespace, name: string): MeshSecret | undefined {
+    return this.#secrets.get(objectKey({ kind: "Secret", namespace, name }));
   }
 
   /** What is wrong with a destination's host, or undefined. */

@@ -3,6 +3,7 @@ import { type FieldPath, fieldOf, type Node, textOf } from "./document/node.ts";
 import {
   type AnyKind,
   anyKinds,
+  apiVersionOf,
   apiVersionsOf,
   isObjectKind,
   kinds,
@@ -33,16 +34,17 @@ export function readEnvelope(root: Node): Envelope {
   if (kind.endsWith("List") && items?.kind === "list") return { is: "list", items: items.items };
   if (apiVersion === undefined || apiVersion === "") {
     const example = anyKinds.find((known) => known === kind);
-    const hint = example ? `, such as ${groupOf(example)}/v1` : "";
+    const hint = example ? `, such as ${apiVersionOf(example)}` : "";
     return wrong(["apiVersion"], "MSH1101", `is missing; write the group and version${hint}`);
   }
+  if (apiVersion === "v1" && kind === "Secret") return { is: "ours", kind, apiVersion };
   const [group = "", version = ""] = apiVersion.includes("/") ? apiVersion.split("/") : ["", apiVersion];
   const area = areas.find((known) => domains.some((domain) => group === `${known}.${domain}`));
   if (area === undefined) return foreignOrMistyped(kind, apiVersion, group);
   const known = anyKinds.find((one) => one === kind);
   if (known === undefined) return unknownKind(kind, area, group);
   if (areaOf(known) !== area) {
-    return wrong(["apiVersion"], "MSH1105", `${kind} is in ${groupOf(known)}/v1, not in ${shown(apiVersion)}`);
+    return wrong(["apiVersion"], "MSH1105", `${kind} is in ${apiVersionOf(known)}, not in ${shown(apiVersion)}`);
   }
   if (!versions[area].includes(version)) {
     const ways = versions[area].map((one) => `${group}/${one}`).join(", ");
@@ -69,20 +71,15 @@ function unknownKind(kind: string, area: string, group: string): Envelope {
 function foreignOrMistyped(kind: string, apiVersion: string, group: string): Envelope {
   const groups = areas.flatMap((area) => domains.map((domain) => `${area}.${domain}`));
   const near = /(?:mesh|istio)\.?(?:io)?$/.test(group) ? nearest(group, groups) : undefined;
-  const ours = Object.hasOwn(kinds, kind) && kind !== "Gateway";
+  const ours = Object.hasOwn(kinds, kind) && kind !== "Gateway" && kind !== "Secret";
   if (near === undefined && !ours) return { is: "foreign", kind, apiVersion };
   const known = anyKinds.find((one) => one === kind);
-  const group1 = known === undefined ? near : groupOf(known);
-  return wrong(["apiVersion"], "MSH1105", `${shown(apiVersion)} is unknown; did you mean ${group1}/v1?`);
+  const meant = known === undefined ? `${near}/v1` : apiVersionOf(known);
+  return wrong(["apiVersion"], "MSH1105", `${shown(apiVersion)} is unknown; did you mean ${meant}?`);
 }
 
 function areaOf(kind: AnyKind): string {
   return isObjectKind(kind) ? kinds[kind].area : registeredKinds[kind].area;
-}
-
-/** The group under which we print a kind. */
-export function groupOf(kind: AnyKind): string {
-  return `${areaOf(kind)}.mesh.io`;
 }
 
 function wrong(path: FieldPath, code: ProblemCode, message: string): Envelope {

@@ -1,8 +1,6 @@
 /** A kind's schema in words, for `meshctl explain KIND[.FIELD…]`. Pure. */
 import type { ObjectKind } from "../model/object.ts";
-import { groupOf } from "./envelope.ts";
-import { kinds } from "./kinds/catalog.ts";
-import { preferredVersion } from "./kinds/kind.ts";
+import { apiVersionOf, kinds } from "./kinds/catalog.ts";
 import { metadataSchema } from "./metadata.ts";
 import { suggestion } from "./nearest.ts";
 import { formats } from "./schema/format.ts";
@@ -15,12 +13,12 @@ export type Explanation =
 
 /** @param path field names below the kind: ["spec", "http"]; `spec` may be left out. */
 export function explainSchema(kind: ObjectKind, path: readonly string[]): Explanation {
-  const whole: Schema = object({
-    description: kinds[kind].schema.description,
-    fields: { metadata: metadataSchema, spec: required(kinds[kind].schema) },
-  });
+  const { schema: own, area } = kinds[kind];
+  const below = area === "core" ? own.fields : { spec: required(own) };
+  const whole: Schema = object({ description: own.description, fields: { metadata: metadataSchema, ...below } });
   const [first] = path;
-  const steps = first === undefined || first === "spec" || first === "metadata" ? path : ["spec", ...path];
+  const isWhole = first === undefined || first === "spec" || first === "metadata" || area === "core";
+  const steps = isWhole ? path : ["spec", ...path];
   let schema: Schema = whole;
   for (const [index, step] of steps.entries()) {
     const fields = fieldsOf(schema);
@@ -53,7 +51,7 @@ function anyCaseIn(schema: Schema): boolean {
 }
 
 function describe(kind: ObjectKind, path: readonly string[], schema: Schema): string {
-  const lines = [`KIND:     ${kind}`, `VERSION:  ${groupOf(kind)}/${preferredVersion}`, ""];
+  const lines = [`KIND:     ${kind}`, `VERSION:  ${apiVersionOf(kind)}`, ""];
   if (path.length > 0) lines.push(`FIELD:    ${path.join(".")} <${typeOf(schema)}>`, "");
   lines.push(schema.description, ...facts(schema), ...words(schema));
   const fields = Object.entries(fieldsOf(schema));

@@ -4,14 +4,14 @@ import { apiVersionsOf, kinds } from "./kinds/catalog.ts";
 import { metadataSchema } from "./metadata.ts";
 import { type Format, formats } from "./schema/format.ts";
 import { spellings } from "./schema/spelling.ts";
-import { groupsOf, type OneOf, type Schema } from "./schema/type.ts";
+import { groupsOf, type ObjectSchema, type OneOf, type Schema } from "./schema/type.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 const durationPattern = "^(?:[0-9]+(?:\\.[0-9]+)?(?:h|ms|m|s|us|ns))+$";
 
 export function jsonSchema(kind: ObjectKind): JsonSchema {
-  const { schema } = kinds[kind];
+  const { schema, area } = kinds[kind];
   const apiVersions = apiVersionsOf(kind);
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -23,11 +23,15 @@ export function jsonSchema(kind: ObjectKind): JsonSchema {
       apiVersion: { enum: apiVersions },
       kind: { const: kind },
       metadata: schemaOf(metadataSchema),
-      spec: schemaOf(schema),
+      ...(area === "core" ? propertiesOf(schema) : { spec: schemaOf(schema) }),
       status: {},
     },
     additionalProperties: false,
   };
+}
+
+function propertiesOf({ fields }: ObjectSchema): JsonSchema {
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, schemaOf(field)]));
 }
 
 function schemaOf(schema: Schema): JsonSchema {

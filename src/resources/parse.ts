@@ -5,14 +5,17 @@
  */
 
 import { defaultNamespace, type Namespace } from "../model/names.ts";
-import type { Resource } from "../model/object.ts";
+import type { ObjectKind, Resource } from "../model/object.ts";
 import type { Problem, SourcePosition } from "../model/problem.ts";
+import type { SecretContents } from "../model/secret.ts";
 import { limits } from "../platform/limits.ts";
+import type { Secret } from "../platform/log.ts";
 import { type FieldPath, fieldOf, type Node, offsetAt } from "./document/node.ts";
 import { type LocatedDocument, readText, type SourceText } from "./document/read.ts";
 import { readEnvelope } from "./envelope.ts";
-import { isObjectKind, type RegisteredKind, singularOf } from "./kinds/catalog.ts";
+import { type AnyKind, isObjectKind, kinds, type RegisteredKind, singularOf } from "./kinds/catalog.ts";
 import { checkSpec } from "./kinds/rules.ts";
+import { readSecret, withoutCopies } from "./kinds/secret.rules.ts";
 import { readCreation, readMetadata, roughName } from "./metadata.ts";
 import { suggestion } from "./nearest.ts";
 import { Report } from "./report.ts";
@@ -25,6 +28,8 @@ export interface ParsedResource {
   readonly resource: Resource;
   /** Of an object that a mesh printed (`metadata.creationTimestamp`), ms; the older of two wins a host. */
   readonly createdAtMs?: number;
+  /** Of a Secret. */
+  readonly contents?: Secret<SecretContents>;
   /** Where the document begins. */
   readonly position: SourcePosition;
   /** Where a field of it stands; of a field that is not there, the nearest around it. */
@@ -130,15 +135,18 @@ class Reading {
     const tell: Tell = (path, code, message) => {
       this.report.add({ code, message, path, position: document.positionOf(offsetAt(root, path)), object });
     };
-    if (envelope.is === "foreign") {
+    const before = this.report.errors;
+    const secret = envelope.is === "ours" && envelope.kind === "Secret" ? readSecret(root, tell) : undefined;
+    if (envelope.is === "foreign" || secret?.is === "foreign") {
       const [namespace = "", name = ""] = rough?.split("/") ?? [];
       this.ignored.push({ kind: kind.slice(0, 64), namespace, name, position });
-      tell([], "MSH1102", `${shown(kind)} of ${shown(apiVersion)} is not the mesh's; ignored`);
+      const because =
+        secret?.is === "foreign" ? secret.because : `${shown(kind)} of ${shown(apiVersion)} is not the mesh's`;
+      tell([], "MSH1102", `${because}; ignored`);
       return;
     }
-    const before = this.report.errors;
-    const metadata = readMetadata(root, this.#namespace, tell);
-    unknownTopLevel(root, tell);
+    const metadata = readMetadata(secret ? withoutCopies(root) : root, this.#namespace, tell);
+    unknownTopLevel(root, envelope.kind, tell);
     const key = metadata && `${envelope.kind}/${metadata.namespace}/${metadata.name}`;
     const earlier = key === undefined ? undefined : this.#seen.get(key);
     if (earlier) tell(["metadata", "name"], "MSH1109", `stands in ${printPlace(earlier)} too; keep one of the two`);
@@ -147,16 +155,15 @@ class Reading {
       this.#registered(envelope.kind, root, metadata, tell);
       return;
     }
-    const spec = checkSpec(envelope.kind, specOf(root), {
-      namespace: metadata?.namespace ?? this.#namespace,
-      name: metadata?.name ?? "",
-      tell,
-    });
+    const taken = secret?.is === "taken" ? secret : undefined;
+    const context = { namespace: metadata?.namespace ?? this.#namespace, name: metadata?.name ?? "", tell };
+    const spec = envelope.kind === "Secret" ? taken?.spec : checkSpec(envelope.kind, specOf(root), context);
     if (!spec || !metadata || earlier || this.report.errors > before) return;
     const createdAtMs = readCreation(root);
     this.resources.push({
       resource: { apiVersion, kind: envelope.kind, metadata, spec },
       ...(createdAtMs === undefined ? {} : { createdAtMs }),
+      ...(taken ? { contents: taken.contents } : {}),
       position,
       at: (path) => document.positionOf(offsetAt(root, path)),
     });
@@ -175,12 +182,17 @@ class Reading {
 /** `status` is what a cluster says of an object; it is no declaration. */
 const topLevel = ["apiVersion", "kind", "metadata", "spec", "status"];
 
-function unknownTopLevel(root: Node, tell: Tell): void {
+function unknownTopLevel(root: Node, kind: AnyKind, tell: Tell): void {
   if (root.kind !== "map") return;
+  const known = isObjectKind(kind) && kinds[kind].area === "core" ? coreTopLevel(kind) : topLevel;
   for (const name of root.entries.keys()) {
-    if (topLevel.includes(name)) continue;
-    tell([name], "MSH1201", `there is no field ${shown(name)} here${suggestion(name, topLevel.slice(0, 4))}`);
+    if (known.includes(name)) continue;
+    tell([name], "MSH1201", `there is no field ${shown(name)} here${suggestion(name, known)}`);
   }
+}
+
+function coreTopLevel(kind: ObjectKind): readonly string[] {
+  return [...topLevel.filter((name) => name !== "spec"), ...Object.keys(kinds[kind].schema.fields)];
 }
 
 /** No spec is an empty one: an AuthorizationPolicy with nothing in it refuses everything, and says so by being empty. */

@@ -141,6 +141,15 @@ export const problemCodes = {
     "A Telemetry with a selector in the root namespace, which speaks for the whole mesh.",
     "Put it into the workloads' namespace, or leave the selector out.",
   ),
+  MSH1341: error(
+    "A Secret whose certificate, key or authorities are missing, cannot be read, or do not belong together.",
+    "Write what the message says: PEM under tls.crt, tls.key and ca.crt.",
+  ),
+  MSH1342: error(
+    "A Secret as the mesh prints it, without what is in it.",
+    "Apply it as it was made; `meshctl delete secret NAME` takes it away.",
+  ),
+  MSH1343: warning("A Secret has keys that gateways do not read.", "Nothing: they are not stored."),
   // References between objects
   MSH1401: warning("The Gateway that is named does not exist.", "Apply it, or mend the name: NAMESPACE/NAME."),
   MSH1402: warning("The host is no known service.", "Register the service, or mend the name."),
@@ -172,6 +181,11 @@ export const problemCodes = {
     "A port where Gateways ask for what cannot be served together.",
     "Give one of the servers another port or other hosts; the older Gateway's is served.",
   ),
+  MSH1413: warning(
+    "The Secret that is named is not there, or lacks what is asked of it.",
+    "Apply it to the gateway's namespace; until then the server's connections are closed.",
+  ),
+  MSH1414: warning("A certificate has run out, or its authorities have.", "Apply a new one; clients refuse this one."),
   // Endpoints and workloads
   MSH1501: error("An endpoint or workload names a port that is not declared.", "Declare it in `ports`."),
   MSH1502: error("Two things share an id, name or number.", "Give each its own."),

@@ -20,6 +20,8 @@ import { toPeerAuthentication } from "./kinds/peer_authentication.model.ts";
 import { peerAuthenticationSchema } from "./kinds/peer_authentication.schema.ts";
 import { toRateLimitPolicy } from "./kinds/rate_limit_policy.model.ts";
 import { rateLimitPolicySchema } from "./kinds/rate_limit_policy.schema.ts";
+import { toSecret } from "./kinds/secret.model.ts";
+import { storedSecretSchema } from "./kinds/secret.schema.ts";
 import { toServiceEntry } from "./kinds/service_entry.model.ts";
 import { serviceEntrySchema } from "./kinds/service_entry.schema.ts";
 import { toSidecar } from "./kinds/sidecar.model.ts";
@@ -76,5 +78,7 @@ export function toModel({ resource, createdAtMs }: StoredResource): MeshObject {
       return { kind, ...toRateLimitPolicy(validate(rateLimitPolicySchema, node, at) ?? refuse(), owner) };
     case "Telemetry":
       return { kind, ...toTelemetry(validate(telemetrySchema, node, at) ?? refuse(), owner) };
+    case "Secret":
+      return { kind, ...toSecret(validate(storedSecretSchema, node, at) ?? refuse(), owner) };
   }
 }

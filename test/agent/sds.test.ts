@@ -39,6 +39,7 @@ const identity = (serial: string): Identity => ({
   notAfterMs: 0,
 });
 
+const noSecrets = () => Promise.reject(new Error("there are none"));
 const nothing: SecretRequest = { subscribe: [], unsubscribe: [], initial: {}, nonce: "" };
 const offers = (...secrets: readonly OfferedSecret[]) => new Map(secrets.map((secret) => [secret.name, secret]));
 
@@ -125,7 +126,7 @@ async function withServer(
   clock: Clock = systemClock,
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "weft-sds-"));
-  const server = await SecretServer.listen(join(directory, "s.sock"), { clock, log: silentLogger });
+  const server = await SecretServer.listen(join(directory, "s.sock"), { clock, log: silentLogger, fetch: noSecrets });
   const client = new Client(`unix:${directory}/s.sock`, credentials.createInsecure());
   try {
     await story(server, client);

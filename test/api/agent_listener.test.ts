@@ -16,6 +16,7 @@ import type { SidecarWorkload } from "../../src/model/workload.ts";
 import { silentLogger } from "../../src/platform/log.ts";
 import { svidFor, type TrustChain, trustChain, trustDomain } from "../certificates/fixtures.ts";
 import { openCommitPorts } from "./support/commit_ports.ts";
+import { testSealing } from "./support/sealing.ts";
 
 const namespace = "default" as Namespace;
 
@@ -47,6 +48,7 @@ async function listener(t: TestContext) {
   const ports: AgentPorts = {
     ...opened.ports,
     trustDomain,
+    sealing: testSealing(),
     claims: {
       holds: () => false,
       async claimPorts(service: ServiceRef, source, asked) {
@@ -293,6 +295,7 @@ test("a heartbeat brings the bundle that is newer, and counts only what is the h
   assert.deepEqual(fresh.body, {
     nodes: { agents: ["127.0.0.1:1"], xds: ["127.0.0.1:2"] },
     gatewayPorts: {},
+    secrets: {},
     resend: false,
   });
 });

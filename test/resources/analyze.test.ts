@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Namespace } from "../../src/model/names.ts";
+import type { Workload } from "../../src/model/workload.ts";
 import { analyze, type Known } from "../../src/resources/analyze.ts";
+import { all } from "../support/live_objects.ts";
+import { WebAuthority } from "../support/web_certificates.ts";
 import { brief, document, parseGood } from "./support/reading.ts";
 
 const shop = "shop" as Namespace;
@@ -214,4 +217,40 @@ test("a host that two ServiceEntries declare, or that is a service; one that is 
     told(`${entry("a", "api.example.com")}---\n${router("x", to("{host: api.example.com, port: {number: 80}}"))}`),
     [],
   );
+});
+
+test("Secrets that a Gateway names and that are not there, lack a part, or have run out", async () => {
+  const authority = await WebAuthority.create("the web");
+  const web = await authority.issue("web.example.com");
+  const indented = (pem: string): string => pem.trim().replaceAll("\n", "\n    ");
+  const secret = (name: string, keys: string): string =>
+    `apiVersion: v1\nkind: Secret\nmetadata: {name: ${name}, namespace: edge}\nstringData:\n${keys}`;
+  const pair = `  tls.crt: |\n    ${indented(web.cert)}\n  tls.key: |\n    ${indented(web.key)}\n`;
+  const roots = `  ca.crt: |\n    ${indented(authority.ca)}\n`;
+  const gateway = (tls: string): string =>
+    document(
+      "Gateway",
+      `selector: {istio: edge}\nservers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {${tls}}}]`,
+      named("g"),
+    );
+  const workload = { role: "gateway", labels: { istio: "edge" }, namespace: "edge" } as unknown as Workload;
+  const known: Known = { workloads: [workload] };
+  const simple = gateway("mode: SIMPLE, credentialName: web");
+  const mutual = gateway("mode: MUTUAL, credentialName: web");
+  const brief1 = (text: string, of = known): readonly string[] =>
+    told(text, of).map((line) => line.split(";")[0] ?? "");
+  assert.deepEqual(brief1(simple), ["MSH1413 spec.servers[0].tls: there is no Secret edge/web"]);
+  assert.deepEqual(brief1(simple, {}), ["MSH1413 spec.servers[0].tls: there is no Secret shop/web"]);
+  assert.deepEqual(brief1(all(simple, secret("web", pair))), []);
+  assert.deepEqual(brief1(all(simple, secret("web", roots))), [
+    "MSH1413 spec.servers[0].tls: Secret edge/web has no certificate with its key (tls.crt, tls.key)",
+  ]);
+  assert.deepEqual(brief1(all(mutual, secret("web", pair))), [
+    "MSH1413 spec.servers[0].tls: there is no ca.crt in Secret edge/web, and no Secret edge/web-cacert",
+  ]);
+  assert.deepEqual(brief1(all(mutual, secret("web", pair + roots))), []);
+  assert.deepEqual(brief1(all(mutual, secret("web", pair), secret("web-cacert", roots))), []);
+  const later = Date.now() + 2 * 60 * 60 * 1_000;
+  assert.match(told(secret("web", pair), { nowMs: later })[0] ?? "", /^MSH1414 .*its certificate ran out at/);
+  assert.deepEqual(told(secret("web", pair), { nowMs: Date.now() }), []);
 });

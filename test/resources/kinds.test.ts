@@ -483,11 +483,31 @@ check("Gateway", {
     told: ["MSH1331 spec.servers[0].tls.maxProtocolVersion"],
   },
   "what is not supported yet": {
-    spec: `servers: [{port: ${securePort}, hosts: [a], tls: {mode: AUTO_PASSTHROUGH}}, {port: {number: 444, name: b, protocol: HTTPS}, hosts: [a], tls: {mode: SIMPLE, credentialName: a}}, {port: {number: 3306, name: m, protocol: MYSQL}, hosts: ['*']}]`,
+    spec: `servers: [{port: ${securePort}, hosts: [a], tls: {mode: AUTO_PASSTHROUGH}}, {port: {number: 444, name: b, protocol: HTTPS}, hosts: [a], tls: {mode: SIMPLE, tlsCertificates: [{}]}}, {port: {number: 3306, name: m, protocol: MYSQL}, hosts: ['*']}]`,
     told: [
       "MSH1202 spec.servers[0].tls.mode",
-      "MSH1202 spec.servers[1].tls.credentialName",
+      "MSH1202 spec.servers[1].tls.tlsCertificates",
       "MSH1202 spec.servers[2].port.protocol",
+    ],
+  },
+  "certificates in Secrets": {
+    spec: `servers: [{port: ${securePort}, hosts: [a], tls: {mode: SIMPLE, credentialName: a}}, {port: {number: 444, name: b, protocol: HTTPS}, hosts: [a], tls: {mode: MUTUAL, credentialNames: [a, b]}}, {port: {number: 445, name: c, protocol: HTTPS}, hosts: [a], tls: {mode: OPTIONAL_MUTUAL, ${pair}, caCertCredentialName: c}}]`,
+    told: [],
+  },
+  "a Secret of another namespace": {
+    spec: `servers: [{port: ${securePort}, hosts: [a], tls: {mode: SIMPLE, credentialName: other/a}}]`,
+    told: ["MSH1207 spec.servers[0].tls.credentialName"],
+  },
+  "a Secret beside what it replaces": {
+    spec: `servers: [{port: ${securePort}, hosts: [a], tls: {mode: MUTUAL, ${pair}, credentialName: a, credentialNames: [b, c, d], caCertificates: /a}}, {port: {number: 444, name: b, protocol: TLS}, hosts: [a], tls: {mode: PASSTHROUGH, credentialName: a}}, {port: {number: 445, name: c, protocol: HTTPS}, hosts: [a], tls: {mode: SIMPLE, credentialName: a, caCertCredentialName: a}}]`,
+    told: [
+      "MSH1331 spec.servers[0].tls.credentialNames",
+      "MSH1331 spec.servers[0].tls.credentialNames",
+      "MSH1331 spec.servers[0].tls.serverCertificate",
+      "MSH1331 spec.servers[0].tls.privateKey",
+      "MSH1331 spec.servers[0].tls.caCertificates",
+      "MSH1331 spec.servers[1].tls.credentialName",
+      "MSH1331 spec.servers[2].tls.caCertCredentialName",
     ],
   },
   "one host with two certificates, two TCP servers": {

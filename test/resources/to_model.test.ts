@@ -229,18 +229,18 @@ test("Gateway: what is done about TLS", () => {
     server(6, "HTTPS", "{mode: ISTIO_MUTUAL}"),
   ];
   const { servers: made } = modelOf("Gateway", document("Gateway", `servers: [${servers.join(", ")}]`));
-  const own = { certificate: "/c", privateKey: "/k" };
-  const clients = { authorities: "/a", required: false, names: [] };
+  const own = { certificates: ["file-cert:/c~/k"] };
+  const clients = { authorities: "file-root:/a", required: false, names: [] };
   assert.deepEqual(
     made.map(({ serves }) => serves),
     [
       { kind: "http", redirect: true },
       { kind: "tcp" },
       { kind: "passthrough" },
-      { kind: "tls", tls: { kind: "files", files: { ...own, cipherSuites: ["AES128-SHA"] } } },
+      { kind: "tls", tls: { kind: "own", own: { ...own, cipherSuites: ["AES128-SHA"] } } },
       {
         kind: "https",
-        tls: { kind: "files", files: { ...own, clients, maxVersion: "TLSV1_2", cipherSuites: [] } },
+        tls: { kind: "own", own: { ...own, clients, maxVersion: "TLSV1_2", cipherSuites: [] } },
       },
       { kind: "https", tls: { kind: "mesh" } },
     ],

@@ -69,6 +69,7 @@ export class AgentRuns {
       free: this.#freePorts(),
       xdsAddresses: { path: join(this.directory, "xds.json"), directory: this.directory },
       sdsSocket: (workload) => socketPath(sockets, workload),
+      storedSecret: () => Promise.reject(new Error("there are none")),
     });
   }
 

@@ -1,4 +1,5 @@
 /** Certificates as the world outside the mesh has them: an authority of one's own, what it signs, and files of both. */
+import { createPrivateKey } from "node:crypto";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,6 +71,13 @@ async function signed({ subject, issuer, subjectKeys, issuerKeys, extensions }: 
     extensions,
   });
   return new Uint8Array(certificate.rawData);
+}
+
+/** A P-256 key's secret number, in each form in which it could stand somewhere. What is before it all keys have in common. */
+export function formsOfKey(pem: string): readonly Buffer[] {
+  const der = createPrivateKey(pem).export({ type: "pkcs8", format: "der" });
+  const texts = [der.toString("base64").slice(48, 80), Buffer.from(pem, "utf8").toString("base64").slice(104, 136)];
+  return [der.subarray(36, 60), ...texts.map((text) => Buffer.from(text, "utf8"))];
 }
 
 /** A directory of PEM files. */

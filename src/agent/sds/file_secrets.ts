@@ -35,11 +35,11 @@ export class FileSecrets {
   /** Looks for all that is asked for. */
   look(): void {
     const names = [...this.#parts.asked()].filter((name) => fileSecretFrom(name) !== undefined);
-    for (const name of names.slice(0, limits.secretFiles)) {
+    for (const name of names.slice(0, limits.secretsPerProxy)) {
       this.#read(name).catch((cause) => this.#tell(name, WeftError.from(cause, `read ${name}`).message));
     }
-    for (const name of names.slice(limits.secretFiles)) {
-      this.#tell(name, `one proxy has ${limits.secretFiles} secrets from files at most`);
+    for (const name of names.slice(limits.secretsPerProxy)) {
+      this.#tell(name, `one proxy has ${limits.secretsPerProxy} secrets from files at most`);
     }
     if (names.length > 0 && !this.#closed) {
       this.#timer ??= this.#parts.clock.every(limits.secretFilePollMs, () => this.look());

@@ -1,8 +1,8 @@
 /**
  * SDS for one workload: a gRPC server on a Unix socket that only this user may open, in a directory that only this user
  * may enter. Every stream on it gets that workload's two secrets and no other's, and of a gateway those that Gateways
- * name as files (file_secrets.ts). The path outlives the agent, so that
- * an Envoy reconnects by itself to the agent that comes after. Called by the run that owns the workload.
+ * name: files (file_secrets.ts) and stored Secrets (stored_secrets.ts). The path outlives the agent, so that an Envoy
+ * reconnects by itself to the agent that comes after. Called by the run that owns the workload.
  */
 import { chmodSync, rmSync } from "node:fs";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -17,13 +17,14 @@ import {
   type DiscoveryResponse,
   DiscoveryResponseSchema,
 } from "#envoy/envoy/service/discovery/v3/discovery_pb.js";
-import type { BundleSet } from "../../certificates/attestation/protocol.ts";
+import type { BundleSet, StoredSecretReply } from "../../certificates/attestation/protocol.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Identity } from "../identities.ts";
 import { FileSecrets } from "./file_secrets.ts";
 import { certificateOf, certificateSecret, type OfferedSecret, secretTypeUrl, trustOf } from "./secrets.ts";
+import { type SecretVersions, StoredSecrets } from "./stored_secrets.ts";
 import { type SecretRequest, type SecretResponse, Subscription } from "./subscription.ts";
 
 const path = "/envoy.service.secret.v3.SecretDiscoveryService";
@@ -60,25 +61,28 @@ interface Stream {
 export interface SecretServerParts {
   readonly clock: Clock;
   readonly log: Logger;
+  /** A stored Secret, from a node. */
+  readonly fetch: (name: string) => Promise<StoredSecretReply>;
 }
 
 export class SecretServer {
   readonly #socketPath: string;
   readonly #log: Logger;
   readonly #files: FileSecrets;
+  readonly #stored: StoredSecrets;
   readonly #server = new Server({ "grpc.max_receive_message_length": 64 * 1024 });
   readonly #offers = new Map<string, OfferedSecret>();
   readonly #streams = new Set<Stream>();
   #acknowledgedSerial: string | undefined;
 
-  private constructor(socketPath: string, { clock, log }: SecretServerParts) {
+  private constructor(socketPath: string, { clock, log, fetch }: SecretServerParts) {
     this.#socketPath = socketPath;
     this.#log = log;
-    this.#files = new FileSecrets({
-      ...{ clock, log },
-      asked: () => new Set([...this.#streams].flatMap(({ subscription }) => [...subscription.names])),
-      offer: (secret) => this.#offer(secret),
-    });
+    const asked = () => new Set([...this.#streams].flatMap(({ subscription }) => [...subscription.names]));
+    const offer = (secret: OfferedSecret): void => this.#offer(secret);
+    const withdraw = (name: string): void => void this.#offers.delete(name);
+    this.#files = new FileSecrets({ clock, log, asked, offer });
+    this.#stored = new StoredSecrets({ log, fetch, asked, offer, withdraw });
   }
 
   static async listen(socketPath: string, parts: SecretServerParts): Promise<SecretServer> {
@@ -100,8 +104,14 @@ export class SecretServer {
     this.#offer(trustOf(bundle));
   }
 
+  /** What the nodes have of what this gateway may ask for. */
+  storedVersions(versions: SecretVersions): void {
+    this.#stored.versions(versions);
+  }
+
   close(): void {
     this.#files.close();
+    this.#stored.close();
     this.#server.forceShutdown();
     try {
       rmSync(this.#socketPath, { force: true });
@@ -160,7 +170,10 @@ export class SecretServer {
     }
     const before = stream.subscription.names.size;
     stream.subscription.ask(request);
-    if (stream.subscription.names.size > before) this.#files.look();
+    if (stream.subscription.names.size > before) {
+      this.#files.look();
+      this.#stored.look();
+    }
     this.#pump(stream);
   }
 

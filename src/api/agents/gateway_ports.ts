@@ -12,11 +12,15 @@ export function gatewayPorts(
   for (const workload of workloads) {
     if (workload.role !== "gateway") continue;
     const ports = all
-      .filter(({ selector }) => includes(workload.labels, selector.labels))
+      .filter((gateway) => selectedBy(gateway, workload))
       .flatMap(({ servers }) => servers.map(({ port }) => port.number));
     asked[nameOfWorkload(workload)] = [...new Set(ports)].sort((a, b) => a - b);
   }
   return asked;
+}
+
+export function selectedBy({ selector }: Gateway, { labels }: Workload): boolean {
+  return includes(labels, selector.labels);
 }
 
 function includes(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {

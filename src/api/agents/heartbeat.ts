@@ -8,6 +8,7 @@ import { ApiRefusal } from "../problem_details.ts";
 import { gatewayPorts } from "./gateway_ports.ts";
 import type { AgentPorts } from "./ports.ts";
 import { workloadsOf } from "./register.ts";
+import { secretVersions } from "./secrets.ts";
 
 export function answerHeartbeat(ports: AgentPorts, hostName: string, heartbeat: Heartbeat): HeartbeatReply {
   const workloads = workloadsOf(ports, hostName).map(({ value }) => value);
@@ -21,6 +22,7 @@ export function answerHeartbeat(ports: AgentPorts, hostName: string, heartbeat: 
     ...(bundle.sequence > heartbeat.bundleSequence ? { bundle } : {}),
     nodes: ports.nodes(),
     gatewayPorts: gatewayPorts(workloads, ports.gateways()),
+    secrets: secretVersions(ports, workloads),
     resend: own.length < heartbeat.proxies.length,
   };
 }

@@ -13,7 +13,7 @@ import type { Gateway } from "../../model/gateway.ts";
 import type { SpiffeId, TrustDomain } from "../../model/identity.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { CommitPorts } from "../commit.ts";
-import type { Claims } from "../ports.ts";
+import type { Claims, Sealing } from "../ports.ts";
 
 export interface AttestRefused {
   readonly kind: "refused";
@@ -64,6 +64,7 @@ export interface ListenerCertificates {
 export interface AgentPorts extends CommitPorts {
   readonly trustDomain: TrustDomain;
   readonly claims: Claims;
+  readonly sealing: Sealing;
   readonly attestation: Attestation;
   readonly svids: SvidIssuer;
   readonly bundle: () => BundleSet;

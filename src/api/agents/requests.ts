@@ -33,6 +33,8 @@ export const svidRequest = object({
   requests: list(object({ workload: text(127), csr: base64 }), limits.workloadsPerAgent),
 });
 
+export const storedSecretRequest = object({ workload: text(127), name: text(300) });
+
 const count = integer(0);
 const proxyReport = object(
   {

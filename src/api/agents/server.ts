@@ -17,7 +17,16 @@ import { identifyPeer } from "./peer.ts";
 import type { AgentPorts, AttestRefused } from "./ports.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { registerWorkloads } from "./register.ts";
-import { challengeRequest, heartbeat, hostRequest, joinRequest, svidRequest, workloadSet } from "./requests.ts";
+import {
+  challengeRequest,
+  heartbeat,
+  hostRequest,
+  joinRequest,
+  storedSecretRequest,
+  svidRequest,
+  workloadSet,
+} from "./requests.ts";
+import { giveSecret } from "./secrets.ts";
 import { issueSvids } from "./svids.ts";
 
 export interface AgentListener {
@@ -116,6 +125,12 @@ function routeAgent(app: App, ports: AgentPorts): void {
     const { requests } = jsonBody(request, svidRequest);
     return withDeadline(ports.clock, limits.applyMs, (signal) =>
       issueSvids(ports, hostOf(request, ports), requests, signal),
+    );
+  });
+  app.post("/v1/agent/secrets", { onRequest }, (request) => {
+    const asked = jsonBody(request, storedSecretRequest);
+    return withDeadline(ports.clock, limits.applyMs, (signal) =>
+      giveSecret(ports, hostOf(request, ports), asked, signal),
     );
   });
   app.post("/v1/agent/heartbeat", { onRequest }, (request) =>

@@ -8,7 +8,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { limits } from "../../platform/limits.ts";
 import type { Known } from "../../resources/analyze.ts";
 import { type CallersOperation, type CommitPorts, catchUp, commit, type PlannedWrites } from "../commit.ts";
-import type { Admission, Mirror } from "../ports.ts";
+import type { Admission } from "../ports.ts";
 import { ApiRefusal, invalidInput } from "../problem_details.ts";
 import { printPosition } from "../revision.ts";
 import type { ChangePlan } from "./plan.ts";
@@ -77,7 +77,7 @@ async function admit<Result>(
   { documents }: ChangeRequest<Result>,
   { set, remove }: ChangePlan<Result>,
 ): Promise<readonly Problem[]> {
-  const found = documents?.judge(meshOf(ports.mirror)) ?? [];
+  const found = documents?.judge(meshOf(ports)) ?? [];
   const changes = set.length > 0 || remove.length > 0;
   const compiled = changes ? await ports.admission.check({ set, remove }) : [];
   const problems = [...found, ...(documents?.placed(compiled) ?? compiled)];
@@ -85,10 +85,12 @@ async function admit<Result>(
   return problems;
 }
 
-function meshOf(mirror: Mirror): Known {
+function meshOf({ mirror, clock }: ChangePorts): Known {
   return {
     resources: Array.from(mirror.objects(), ({ value }) => value),
     services: Array.from(mirror.shards(), ({ value }) => value.service),
+    workloads: Array.from(mirror.workloads(), ({ value }) => value),
+    nowMs: clock.nowMs(),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Decides what an apply or a delete writes. Pure: the same declared and stored objects give the same plan. */
 import { isDeepStrictEqual } from "node:util";
 import type { ObjectRef, Resource, StoredResource } from "../../model/object.ts";
+import type { Sealed } from "../../model/secret.ts";
 import { objectRecord } from "../../store/keys.ts";
 import type { LogEntry, Write } from "../../store/store.ts";
 import type { Seen } from "../ports.ts";
@@ -9,6 +10,8 @@ export interface Declared {
   readonly resource: Resource;
   /** file:line */
   readonly origin?: string;
+  /** A Secret's contents. */
+  readonly sealed?: Sealed;
 }
 
 export interface AppliedObject {
@@ -68,12 +71,14 @@ interface ObjectStep {
   readonly result: "created" | "configured" | "unchanged";
 }
 
-function planObject({ resource, origin }: Declared, lookup: Lookup, atMs: number): ObjectStep {
+function planObject({ resource, origin, sealed }: Declared, lookup: Lookup, atMs: number): ObjectStep {
   const seen = lookup(refOf(resource));
   const before = seen.value;
-  const from = origin === undefined ? {} : { origin };
+  const from = { ...(origin === undefined ? {} : { origin }), ...(sealed ? { sealed } : {}) };
   if (!before) return { seen, stored: { resource, generation: 1, createdAtMs: atMs, ...from }, result: "created" };
-  if (isDeepStrictEqual(before.resource, resource)) return { seen, stored: before, result: "unchanged" };
+  // What is in a Secret shows in its version; under another key it is sealed anew.
+  const sameSeal = before.sealed?.keyId === sealed?.keyId;
+  if (sameSeal && isDeepStrictEqual(before.resource, resource)) return { seen, stored: before, result: "unchanged" };
   const sameSpec = isDeepStrictEqual(before.resource.spec, resource.spec);
   const generation = sameSpec ? before.generation : before.generation + 1;
   return { seen, stored: { resource, generation, createdAtMs: before.createdAtMs, ...from }, result: "configured" };

@@ -4,8 +4,10 @@ import { isError, type Problem, type SourcePosition } from "../../model/problem.
 import { analyze, type Known } from "../../resources/analyze.ts";
 import { singularOf } from "../../resources/kinds/catalog.ts";
 import { parseResources } from "../../resources/parse.ts";
+import type { Sealing } from "../ports.ts";
 import { invalidInput } from "../problem_details.ts";
 import type { Declared } from "./plan.ts";
+import { sealedOf } from "./sealed.ts";
 
 export interface Source {
   /** File name as the user gave it. */
@@ -24,7 +26,13 @@ export interface Documents {
   readonly judge: (known: Known) => readonly Problem[];
 }
 
-export function readDocuments(sources: readonly Source[], namespace: Namespace | undefined): Documents {
+export interface Reading {
+  /** Of objects that name none. */
+  readonly namespace: Namespace | undefined;
+  readonly sealing: Sealing;
+}
+
+export function readDocuments(sources: readonly Source[], { namespace, sealing }: Reading): Documents {
   const texts = sources.map(({ name, text }) => (name === undefined ? { text } : { file: name, text }));
   const { resources, ignored, problems } = parseResources(texts, namespace === undefined ? {} : { namespace });
   if (problems.some(isError)) throw invalidInput(problems);
@@ -35,7 +43,10 @@ export function readDocuments(sources: readonly Source[], namespace: Namespace |
     ]),
   );
   return {
-    declared: resources.map(({ resource, position }) => ({ resource, ...originOf(position) })),
+    declared: resources.map((read) => {
+      const sealed = sealedOf(read, sealing);
+      return { resource: read.resource, ...originOf(read.position), ...(sealed ? { sealed } : {}) };
+    }),
     ignored: ignored.map(({ kind, namespace: of, name }) => ({ kind, namespace: of, name })),
     warnings: problems,
     placed: (later) =>

@@ -18,7 +18,7 @@ import {
   planDelete,
   refOf,
 } from "../apply/plan.ts";
-import { readDocuments, type Source } from "../apply/read_documents.ts";
+import { type Reading, readDocuments, type Source } from "../apply/read_documents.ts";
 import { decodeJson, textBody } from "../body.ts";
 import type { CallersOperation } from "../commit.ts";
 import { withDeadline } from "../deadline.ts";
@@ -38,7 +38,7 @@ const refsBody = object({ refs: list(object({ kind: text(256), namespace: text(2
 export function routeApply(app: FastifyInstance, ports: ApiPorts): void {
   app.post("/v1/apply", (request) => {
     const query = queryOf(request, ["dryRun", "namespace"]);
-    const documents = readDocuments(sourcesOf(request), query.namespace());
+    const documents = readDocuments(sourcesOf(request), { namespace: query.namespace(), sealing: ports.sealing });
     const { declared, ignored, warnings } = documents;
     const apply = {
       what: "apply" as const,
@@ -59,7 +59,8 @@ export function routeApply(app: FastifyInstance, ports: ApiPorts): void {
 
   app.post("/v1/delete", (request) => {
     const query = queryOf(request, ["dryRun", "namespace"]);
-    const refs = typeOf(request) === refsType ? namedRefs(request) : documentRefs(request, query.namespace());
+    const reading = { namespace: query.namespace(), sealing: ports.sealing };
+    const refs = typeOf(request) === refsType ? namedRefs(request) : documentRefs(request, reading);
     return withDeadline(ports.clock, limits.applyMs, async (signal) => {
       const options = { refs, who: callerOf(request), dryRun: query.flag("dryRun") };
       return deleteObjects(ports, options, signal);
@@ -105,8 +106,8 @@ function namedRefs(request: FastifyRequest): readonly ObjectRef[] {
 }
 
 /** The documents must be good as for an apply, so that a typo in a kind or name is not taken for "not there". */
-function documentRefs(request: FastifyRequest, namespace: ReturnType<typeof namespaceOf> | undefined) {
-  return unique(readDocuments(sourcesOf(request), namespace).declared.map(({ resource }) => refOf(resource)));
+function documentRefs(request: FastifyRequest, reading: Reading) {
+  return unique(readDocuments(sourcesOf(request), reading).declared.map(({ resource }) => refOf(resource)));
 }
 
 function unique(refs: readonly ObjectRef[]): readonly ObjectRef[] {

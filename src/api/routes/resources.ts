@@ -51,7 +51,7 @@ export function routeResources(app: FastifyInstance, ports: ApiPorts): void {
 
   app.put<One>("/v1/resources/:kind/:namespace/:name", (request) => {
     const ref = refFrom(request.params);
-    const documents = readDocuments(sourcesOf(request), ref.namespace);
+    const documents = readDocuments(sourcesOf(request), { namespace: ref.namespace, sealing: ports.sealing });
     const { declared, warnings } = documents;
     const [one, ...more] = declared;
     if (!one || more.length > 0 || !sameRef(refOf(one.resource), ref)) {

@@ -12,6 +12,7 @@
  *
  *   PUT  /v1/agent/workloads   WorkloadSet → WorkloadSetReply   the whole of what runs on that host; idempotent
  *   POST /v1/agent/svids       SvidRequest → SvidReply          identities for workloads of that host only
+ *   POST /v1/agent/secrets     StoredSecretRequest → StoredSecretReply   for gateways of that host, if a Gateway names it
  *   POST /v1/agent/heartbeat   Heartbeat → HeartbeatReply       every 2 s: what the host's Envoys say; what changed here
  *
  * A signature is ECDSA P-256 / SHA-256, base64 DER, by the host key over the UTF-8 of
@@ -119,6 +120,20 @@ export interface SvidReply {
   readonly refused: readonly { readonly workload: string; readonly code: string; readonly message: string }[];
 }
 
+export interface StoredSecretRequest {
+  /** NAME.NS of a gateway workload. */
+  readonly workload: string;
+  /** As its Envoy asks for it (model/secret_name.ts). */
+  readonly name: string;
+}
+
+/** A part of a Secret: one of the two. PEM. */
+export interface StoredSecretReply {
+  readonly version: string;
+  readonly keyPair?: { readonly chain: string; readonly key: string } | undefined;
+  readonly authorities?: string | undefined;
+}
+
 /** Traffic that one Envoy counted since it started, to one endpoint of one cluster. */
 export interface EdgeCount {
   /** Envoy cluster name: outbound|PORT|SUBSET|HOST */
@@ -160,6 +175,8 @@ export interface HeartbeatReply {
   readonly nodes: NodeAddresses;
   /** Gateway workload (NAME.NS) → ports that Gateway objects ask of it. */
   readonly gatewayPorts: Readonly<Record<string, readonly number[]>>;
+  /** Gateway workload → name of a stored secret that it may ask for, and that is there → its version. Absent: an older node. */
+  readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** The node lost this host's workloads (new incarnation): send the set again. */
   readonly resend: boolean;
 }

@@ -15,7 +15,7 @@ const metadata = object(
 );
 const item = object(
   { apiVersion: text(), kind: text(), metadata },
-  { spec: record(anything), status: record(anything) },
+  { spec: record(anything), status: record(anything), type: text(), data: record(text()) },
 );
 const listReply = object({ revision: text(), items: list(item) });
 

@@ -59,7 +59,9 @@ interface Wrong {
 }
 
 function syntaxProblem(error: { readonly pos: readonly [number, number]; readonly message: string }): Wrong {
-  const [first = "not YAML"] = error.message.split("\n");
+  const [line = "not YAML"] = error.message.split("\n");
+  // What the parser quotes may be a key that lost its indentation.
+  const first = line.replace(/: ".*$/, "");
   return { code: "MSH1002", offset: error.pos[0], message: `not YAML or JSON: ${first.slice(0, 200)}` };
 }
 

@@ -5,9 +5,10 @@ import { circuitBreakerSchema } from "./circuit_breaker.schema.ts";
 import { destinationRuleSchema } from "./destination_rule.schema.ts";
 import { faultInjectionSchema } from "./fault_injection.schema.ts";
 import { gatewaySchema } from "./gateway.schema.ts";
-import { domains, type Kind, type KindNames, preferredVersion, versions } from "./kind.ts";
+import { type Area, domains, type Kind, type KindNames, preferredVersion, versions } from "./kind.ts";
 import { peerAuthenticationSchema } from "./peer_authentication.schema.ts";
 import { rateLimitPolicySchema } from "./rate_limit_policy.schema.ts";
+import { secretSchema } from "./secret.schema.ts";
 import { serviceEntrySchema } from "./service_entry.schema.ts";
 import { sidecarSchema } from "./sidecar.schema.ts";
 import { telemetrySchema } from "./telemetry.schema.ts";
@@ -124,11 +125,23 @@ export const kinds: Readonly<Record<ObjectKind, Kind>> = {
     area: "telemetry",
     schema: telemetrySchema,
   },
+  Secret: {
+    kind: "Secret",
+    singular: "secret",
+    plural: "secrets",
+    short: "secret",
+    area: "core",
+    schema: secretSchema,
+  },
 };
+
+/** Of Kubernetes' own kinds. */
+const coreVersion = "v1";
 
 /** Under which a user may write the kind. */
 export function apiVersionsOf(kind: ObjectKind): readonly string[] {
   const { area, own } = kinds[kind];
+  if (area === "core") return [coreVersion];
   if (own) return [`${area}.mesh.io/${preferredVersion}`];
   return domains.flatMap((domain) => versions[area].map((version) => `${area}.${domain}/${version}`));
 }
@@ -147,13 +160,19 @@ export const laterKinds: Readonly<Record<string, readonly string[]>> = {
   security: ["RequestAuthentication"],
 };
 
+/** Under which the mesh itself would write it. */
+export function apiVersionOf(kind: AnyKind): string {
+  const { area } = names(kind);
+  return area === "core" ? coreVersion : `${area}.mesh.io/${preferredVersion}`;
+}
+
 export type AnyKind = ObjectKind | RegisteredKind;
 
 export function isObjectKind(kind: AnyKind): kind is ObjectKind {
   return Object.hasOwn(kinds, kind);
 }
 
-function names(kind: AnyKind): KindNames & { readonly area: string } {
+function names(kind: AnyKind): KindNames & { readonly area: Area } {
   return isObjectKind(kind) ? kinds[kind] : registeredKinds[kind];
 }
 

@@ -1,5 +1,6 @@
 /** Gateway → model. */
 import type { ClientCertificates, Gateway, GatewayServer, ServerTls, Serves, TlsVersion } from "../../model/gateway.ts";
+import { nameOfFileSecret, nameOfStoredSecret, type SecretName } from "../../model/secret_name.ts";
 import type { GatewaySpec } from "./gateway.schema.ts";
 import { hostOf, type Owner } from "./shared.model.ts";
 import { exportedTo } from "./shared.rules.ts";
@@ -39,20 +40,36 @@ function endedWith(tls: TlsSpec): ServerTls {
   const clients = clientsOf(tls);
   const minVersion = versionOf(tls.minProtocolVersion);
   const maxVersion = versionOf(tls.maxProtocolVersion);
-  const files = {
-    certificate: tls.serverCertificate ?? "",
-    privateKey: tls.privateKey ?? "",
+  const own = {
+    certificates: certificatesOf(tls),
     ...(clients ? { clients } : {}),
     ...(minVersion ? { minVersion } : {}),
     ...(maxVersion ? { maxVersion } : {}),
     cipherSuites: [...new Set(tls.cipherSuites ?? [])],
   };
-  return { kind: "files", files };
+  return { kind: "own", own };
 }
 
-function clientsOf({ mode, caCertificates = "", subjectAltNames = [] }: TlsSpec): ClientCertificates | undefined {
+function certificatesOf({ serverCertificate, privateKey, ...tls }: TlsSpec): readonly SecretName[] {
+  const stored = credentialsOf(tls).map((credential) => nameOfStoredSecret({ kind: "certificate", credential }));
+  if (serverCertificate === undefined || privateKey === undefined) return stored;
+  return [nameOfFileSecret({ kind: "certificate", certificate: serverCertificate, privateKey })];
+}
+
+function clientsOf(tls: TlsSpec): ClientCertificates | undefined {
+  const { mode, subjectAltNames = [] } = tls;
   if (mode !== "MUTUAL" && mode !== "OPTIONAL_MUTUAL") return undefined;
-  return { authorities: caCertificates, required: mode === "MUTUAL", names: subjectAltNames };
+  return { authorities: authoritiesOf(tls), required: mode === "MUTUAL", names: subjectAltNames };
+}
+
+function authoritiesOf({ caCertificates, caCertCredentialName, ...tls }: TlsSpec): SecretName {
+  if (caCertificates !== undefined) return nameOfFileSecret({ kind: "trust", authorities: caCertificates });
+  const [credential = ""] = [...(caCertCredentialName ? [caCertCredentialName] : []), ...credentialsOf(tls)];
+  return nameOfStoredSecret({ kind: "trust", credential });
+}
+
+function credentialsOf({ credentialName, credentialNames = [] }: TlsSpec): readonly string[] {
+  return credentialName === undefined ? [...new Set(credentialNames)] : [credentialName];
 }
 
 function versionOf(word: TlsSpec["minProtocolVersion"]): TlsVersion | undefined {

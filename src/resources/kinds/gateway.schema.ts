@@ -14,6 +14,8 @@ import { labels } from "./shared.ts";
 
 const path = (description: string) => string({ description, format: "filePath" });
 
+const credential = (description: string) => string({ description, format: "name" });
+
 const version = (description: string, otherwise: string) =>
   choice({
     description,
@@ -61,10 +63,16 @@ const tls = object({
       default: "Envoy's",
       items: string({ description: "Its name in OpenSSL.", format: "cipherSuite" }),
     }),
-    credentialName: unsupported("Certificate and key by the name of a stored secret; use paths."),
-    credentialNames: unsupported("Several of them."),
+    credentialName: credential(
+      "Secret with the certificate and its key, and with who may sign clients' (or in NAME-cacert). Of the gateway workload's namespace.",
+    ),
+    credentialNames: list({
+      description: "Several of them, for one server: one with an RSA and one with an ECDSA key.",
+      minItems: 1,
+      items: credential("A Secret."),
+    }),
+    caCertCredentialName: credential("Secret with who may sign clients', in place of those of credentialName."),
     tlsCertificates: unsupported("Several certificates by their paths."),
-    caCertCredentialName: unsupported("The certificates of who may sign clients', by the name of a stored secret."),
     caCrl: unsupported("Path of a list of revoked certificates."),
     verifyCertificateSpki: unsupported("Hashes of keys that clients may have."),
     verifyCertificateHash: unsupported("Hashes of certificates that clients may have."),

@@ -21,7 +21,7 @@ export interface RuleContext {
 
 export interface Kind extends KindNames {
   readonly kind: ObjectKind;
-  /** The first word of its API groups. */
+  /** The first word of its API groups; core: Kubernetes' own, whose fields stand beside metadata. */
   readonly area: Area;
   readonly schema: ObjectSchema;
   /** Weft's own: in AREA.mesh.io/v1 alone. */
@@ -29,10 +29,11 @@ export interface Kind extends KindNames {
 }
 
 export const areas = ["networking", "security", "telemetry"] as const;
-export type Area = (typeof areas)[number];
+export type GroupArea = (typeof areas)[number];
+export type Area = GroupArea | "core";
 export const domains = ["mesh.io", "istio.io"] as const;
 /** Of an area's groups, the newest first. */
-export const versions: Readonly<Record<Area, readonly string[]>> = {
+export const versions: Readonly<Record<GroupArea, readonly string[]>> = {
   networking: ["v1", "v1beta1", "v1alpha3"],
   security: ["v1", "v1beta1", "v1alpha3"],
   telemetry: ["v1", "v1alpha1"],

@@ -34,9 +34,9 @@ import { virtualServiceSchema } from "./virtual_service.schema.ts";
 import { workloadEntryRules } from "./workload_entry.rules.ts";
 import { workloadEntrySchema } from "./workload_entry.schema.ts";
 
-/** The spec by its kind's schema and rules. undefined: something is wrong, and told. */
+/** The spec by its kind's schema and rules. A Secret has none (secret.rules.ts). undefined: something is wrong, and told. */
 export function checkSpec(
-  kind: ObjectKind,
+  kind: Exclude<ObjectKind, "Secret">,
   node: Node,
   context: RuleContext,
 ): Readonly<Record<string, unknown>> | undefined {

@@ -6,9 +6,8 @@ import type { Endpoint, EndpointShard } from "../../model/endpoint.ts";
 import { serviceAccountOf } from "../../model/identity.ts";
 import type { ServiceRef } from "../../model/names.ts";
 import type { LocalAddress, Workload } from "../../model/workload.ts";
-import { groupOf } from "../envelope.ts";
 import type { RegisteredKind } from "../kinds/catalog.ts";
-import { preferredVersion } from "../kinds/kind.ts";
+import { apiVersionOf } from "../kinds/catalog.ts";
 
 export interface RegisteredDocument {
   readonly apiVersion: string;
@@ -85,7 +84,7 @@ function documentOf(
   metadata: RegisteredDocument["metadata"],
   spec: RegisteredDocument["spec"],
 ): RegisteredDocument {
-  return { apiVersion: `${groupOf(kind)}/${preferredVersion}`, kind, metadata, spec };
+  return { apiVersion: apiVersionOf(kind), kind, metadata, spec };
 }
 
 /** Without what is "". */

@@ -10,6 +10,7 @@ import type { StoredResource } from "../../../src/model/object.ts";
 import type { Problem } from "../../../src/model/problem.ts";
 import { silentLogger } from "../../../src/platform/log.ts";
 import { openCommitPorts } from "./commit_ports.ts";
+import { testSealing } from "./sealing.ts";
 
 export interface Answer {
   readonly status: number;
@@ -48,6 +49,7 @@ export async function startTestApi(t: TestContext, options: Partial<ApiOptions> 
     ...opened.ports,
     nodeName: "meshd-0",
     trustDomain: defaultTrustDomain,
+    sealing: testSealing(),
     admission: { check: async ({ set }) => around.admission(set) },
     claims: {
       holds: () => around.held,

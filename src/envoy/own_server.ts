@@ -1,15 +1,12 @@
 /**
- * The transport socket that ends TLS with certificates which are files on the gateway's host. Each is a secret of its own,
- * so that one that is missing or spoiled closes the connections of its own server and of no other.
+ * The transport socket that ends TLS with certificates of the user's. Each is a secret that the gateway's agent has, so
+ * that one that is missing or spoiled closes the connections of its own server and of no other.
  */
 import { create } from "@bufbuild/protobuf";
 import { type TransportSocket, TransportSocketSchema } from "#envoy/envoy/config/core/v3/base_pb.js";
 import { TlsParameters_TlsProtocol } from "#envoy/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
-import type { SdsSecretConfig } from "#envoy/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { DownstreamTlsContextSchema } from "#envoy/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
-import type { FileTls, TlsVersion } from "../model/gateway.ts";
-import { type FileSecret, nameOfFileSecret } from "../model/secret_name.ts";
-import { limits } from "../platform/limits.ts";
+import type { OwnServerTls, TlsVersion } from "../model/gateway.ts";
 import { packed } from "./any.ts";
 import { optionalSecret } from "./config_source.ts";
 import { nameMatcher } from "./name_matcher.ts";
@@ -21,8 +18,8 @@ const versions: Readonly<Record<TlsVersion, TlsParameters_TlsProtocol>> = {
   TLSV1_3: TlsParameters_TlsProtocol.TLSv1_3,
 };
 
-export function fileServer(alpn: readonly string[], files: FileTls): TransportSocket {
-  const { certificate, privateKey, clients, minVersion = "TLSV1_2", maxVersion = "TLSV1_3", cipherSuites } = files;
+export function ownServer(alpn: readonly string[], own: OwnServerTls): TransportSocket {
+  const { certificates, clients, minVersion = "TLSV1_2", maxVersion = "TLSV1_3", cipherSuites } = own;
   const value = packed(DownstreamTlsContextSchema, {
     ...(clients ? { requireClientCertificate: clients.required } : {}),
     commonTlsContext: {
@@ -32,14 +29,14 @@ export function fileServer(alpn: readonly string[], files: FileTls): TransportSo
         tlsMaximumProtocolVersion: versions[maxVersion],
         cipherSuites: [...cipherSuites],
       },
-      tlsCertificateSdsSecretConfigs: [fileSecret({ kind: "certificate", certificate, privateKey })],
+      tlsCertificateSdsSecretConfigs: certificates.map(optionalSecret),
       ...(clients
         ? {
             validationContextType: {
               case: "combinedValidationContext",
               value: {
                 defaultValidationContext: { matchTypedSubjectAltNames: clients.names.map(nameMatcher) },
-                validationContextSdsSecretConfig: fileSecret({ kind: "trust", authorities: clients.authorities }),
+                validationContextSdsSecretConfig: optionalSecret(clients.authorities),
               },
             } as const,
           }
@@ -47,8 +44,4 @@ export function fileServer(alpn: readonly string[], files: FileTls): TransportSo
     },
   });
   return create(TransportSocketSchema, { name: "tls", configType: { case: "typedConfig", value } });
-}
-
-function fileSecret(file: FileSecret): SdsSecretConfig {
-  return optionalSecret(nameOfFileSecret(file), limits.secretFileWaitMs);
 }
