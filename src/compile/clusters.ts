@@ -3,19 +3,24 @@ import type { ServicePort } from "../model/endpoint.ts";
 import type { TrustDomain } from "../model/identity.ts";
 import type { Host } from "../model/names.ts";
 import { isHttp, type Protocol } from "../model/protocol.ts";
-import type {
-  ClientTls as ClientTlsMode,
-  ConnectionPool,
-  HealthCheck,
-  Subset,
-  TrafficSettings,
+import {
+  type ClientTls as ClientTlsMode,
+  type ConnectionPool,
+  type HealthCheck,
+  type Subset,
+  secretsIn,
+  type TrafficSettings,
 } from "../model/traffic.ts";
 import type { Accepted, Declared } from "./destination.ts";
 import { type EffectiveRule, settingsOf } from "./destination_rules.ts";
 import type { Balancer, ClientTls, ClusterItem, ClusterUpstream, LocalityEndpoints, UpstreamProtocol } from "./ir.ts";
 import { dnsCluster, outboundCluster, outboundServerName } from "./naming.ts";
 
+/** Only gateways have Secrets; a rule with one means plaintext to sidecars, as in Istio. */
+export type Reached = "by-sidecars" | "by-gateways";
+
 export interface ClusterInput {
+  readonly reached: Reached;
   readonly host: Host;
   readonly declared: Declared;
   readonly accepted: Accepted;
@@ -127,7 +132,10 @@ function balancerOf(balancer: TrafficSettings["balancer"]): Balancer {
 function tlsOf(input: ClusterInput, mode: ClientTlsMode, serverName: string): ClientTls {
   const { accepted, trustDomain, declared } = input;
   if (mode === "disable") return { mode: "plaintext" };
-  if (typeof mode === "object") return { mode: "own", tls: mode };
+  if (typeof mode === "object") {
+    const isFor = input.reached === "by-gateways" || secretsIn(mode).length === 0;
+    return isFor ? { mode: "own", tls: mode } : { mode: "plaintext" };
+  }
   // Nobody with a mesh identity answers: there is nobody to speak mTLS to, unless a rule insists on it.
   if (mode === "auto" && !accepted.mutual) return { mode: "plaintext" };
   if (accepted.ids.length > 0) return { mode, serverName, servers: { kind: "exactly", ids: accepted.ids } };

@@ -5,6 +5,8 @@
  *   clusters/mesh     every destination's clusters, under the rules everybody sees; the way to unknown hosts
  *   endpoints/mesh    their endpoints
  *   clusters/ns/NS    clusters that differ for callers of that namespace
+ *   clusters/gateways, clusters/gateways/NS
+ *                     clusters that gateways (of that namespace) reach otherwise, by Secrets
  *   endpoints/ns/NS   endpoints of subsets that differ likewise
  *   endpoints/near/NS/PLACE
  *                     endpoints that callers of that namespace see otherwise from there
@@ -26,6 +28,8 @@ import { type InputChange, MeshInput } from "./input.ts";
 import type { ClusterItem, EndpointsItem, Item } from "./ir.ts";
 import {
   clustersMesh,
+  clustersOfGateways,
+  clustersOfGatewaysIn,
   endpointsMesh,
   type LayerChange,
   type LayerKey,
@@ -127,7 +131,10 @@ export class Compiler {
     const { namespace } = workload;
     const place = this.#places.nameFor(workload);
     const own = layerKey("own", name);
-    if (workload.role === "gateway") return [...layersOfDestinations(namespace, place), own];
+    if (workload.role === "gateway") {
+      const shared = layersOfDestinations(namespace, place);
+      return [...shared, clustersOfGateways, clustersOfGatewaysIn(namespace), own];
+    }
     return [...(this.#scopes.layersOf(`own ${name}`, place) ?? layersOfCaller(namespace, place)), own];
   }
 
@@ -278,7 +285,23 @@ export class Compiler {
       layer: nearLayer(place.namespace, place.name),
       item,
     }));
-    return [...everybody, ...differing, ...near];
+    return [...everybody, ...differing, ...near, ...this.#ofGateways(read, host)];
+  }
+
+  /** What gateways would otherwise find in the layers before, they have in these. */
+  #ofGateways(read: Read, host: Host): readonly Placed[] {
+    const mesh = this.#destinations.clustersOfGateways(read, host, meshView);
+    if (!mesh) return [];
+    const found = this.#destinations.clusters(read, host, meshView);
+    const everywhere = mesh.filter((item) => !found.some((other) => same(other, item)));
+    const somewhere = this.#destinations.views(read, host).flatMap((view) => {
+      const own = this.#destinations.clusters(read, host, view);
+      const before = own.map((item) => everywhere.find(({ name }) => name === item.name) ?? item);
+      const now = this.#destinations.clustersOfGateways(read, host, view) ?? [];
+      const layer = clustersOfGatewaysIn(view);
+      return now.filter((item) => !before.some((other) => same(other, item))).map((item) => ({ layer, item }));
+    });
+    return [...everywhere.map((item) => ({ layer: clustersOfGateways, item })), ...somewhere];
   }
 
   #view(read: Read, host: Host, view: View): readonly Placed[] {

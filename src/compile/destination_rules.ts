@@ -61,12 +61,6 @@ export function viewsOf(rules: readonly DestinationRule[]): readonly Namespace[]
   return [...new Set(named)].sort(compare) as Namespace[];
 }
 
-/** All that a rule says: for all its host's callers, for a port, for a subset. */
-export function settingsIn({ settings, portSettings, subsets }: DestinationRule): readonly TrafficSettings[] {
-  const ofSubsets = subsets.flatMap((subset) => [subset.settings, ...Object.values(subset.portSettings)]);
-  return [settings, ...Object.values(portSettings), ...ofSubsets];
-}
-
 /** What callers of a namespace meet. @param views as `viewsOf`. */
 export function viewOf(namespace: Namespace, views: readonly Namespace[]): View {
   return views.includes(namespace) ? namespace : meshView;

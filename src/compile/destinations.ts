@@ -14,7 +14,7 @@ import type { ServicePort } from "../model/endpoint.ts";
 import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import type { PeerAuthentication } from "../model/policy.ts";
 import type { ServiceEntry } from "../model/service_entry.ts";
-import type { DestinationRule, TrafficSettings } from "../model/traffic.ts";
+import { type DestinationRule, secretsOfRule, type TrafficSettings } from "../model/traffic.ts";
 import { type AssignmentInput, answersOf, assignmentOf, endpointKey, hasLabels } from "./assignments.ts";
 import { clustersOf } from "./clusters.ts";
 import {
@@ -57,7 +57,7 @@ export class Destinations {
   readonly #accepted: NodeFamily<[Host, View], Accepted>;
   readonly #rules: NodeFamily<[Host], readonly DestinationRule[]>;
   readonly #rule: NodeFamily<[Host, View], EffectiveRule>;
-  readonly #clusters: NodeFamily<[Host, View], readonly ClusterItem[]>;
+  readonly #clusters: NodeFamily<[Host, View, string], readonly ClusterItem[]>;
   readonly #disabling: NodeFamily<[string], readonly PeerAuthentication[]>;
   readonly #assignment: NodeFamily<[Host, View, string, string], EndpointsItem>;
   /** The same with what orders them; only where a rule asks for it. */
@@ -83,10 +83,11 @@ export class Destinations {
       const unsaid = this.#unsaid(read, host);
       return ruleFor(read(this.#rules.at(host)), { ...this.#ruleSubject(read, host, view), unsaid });
     });
-    this.#clusters = new NodeFamily(graph, "clusters", (read, host, view) => {
+    this.#clusters = new NodeFamily(graph, "clusters", (read, host, view, reached) => {
       const declared = this.declared(read, host, view);
       if (!declared) return [];
       return clustersOf({
+        reached: reached === "by-gateways" ? reached : "by-sidecars",
         host,
         declared,
         accepted: read(this.#accepted.at(host, this.#meaning(read, host, view))),
@@ -175,7 +176,13 @@ export class Destinations {
   }
 
   clusters(read: Read, host: Host, view: View): readonly ClusterItem[] {
-    return read(this.#clusters.at(host, view));
+    return read(this.#clusters.at(host, view, "by-sidecars"));
+  }
+
+  /** As gateways have them; undefined: as everybody does. */
+  clustersOfGateways(read: Read, host: Host, view: View): readonly ClusterItem[] | undefined {
+    const named = this.rules(read, host).some((rule) => secretsOfRule(rule).length > 0);
+    return named ? read(this.#clusters.at(host, view, "by-gateways")) : undefined;
   }
 
   /** Endpoints of each of its ports, for each of the subsets, where they are not in the clusters themselves. */

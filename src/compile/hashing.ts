@@ -3,8 +3,8 @@
  * DestinationRules of the destinations that it leads to hash. Pure; called by derive.ts and routes.ts.
  */
 import type { Host, Namespace } from "../model/names.ts";
-import type { DestinationRule, HashKey, TrafficSettings } from "../model/traffic.ts";
-import { type EffectiveRule, meshView, settingsIn, settingsOf, type View } from "./destination_rules.ts";
+import { type DestinationRule, type HashKey, settingsIn, type TrafficSettings } from "../model/traffic.ts";
+import { type EffectiveRule, meshView, settingsOf, type View } from "./destination_rules.ts";
 import { same } from "./same.ts";
 
 /** What routes read of a destination's rules. */

@@ -22,6 +22,13 @@ export function layersOfDestinations(namespace: Namespace, place: PlaceName): re
   return [clustersMesh, endpointsMesh, clusters, endpoints, ...near];
 }
 
+/** Clusters that gateways reach otherwise than sidecars, by Secrets. */
+export const clustersOfGateways = layerKey("clusters", "gateways");
+
+export function clustersOfGatewaysIn(namespace: Namespace): LayerKey {
+  return layerKey("clusters", "gateways", namespace);
+}
+
 /** Endpoints that callers of the namespace see otherwise from there. */
 export function nearLayer(namespace: Namespace, place: PlaceName): LayerKey {
   return layerKey("endpoints", "near", namespace, place);

@@ -3,16 +3,16 @@
  * or by the shares that a DestinationRule gives the localities. Pure.
  */
 import type { Locality } from "../model/names.ts";
-import type {
-  DestinationRule,
-  LocalityPattern,
-  LocalityShares,
-  PriorityLabel,
-  RegionSuccessor,
-  TrafficSettings,
+import {
+  type DestinationRule,
+  type LocalityPattern,
+  type LocalityShares,
+  type PriorityLabel,
+  type RegionSuccessor,
+  settingsIn,
+  type TrafficSettings,
 } from "../model/traffic.ts";
 import { localitiesOf } from "./assignments.ts";
-import { settingsIn } from "./destination_rules.ts";
 import type { EndpointsItem, LocalityEndpoints } from "./ir.ts";
 import { type Candidate, callerKeysOf, inOrder, keysOf, unshared } from "./priorities.ts";
 import { type Asks, regionOf, type Standpoint, saysLocality, zoneOf } from "./standpoint.ts";

@@ -8,24 +8,22 @@ import {
 import type { UpstreamHttpProtocolOptionsSchema } from "#envoy/envoy/config/core/v3/protocol_pb.js";
 import { ProxyProtocolConfig_Version } from "#envoy/envoy/config/core/v3/proxy_protocol_pb.js";
 import { ProxyProtocolUpstreamTransportSchema } from "#envoy/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js";
-import type { CertificateValidationContextSchema } from "#envoy/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
-import { UpstreamTlsContextSchema } from "#envoy/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import {
+  type CommonTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "#envoy/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import type { OwnTls } from "../model/traffic.ts";
 import { type Init, packed } from "./any.ts";
+import { optionalSecret } from "./config_source.ts";
 import { nameMatcher } from "./name_matcher.ts";
 
 /** ALPN is left to the connection pool, which says what it will speak. */
 export function ownClient({ certificate, server, serverName }: OwnTls): TransportSocket {
-  const validationContext = server && ({ case: "validationContext", value: validation(server) } as const);
   const value = packed(UpstreamTlsContextSchema, {
     ...(serverName === undefined ? {} : { sni: serverName }),
     commonTlsContext: {
-      ...(certificate
-        ? {
-            tlsCertificates: [{ certificateChain: file(certificate.chainFile), privateKey: file(certificate.keyFile) }],
-          }
-        : {}),
-      ...(validationContext ? { validationContextType: validationContext } : {}),
+      ...(certificate ? shown(certificate) : {}),
+      ...(server ? { validationContextType: believed(server) } : {}),
     },
   });
   return create(TransportSocketSchema, { name: "tls", configType: { case: "typedConfig", value } });
@@ -51,14 +49,23 @@ export function announced(transportSocket: TransportSocket, version: 1 | 2): Tra
   return create(TransportSocketSchema, { name: "proxy_protocol", configType: { case: "typedConfig", value } });
 }
 
-function validation({
-  rootsFile,
-  names,
-}: NonNullable<OwnTls["server"]>): Init<typeof CertificateValidationContextSchema> {
+type Context = Init<typeof CommonTlsContextSchema>;
+
+function shown(certificate: NonNullable<OwnTls["certificate"]>): Context {
+  if ("secret" in certificate) return { tlsCertificateSdsSecretConfigs: [optionalSecret(certificate.secret)] };
   return {
-    trustedCa: file(rootsFile),
-    matchTypedSubjectAltNames: names.map(nameMatcher),
+    tlsCertificates: [{ certificateChain: file(certificate.chainFile), privateKey: file(certificate.keyFile) }],
   };
+}
+
+function believed({ roots, names }: NonNullable<OwnTls["server"]>): NonNullable<Context["validationContextType"]> {
+  const matchTypedSubjectAltNames = names.map(nameMatcher);
+  if ("file" in roots) {
+    return { case: "validationContext", value: { trustedCa: file(roots.file), matchTypedSubjectAltNames } };
+  }
+  const validationContextSdsSecretConfig = optionalSecret(roots.secret);
+  const defaultValidationContext = { matchTypedSubjectAltNames };
+  return { case: "combinedValidationContext", value: { defaultValidationContext, validationContextSdsSecretConfig } };
 }
 
 function file(filename: string): MessageInitShape<typeof DataSourceSchema> {

@@ -61,6 +61,7 @@ export async function openDoors(context: NodeContext, inside: Inside): Promise<D
       nodes,
       hosts,
       gateways: () => pipeline.gateways(),
+      rules: () => pipeline.rules(),
       certificates: { current: () => identity.current().tls, onChange: (listener) => identity.onChange(listener) },
     },
     options.agents,

@@ -29,7 +29,7 @@ import type { TrustDomain } from "../model/identity.ts";
 import { type Namespace, namespaceOfWorkload, type ServiceRef, type WorkloadName } from "../model/names.ts";
 import type { ObjectRef, StoredResource } from "../model/object.ts";
 import type { Problem } from "../model/problem.ts";
-import type { OutboundTrafficPolicy } from "../model/traffic.ts";
+import type { DestinationRule, OutboundTrafficPolicy } from "../model/traffic.ts";
 import { nameOfWorkload, type Workload } from "../model/workload.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
@@ -148,6 +148,10 @@ export class Pipeline implements Admission, Explanations, ProxyDirectory {
 
   *gateways(): Iterable<Gateway> {
     for (const object of this.#compiler.input.objects()) if (object.kind === "Gateway") yield object;
+  }
+
+  *rules(): Iterable<DestinationRule> {
+    for (const object of this.#compiler.input.objects()) if (object.kind === "DestinationRule") yield object;
   }
 
   async check(change: {

@@ -1,5 +1,6 @@
 /** How a destination is used: a DestinationRule after parsing. Absent means Istio's default. */
 import type { Host, Namespace } from "./names.ts";
+import type { SecretName } from "./secret_name.ts";
 
 export type SimpleBalancer = "round-robin" | "least-request" | "random" | "passthrough";
 
@@ -139,18 +140,23 @@ export interface HealthCheck {
 
 export type ClientTls = "disable" | "mesh" | "auto" | OwnTls;
 
-/** TLS that has nothing to do with the mesh's identities. Files are the proxy's host's. */
+/** TLS that has nothing to do with the mesh's identities. Files are the proxy's host's; secrets, its agent's: a gateway's. */
 export interface OwnTls {
   /** Shown to the server; absent: nothing is. */
-  readonly certificate?: { readonly chainFile: string; readonly keyFile: string };
+  readonly certificate?: { readonly chainFile: string; readonly keyFile: string } | { readonly secret: SecretName };
   /** Absent: whoever answers is believed. */
   readonly server?: {
-    readonly rootsFile: string;
+    readonly roots: { readonly file: string } | { readonly secret: SecretName };
     /** Its certificate has one of them; none: that of the request's Host. */
     readonly names: readonly string[];
   };
   /** That is asked for; absent: the request's Host. */
   readonly serverName?: string;
+}
+
+/** That a proxy asks its agent for. */
+export function secretsIn({ certificate, server }: OwnTls): readonly SecretName[] {
+  return [certificate, server?.roots].flatMap((part) => (part && "secret" in part ? [part.secret] : []));
 }
 
 /** How many retries may be under way, in proportion to the requests that are. */
@@ -203,6 +209,17 @@ export interface DestinationRule {
   readonly portSettings: Readonly<Record<number, TrafficSettings>>;
   readonly subsets: readonly Subset[];
   readonly createdAt: number;
+}
+
+/** All that a rule says: for all its host's callers, for a port, for a subset. */
+export function settingsIn({ settings, portSettings, subsets }: DestinationRule): readonly TrafficSettings[] {
+  const ofSubsets = subsets.flatMap((subset) => [subset.settings, ...Object.values(subset.portSettings)]);
+  return [settings, ...Object.values(portSettings), ...ofSubsets];
+}
+
+/** Secrets that it names, for any of those. */
+export function secretsOfRule(rule: DestinationRule): readonly SecretName[] {
+  return settingsIn(rule).flatMap(({ tls }) => (typeof tls === "object" ? secretsIn(tls) : []));
 }
 
 /** What becomes of a request for a host that the mesh does not know: asked of DNS and forwarded, or answered with 502. */

@@ -12,7 +12,7 @@ import type { MeshSecret } from "../model/secret.ts";
 import type { Workload } from "../model/workload.ts";
 import { WeftError } from "../platform/error.ts";
 import { gatewayConflicts } from "./analyze_gateways.ts";
-import { expiredWords, gatewaySecrets } from "./analyze_secrets.ts";
+import { expiredWords, gatewaySecrets, ruleSecrets } from "./analyze_secrets.ts";
 import { type Conflict, meet, type Naming, routerConflicts, ruleConflicts } from "./conflicts.ts";
 import type { FieldPath } from "./document/node.ts";
 import { covers } from "./hosts.ts";
@@ -81,6 +81,7 @@ function judge(object: MeshObject, { world, naming, tell }: Judging): readonly C
   }
   if (object.kind === "DestinationRule") {
     judgeDestinationRule(object, world, tell);
+    for (const { path, message } of ruleSecrets(object, world)) tell(path, "MSH1413", message);
     return ruleConflicts(object, world.rules.filter(isOther), naming);
   }
   if (object.kind === "Gateway") {

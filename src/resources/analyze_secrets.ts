@@ -6,6 +6,7 @@ import type { Gateway } from "../model/gateway.ts";
 import type { Namespace } from "../model/names.ts";
 import { authoritiesBeside, type MeshSecret } from "../model/secret.ts";
 import { type SecretName, type StoredSecret, storedSecretFrom } from "../model/secret_name.ts";
+import { type DestinationRule, secretsOfRule } from "../model/traffic.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Conflict } from "./analyze_gateways.ts";
 
@@ -26,6 +27,19 @@ export function gatewaySecrets(gateway: Gateway, world: SecretWorld): readonly C
       path,
       message: `${message}; until it has come, the server's connections are closed`,
     }));
+  });
+}
+
+/** Of the namespaces of gateways that see the rule one has it at least: which of them send requests by it nobody says. */
+export function ruleSecrets(rule: DestinationRule, world: SecretWorld): readonly Conflict[] {
+  const gateways = (world.workloads ?? []).filter(({ role }) => role === "gateway").map(({ namespace }) => namespace);
+  const seeing = gateways.filter((namespace) => rule.exportTo.some((to) => to === "*" || to === namespace));
+  const namespaces = [...new Set(seeing.length > 0 ? seeing : [rule.namespace])].sort();
+  return [...new Set(secretsOfRule(rule))].flatMap((name) => {
+    const missed = namespaces.map((namespace) => missingOf([name], [namespace], world));
+    const [message] = missed.some((none) => none.length === 0) ? [] : (missed[0] ?? []);
+    if (message === undefined) return [];
+    return [{ path: ["spec"], message: `${message}; until it has come, requests through gateways get 503` }];
   });
 }
 

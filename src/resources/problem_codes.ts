@@ -127,6 +127,10 @@ export const problemCodes = {
     "TLS of the user's own without a file that it needs.",
     "Name the file that the message says, by its path on the proxy's host.",
   ),
+  MSH1327: warning(
+    "A DestinationRule's `credentialName` is for gateways; sidecars speak plaintext.",
+    "Nothing, where requests go through a gateway; for sidecars name files, in a rule that they see.",
+  ),
   MSH1331: error(
     "A Gateway's `tls` that does not fit its server's protocol or mode: a field is missing, or means nothing there.",
     "Add what the message names, or leave it out.",

@@ -79,6 +79,7 @@ async function listener(t: TestContext) {
       heard: (host, heartbeat) => heard.push({ host, heartbeat }) > 0 && !cut.off,
     },
     gateways: () => [],
+    rules: () => [],
     certificates: {
       current: () => ({
         certChainWithRoot: certificates.node.cert,

@@ -5,6 +5,7 @@ import { giveSecret, secretVersions } from "../../src/api/agents/secrets.ts";
 import { sealedOf } from "../../src/api/apply/sealed.ts";
 import type { Gateway } from "../../src/model/gateway.ts";
 import type { Locality, Namespace } from "../../src/model/names.ts";
+import type { Resource } from "../../src/model/object.ts";
 import { nameOfStoredSecret } from "../../src/model/secret_name.ts";
 import type { GatewayWorkload } from "../../src/model/workload.ts";
 import { silentLogger } from "../../src/platform/log.ts";
@@ -84,6 +85,12 @@ test("contents that were moved to another Secret, or changed, or are another mes
   assert.throws(() => testSealing(2).open(sealed, binding), /sealed with key/);
 });
 
+function onlyResource(text: string): Resource {
+  const [parsed] = parseResources({ text }).resources;
+  assert.ok(parsed);
+  return parsed.resource;
+}
+
 const workload = (name: string, labels: Readonly<Record<string, string>>, of = namespace): GatewayWorkload => ({
   name,
   namespace: of,
@@ -120,7 +127,7 @@ const gateway: Gateway = {
 test("an agent has a Secret for its own host's gateway that a Gateway names it for, in that namespace; others never", async (t) => {
   const { ports: opened } = await openCommitPorts(t);
   const sealing = testSealing();
-  const ports = { ...opened, sealing, gateways: () => [gateway], log: silentLogger };
+  const ports = { ...opened, sealing, gateways: () => [gateway], rules: () => [], log: silentLogger };
   const edge = workload("edge", { istio: "edge" });
   const elsewhere = workload("elsewhere", { istio: "edge" }, "other" as Namespace);
   const unselected = workload("unselected", { istio: "another" });
@@ -147,6 +154,17 @@ test("an agent has a Secret for its own host's gateway that a Gateway names it f
   await assert.rejects(ask("h1", "edge.default", "secret-cert:unnamed"), { code: "denied" });
   await assert.rejects(ask("h1", "edge.default", "secret-root:web"), { code: "denied" });
   await assert.rejects(ask("h1", "elsewhere.other"), { code: "not-found" });
+  const rule = toModel({
+    resource: onlyResource(
+      "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: r}, spec: {host: a, trafficPolicy: {tls: {mode: MUTUAL, credentialName: unnamed}}}}",
+    ),
+    generation: 1,
+    createdAtMs: 0,
+  });
+  const ruled = { ...ports, rules: () => (rule.kind === "DestinationRule" ? [rule] : []) };
+  const unnamed = { workload: "unselected.default", name: "secret-cert:unnamed" };
+  assert.ok((await giveSecret(ruled, "h1", unnamed, signal)).keyPair);
+  await assert.rejects(giveSecret(ruled, "h2", unnamed, signal), { code: "denied" });
   const versions = secretVersions(ports, [edge, elsewhere, unselected]);
   assert.deepEqual(Object.keys(versions["edge.default"] ?? {}), ["secret-cert:web"]);
   assert.deepEqual([versions["elsewhere.other"], versions["unselected.default"]], [{}, {}]);

@@ -1,8 +1,8 @@
-/** Gateways with certificates from stored Secrets, on a live mesh and as clients outside see them. */
+/** Gateways with certificates from stored Secrets, inwards and outwards, on a live mesh and as clients outside see them. */
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { Agent, request as httpsRequest } from "node:https";
+import { Agent, createServer as createHttpsServer, request as httpsRequest } from "node:https";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
@@ -168,6 +168,44 @@ data: {cacert: ${base64(strangers.ca)}}
   await objects.replace(all(beside, apart, edge));
   await answers({ sni: "a.example.com", identity: stranger }, "200");
   assert.equal(await ask({ sni: "a.example.com", identity: friend }), "closed");
+});
+
+test("out of a gateway in TLS with a Secret's certificate: 503 without it, and the server's say with it", async () => {
+  const [vault, friend] = await Promise.all([
+    authority.issue("vault.example.com"),
+    authority.issue("friend.example.com"),
+  ]);
+  const serving = { ...vault, ca: authority.ca, requestCert: true, rejectUnauthorized: true };
+  const app = createHttpsServer(serving, (_request, response) => response.end());
+  await new Promise<void>((resolve) => app.listen(0, "127.0.0.1", resolve));
+  const address = app.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  const outside = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: vault}
+spec: {hosts: [vault.example.com], resolution: STATIC, ports: [{number: ${port}, name: http, protocol: HTTP}], endpoints: [{address: 127.0.0.1}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: vault}
+spec:
+  host: vault.example.com
+  trafficPolicy: {tls: {mode: MUTUAL, credentialName: vault-client, sni: vault.example.com, subjectAltNames: [vault.example.com]}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: vault}
+spec: {hosts: [a.example.com], gateways: [edge], http: [{route: [{destination: {host: vault.example.com, port: {number: ${port}}}}]}]}
+`;
+  const edge = gatewayOf(server("a.example.com", simple("web-a"))).split("---")[0] ?? "";
+  const base = all(tlsSecret("web-a", certificates.a), edge, outside);
+  await objects.replace(base);
+  await answers({ sni: "a.example.com" }, "503");
+  await objects.replace(all(base, tlsSecret("vault-client", friend, `, ca.crt: ${base64(authority.ca)}`)));
+  await answers({ sni: "a.example.com" }, "200");
+  app.closeAllConnections();
+  app.close();
 });
 
 test("no key stands on the disk, in a log, in what a proxy is told, or in what is shown", async () => {

@@ -49,8 +49,8 @@ before(async () => {
     });
   });
   const announcedPort = await listening(announced);
-  const server = { rootsFile: written("roots.pem", bank.chain), names: [] };
-  const strangers = { rootsFile: written("strangers.pem", client.chain), names: [] };
+  const server = { roots: { file: written("roots.pem", bank.chain) }, names: [] };
+  const strangers = { roots: { file: written("strangers.pem", client.chain) }, names: [] };
   const certificate = {
     chainFile: written("client.pem", client.chain),
     keyFile: written("client.key", client.key),

@@ -250,6 +250,16 @@ test("Secrets that a Gateway names and that are not there, lack a part, or have 
   ]);
   assert.deepEqual(brief1(all(mutual, secret("web", pair + roots))), []);
   assert.deepEqual(brief1(all(mutual, secret("web", pair), secret("web-cacert", roots))), []);
+  const rule = document(
+    "DestinationRule",
+    "host: reviews\ntrafficPolicy: {tls: {mode: MUTUAL, credentialName: web}}",
+    named("r"),
+  );
+  assert.deepEqual(brief1(rule), [
+    "MSH1413 spec: there is no Secret edge/web",
+    "MSH1413 spec: there is no ca.crt in Secret edge/web, and no Secret edge/web-cacert",
+  ]);
+  assert.deepEqual(brief1(all(rule, secret("web", pair + roots))), []);
   const later = Date.now() + 2 * 60 * 60 * 1_000;
   assert.match(told(secret("web", pair), { nowMs: later })[0] ?? "", /^MSH1414 .*its certificate ran out at/);
   assert.deepEqual(told(secret("web", pair), { nowMs: Date.now() }), []);

@@ -313,9 +313,19 @@ trafficPolicy:
       "MSH1322 spec.trafficPolicy.portLevelSettings[0].tls.caCertificates",
     ],
   },
-  "secrets by name are not supported yet": {
-    spec: "host: a\ntrafficPolicy: {tls: {mode: SIMPLE, credentialName: b}}",
-    told: ["MSH1202 spec.trafficPolicy.tls.credentialName"],
+  "a Secret, which sidecars have none of, and files beside it": {
+    spec: `host: a
+trafficPolicy:
+  tls: {mode: MUTUAL, credentialName: b}
+  portLevelSettings:
+    - {port: {number: 80}, tls: {mode: SIMPLE, credentialName: b, caCertificates: /r}}
+    - {port: {number: 81}, tls: {mode: ISTIO_MUTUAL, credentialName: b}}`,
+    told: [
+      "MSH1327 spec.trafficPolicy.tls.credentialName",
+      "MSH1209 spec.trafficPolicy.portLevelSettings[0].tls.caCertificates",
+      "MSH1327 spec.trafficPolicy.portLevelSettings[0].tls.credentialName",
+      "MSH1322 spec.trafficPolicy.portLevelSettings[1].tls.credentialName",
+    ],
   },
   "a port twice, and one without settings": {
     spec: "host: a\ntrafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: DISABLE}}, {port: {number: 80}}]}",

@@ -11,6 +11,7 @@ import type {
 } from "../../certificates/attestation/protocol.ts";
 import type { Gateway } from "../../model/gateway.ts";
 import type { SpiffeId, TrustDomain } from "../../model/identity.ts";
+import type { DestinationRule } from "../../model/traffic.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { CommitPorts } from "../commit.ts";
 import type { Claims, Sealing } from "../ports.ts";
@@ -71,6 +72,7 @@ export interface AgentPorts extends CommitPorts {
   readonly nodes: () => NodeAddresses;
   readonly hosts: Hosts;
   readonly gateways: () => Iterable<Gateway>;
+  readonly rules: () => Iterable<DestinationRule>;
   readonly certificates: {
     current(): ListenerCertificates;
     /** @returns how to stop listening. */

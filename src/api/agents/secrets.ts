@@ -1,6 +1,6 @@
 /**
  * Stored Secrets for a host's gateways. An agent has a Secret only for a gateway workload of its own host, in that
- * workload's namespace, and only while a Gateway that selects the workload names it: whoever takes over a host learns
+ * workload's namespace, and only while a Gateway that selects it or a DestinationRule that it sees names it: whoever takes over a host learns
  * what that host serves, and nothing else. What is given is said in the log.
  */
 import type { StoredSecretReply, StoredSecretRequest } from "../../certificates/attestation/protocol.ts";
@@ -9,6 +9,7 @@ import type { Namespace } from "../../model/names.ts";
 import type { StoredResource } from "../../model/object.ts";
 import { authoritiesBeside, type MeshSecret } from "../../model/secret.ts";
 import { type StoredSecret, storedSecretFrom } from "../../model/secret_name.ts";
+import { type DestinationRule, secretsOfRule } from "../../model/traffic.ts";
 import { type GatewayWorkload, nameOfWorkload, type Workload } from "../../model/workload.ts";
 import { toModel } from "../../resources/to_model.ts";
 import { openedOf } from "../apply/sealed.ts";
@@ -20,10 +21,11 @@ import { workloadsOf } from "./register.ts";
 
 export interface NamingSecrets {
   readonly gateways: Iterable<Gateway>;
+  readonly rules: Iterable<DestinationRule>;
 }
 
 /** Names of stored secrets that the workload may ask for. */
-export function namedSecrets(workload: GatewayWorkload, { gateways }: NamingSecrets): ReadonlySet<string> {
+export function namedSecrets(workload: GatewayWorkload, { gateways, rules }: NamingSecrets): ReadonlySet<string> {
   const servers = [...gateways]
     .filter((gateway) => selectedBy(gateway, workload))
     .flatMap((gateway) => gateway.servers);
@@ -32,17 +34,19 @@ export function namedSecrets(workload: GatewayWorkload, { gateways }: NamingSecr
     const { certificates, clients } = serves.tls.own;
     return [...certificates, ...(clients ? [clients.authorities] : [])];
   });
-  return new Set(names.filter((name) => storedSecretFrom(name) !== undefined));
+  const seen = [...rules].filter(({ exportTo }) => exportTo.some((to) => to === "*" || to === workload.namespace));
+  const all = [...names, ...seen.flatMap(secretsOfRule)];
+  return new Set(all.filter((name) => storedSecretFrom(name) !== undefined));
 }
 
 /** NAME.NS of each of the host's gateways → name → version of what it may ask for and is there. */
 export function secretVersions(
-  ports: Pick<AgentPorts, "gateways" | "mirror">,
+  ports: Pick<AgentPorts, "gateways" | "rules" | "mirror">,
   workloads: readonly Workload[],
 ): Readonly<Record<string, Readonly<Record<string, string>>>> {
   const gateways = workloads.flatMap((workload) => (workload.role === "gateway" ? [workload] : []));
   if (gateways.length === 0) return {};
-  const naming = { gateways: [...ports.gateways()] };
+  const naming = { gateways: [...ports.gateways()], rules: [...ports.rules()] };
   return Object.fromEntries(
     gateways.map((workload) => {
       const versions = [...namedSecrets(workload, naming)].flatMap((name) => {
@@ -54,7 +58,7 @@ export function secretVersions(
   );
 }
 
-export type SecretPorts = CommitPorts & Pick<AgentPorts, "gateways" | "sealing" | "log">;
+export type SecretPorts = CommitPorts & Pick<AgentPorts, "gateways" | "rules" | "sealing" | "log">;
 
 export async function giveSecret(
   ports: SecretPorts,
@@ -68,8 +72,11 @@ export async function giveSecret(
   if (workload?.role !== "gateway") {
     throw new ApiRefusal("denied", `host ${hostName} has registered no gateway workload of that name`);
   }
-  if (!namedSecrets(workload, { gateways: ports.gateways() }).has(name)) {
-    throw new ApiRefusal("denied", `no Gateway that selects ${asked} names this secret`);
+  if (!namedSecrets(workload, { gateways: ports.gateways(), rules: ports.rules() }).has(name)) {
+    throw new ApiRefusal(
+      "denied",
+      `no Gateway that selects ${asked} names this secret, and no DestinationRule that it sees`,
+    );
   }
   const found = meantBy(ports, name, workload.namespace);
   const contents = found && openedOf(found.stored, ports.sealing)?.reveal();

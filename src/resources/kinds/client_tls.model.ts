@@ -1,4 +1,5 @@
 /** DestinationRule's tls → model. */
+import { nameOfStoredSecret } from "../../model/secret_name.ts";
 import type { ClientTls, OwnTls } from "../../model/traffic.ts";
 import type { Infer } from "../schema/type.ts";
 import type { clientTls } from "./client_tls.schema.ts";
@@ -18,14 +19,29 @@ export function clientTlsOf(tls: Tls): ClientTls {
   }
 }
 
-function certificatePart({ clientCertificate: chainFile, privateKey: keyFile }: Tls): Pick<OwnTls, "certificate"> {
+function certificatePart({
+  clientCertificate: chainFile,
+  privateKey: keyFile,
+  credentialName: credential,
+}: Tls): Pick<OwnTls, "certificate"> {
+  if (credential !== undefined) {
+    return { certificate: { secret: nameOfStoredSecret({ kind: "certificate", credential }) } };
+  }
   return chainFile === undefined || keyFile === undefined ? {} : { certificate: { chainFile, keyFile } };
 }
 
-function serverPart({ caCertificates: rootsFile, subjectAltNames: names = [], sni, insecureSkipVerify }: Tls): OwnTls {
-  const isChecked = rootsFile !== undefined && !insecureSkipVerify;
+function serverPart({ subjectAltNames: names = [], sni, insecureSkipVerify, ...tls }: Tls): OwnTls {
+  const roots = insecureSkipVerify ? undefined : rootsOf(tls);
   return {
-    ...(isChecked ? { server: { rootsFile, names } } : {}),
+    ...(roots ? { server: { roots, names } } : {}),
     ...(sni === undefined ? {} : { serverName: sni.toLowerCase() }),
   };
+}
+
+function rootsOf({
+  caCertificates: file,
+  credentialName: credential,
+}: Pick<Tls, "caCertificates" | "credentialName">): NonNullable<OwnTls["server"]>["roots"] | undefined {
+  if (credential !== undefined) return { secret: nameOfStoredSecret({ kind: "trust", credential }) };
+  return file === undefined ? undefined : { file };
 }

@@ -9,8 +9,8 @@ type Tls = NonNullable<Policy["tls"]>;
 const ofServer = ["caCertificates", "subjectAltNames", "sni", "insecureSkipVerify"] as const;
 const ofClient = ["clientCertificate", "privateKey"] as const;
 const unread: Readonly<Record<Tls["mode"], readonly (keyof Tls)[]>> = {
-  DISABLE: [...ofClient, ...ofServer],
-  ISTIO_MUTUAL: [...ofClient, ...ofServer],
+  DISABLE: [...ofClient, ...ofServer, "credentialName"],
+  ISTIO_MUTUAL: [...ofClient, ...ofServer, "credentialName"],
   SIMPLE: ofClient,
   MUTUAL: [],
 };
@@ -29,6 +29,10 @@ export function clientTlsRules(
   if (tls.mode === "ISTIO_MUTUAL" && proxyProtocol) {
     tell([...path, "proxyProtocol"], "MSH1322", "changes nothing with ISTIO_MUTUAL: the certificate says who calls");
   }
+  if (tls.credentialName !== undefined && (tls.mode === "SIMPLE" || tls.mode === "MUTUAL")) {
+    secretRules(tls, at, tell);
+    return;
+  }
   if (tls.mode === "MUTUAL") {
     for (const field of ofClient) {
       if (tls[field] === undefined)
@@ -36,6 +40,18 @@ export function clientTlsRules(
     }
   }
   if (tls.mode === "SIMPLE" || tls.mode === "MUTUAL") serverRules(tls, at, tell);
+}
+
+/** In place of files, and for gateways alone. */
+function secretRules(tls: Tls, at: FieldPath, tell: RuleContext["tell"]): void {
+  for (const field of [...ofClient, "caCertificates"] as const) {
+    if (tls[field] !== undefined) tell([...at, field], "MSH1209", "stands beside credentialName; keep one of the two");
+  }
+  tell(
+    [...at, "credentialName"],
+    "MSH1327",
+    "is for gateways: sidecars speak plaintext here; where they should speak TLS, name files",
+  );
 }
 
 function serverRules(tls: Tls, at: FieldPath, tell: RuleContext["tell"]): void {

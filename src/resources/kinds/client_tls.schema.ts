@@ -21,7 +21,11 @@ export const clientTls = object({
     clientCertificate: file("File of the user's own certificate, for MUTUAL."),
     privateKey: file("File of its key."),
     caCertificates: file("File of the roots that the server is checked against, for SIMPLE and MUTUAL."),
-    credentialName: unsupported("Secret that holds them."),
+    credentialName: string({
+      description:
+        "Secret that holds them (the roots, or in NAME-cacert), of the gateway's namespace; for gateways alone.",
+      format: "name",
+    }),
     subjectAltNames: list({
       description: "The server's certificate has one of these names.",
       default: "the request's Host; for TCP any name",
