@@ -124,8 +124,8 @@ export const problemCodes = {
     "Each locality or label stands once, the shares add up to 100, and a region comes after another one.",
   ),
   MSH1326: error(
-    "TLS of the user's own without a file that it needs.",
-    "Name the file that the message says, by its path on the proxy's host.",
+    "TLS of the user's own without a file that it needs, or with files beside a Secret.",
+    "Name the file that the message says, by its path on the proxy's host; or the Secret alone.",
   ),
   MSH1327: warning(
     "A DestinationRule's `credentialName` is for gateways; sidecars speak plaintext.",

@@ -4,6 +4,7 @@ import { Compiler, layersOfCaller } from "../../src/compile/compiler.ts";
 import type { InputChange } from "../../src/compile/input.ts";
 import type { Item } from "../../src/compile/ir.ts";
 import type { LayerChange } from "../../src/compile/layer.ts";
+import { nameOfStoredSecret } from "../../src/model/secret_name.ts";
 import { nameOfWorkload } from "../../src/model/workload.ts";
 import {
   destinationRule,
@@ -184,6 +185,25 @@ test("a rule of the caller's namespace makes a layer of that namespace, and only
     [`outbound|80|v1|${hostOf("s1")}`],
   );
   assert.ok(!mesh?.some(({ name }) => name.includes("|v1|")));
+});
+
+test("a rule with a Secret is for gateways: layers of theirs alone have it; a Secret itself changes no layer", () => {
+  const compiler = new Compiler();
+  const tls = { server: { roots: { secret: nameOfStoredSecret({ kind: "trust", credential: "web" }) }, names: [] } };
+  compiler.update(meshOf(3));
+  const changed = compiler.update([setObject(destinationRule("s1", [], { settings: { tls } }))]);
+  const own = { ...destinationRule("s1", [], { namespace: ns("shop"), settings: { tls: "disable" } }), name: "own" };
+  assert.deepEqual(named(changed), [
+    `clusters/mesh: cluster outbound|80||${hostOf("s1")}`,
+    `clusters/gateways: cluster outbound|80||${hostOf("s1")}`,
+  ]);
+  assert.deepEqual(named(compiler.update([setObject(own)])), [
+    `clusters/gateways/shop: cluster outbound|80||${hostOf("s1")}`,
+  ]);
+  const secret = { kind: "Secret", namespace: ns("default"), name: "web", createdAt: 1 } as const;
+  const parts = { keyPair: false, authorities: true };
+  const apply = () => compiler.update([setObject({ ...secret, parts, version: "2", notAfterMs: 0 })]);
+  assert.deepEqual(recomputedBy(compiler, apply), {});
 });
 
 test("an identity that appears changes the cluster along with its endpoints", () => {

@@ -322,7 +322,7 @@ trafficPolicy:
     - {port: {number: 81}, tls: {mode: ISTIO_MUTUAL, credentialName: b}}`,
     told: [
       "MSH1327 spec.trafficPolicy.tls.credentialName",
-      "MSH1209 spec.trafficPolicy.portLevelSettings[0].tls.caCertificates",
+      "MSH1326 spec.trafficPolicy.portLevelSettings[0].tls.caCertificates",
       "MSH1327 spec.trafficPolicy.portLevelSettings[0].tls.credentialName",
       "MSH1322 spec.trafficPolicy.portLevelSettings[1].tls.credentialName",
     ],

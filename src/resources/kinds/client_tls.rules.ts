@@ -45,7 +45,7 @@ export function clientTlsRules(
 /** In place of files, and for gateways alone. */
 function secretRules(tls: Tls, at: FieldPath, tell: RuleContext["tell"]): void {
   for (const field of [...ofClient, "caCertificates"] as const) {
-    if (tls[field] !== undefined) tell([...at, field], "MSH1209", "stands beside credentialName; keep one of the two");
+    if (tls[field] !== undefined) tell([...at, field], "MSH1326", "stands beside credentialName; keep one of the two");
   }
   tell(
     [...at, "credentialName"],
