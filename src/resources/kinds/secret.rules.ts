@@ -117,7 +117,10 @@ function textIn(
   field: "data" | "stringData",
   { path, wrong }: { readonly path: FieldPath; readonly wrong: Tell },
 ): string | undefined {
-  const refuse = (code: ProblemCode, message: string): undefined => wrong(path, code, message) as undefined;
+  const refuse = (code: ProblemCode, message: string): undefined => {
+    wrong(path, code, message);
+    return undefined;
+  };
   if (node.kind !== "string") return refuse("MSH1203", `must be text${field === "data" ? " in base64" : ": PEM"}`);
   const { value } = node;
   if (value.trim() === redacted) {

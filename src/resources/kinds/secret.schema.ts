@@ -17,7 +17,7 @@ export const secretSchema = object({
     "A certificate and its key, or authorities, for gateways that name it in `credentialName`. Stored sealed.",
   fields: {
     type: choice({
-      description: "What it holds. Secrets of other types, and those without a key of these names, are ignored.",
+      description: "What it holds. Secrets of other types, or with none of the keys named below, are ignored.",
       default: "Opaque",
       values: {
         Opaque: "A certificate with its key, authorities, or both.",
