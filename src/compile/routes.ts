@@ -7,6 +7,7 @@ import type {
   HeaderChanges,
   HttpMatch,
   HttpRoute,
+  PlaceMatch,
   Redirect,
   RetryPolicy,
   StringMatch,
@@ -103,10 +104,7 @@ function withWords(route: HttpRoute, { wordsOf }: RouteContext): HttpRoute {
   return host === undefined || others.length > 0 ? route : filledRoute(route, wordsOf(host));
 }
 
-export function applies(
-  match: Pick<HttpMatch, "port" | "gateways" | "sourceNamespace" | "sourceLabels">,
-  { gateway, port, source }: Arrival,
-): boolean {
+export function applies(match: PlaceMatch, { gateway, port, source }: Arrival): boolean {
   if (match.port !== undefined && match.port !== port) return false;
   return match.gateways.length > 0 ? match.gateways.includes(gateway) : isFrom(match, source);
 }

@@ -3,7 +3,7 @@
  * callers that are alike in what is asked, so only that is kept of a caller. Pure.
  */
 import type { Namespace } from "../model/names.ts";
-import type { HttpMatch, HttpRoute } from "../model/route.ts";
+import type { HttpRoute, PlaceMatch } from "../model/route.ts";
 import { hasLabels } from "./assignments.ts";
 import { compare } from "./hosts.ts";
 
@@ -34,7 +34,7 @@ export function isAsked({ namespace, labels }: Asked): boolean {
 }
 
 export function isFrom(
-  { sourceNamespace, sourceLabels = {} }: Pick<HttpMatch, "sourceNamespace" | "sourceLabels">,
+  { sourceNamespace, sourceLabels = {} }: Pick<PlaceMatch, "sourceNamespace" | "sourceLabels">,
   { namespace, labels }: Source,
 ): boolean {
   return (sourceNamespace === undefined || sourceNamespace === namespace) && hasLabels(labels, sourceLabels);

@@ -19,8 +19,19 @@ export interface QueryMatch {
   readonly match: StringMatch;
 }
 
+/** Where a request or connection comes by, and whom it is from. */
+export interface PlaceMatch {
+  /** The service's port number. */
+  readonly port?: number;
+  /** Gateways (namespace/name) or "mesh"; empty: those of the VirtualService. */
+  readonly gateways: readonly string[];
+  /** Of the caller's workload, or of the gateway's; neither is asked where the match names gateways. */
+  readonly sourceNamespace?: Namespace;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
+}
+
 /** All of its parts must hold. */
-export interface HttpMatch {
+export interface HttpMatch extends PlaceMatch {
   readonly uri?: StringMatch;
   readonly ignoreUriCase: boolean;
   readonly scheme?: StringMatch;
@@ -29,13 +40,6 @@ export interface HttpMatch {
   readonly headers: readonly HeaderMatch[];
   readonly withoutHeaders: readonly HeaderMatch[];
   readonly query: readonly QueryMatch[];
-  /** The service's port number. */
-  readonly port?: number;
-  /** Gateways (namespace/name) or "mesh"; empty: those of the VirtualService. */
-  readonly gateways: readonly string[];
-  /** Of the caller's workload, or of the gateway's; neither is asked where the match names gateways. */
-  readonly sourceNamespace?: Namespace;
-  readonly sourceLabels?: Readonly<Record<string, string>>;
   /** What it matches is counted under this name. */
   readonly statPrefix?: string;
 }
@@ -156,13 +160,10 @@ export interface HttpRoute {
   readonly retries?: RetryPolicy;
 }
 
-/** Connections whose client named one of these hosts, and that came by this port and these gateways. */
-export interface TlsMatch {
+/** Connections whose client named one of these hosts. */
+export interface TlsMatch extends PlaceMatch {
   /** Host patterns, in lower case; never empty. */
   readonly sniHosts: readonly string[];
-  readonly port?: number;
-  /** As HttpMatch.gateways. */
-  readonly gateways: readonly string[];
 }
 
 /** Of TLS that is not ended on the way. */
@@ -172,15 +173,9 @@ export interface TlsRoute {
   readonly destinations: readonly Destination[];
 }
 
-export interface TcpMatch {
-  readonly port?: number;
-  /** As HttpMatch.gateways. */
-  readonly gateways: readonly string[];
-}
-
 export interface TcpRoute {
   /** Any of them; empty: every connection. */
-  readonly matches: readonly TcpMatch[];
+  readonly matches: readonly PlaceMatch[];
   readonly destinations: readonly Destination[];
 }
 

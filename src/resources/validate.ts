@@ -72,7 +72,7 @@ class Validation {
       case "boolean":
         return node.kind === "boolean" ? node.value : this.#wrongType(path, "true or false", node);
       case "unsupported":
-        return this.#wrong(path, "MSH1202", "is not supported yet; leave it out");
+        return this.#wrong(path, "MSH1202", schema.reason ?? "is not supported yet; leave it out");
     }
   }
 

@@ -20,6 +20,7 @@ let objects: LiveObjects;
 let workloads: Workloads;
 let gateway: RunningWorkload;
 let client: RunningWorkload;
+let stranger: RunningWorkload;
 let authority: WebAuthority;
 let strangers: WebAuthority;
 let backend: WebCertificate;
@@ -45,7 +46,9 @@ before(async () => {
   const ports = [{ name: "tls", port: 8443, appPort: await listening(vault) }];
   await workloads.sidecar({ service: "vault", ports });
   gateway = await workloads.gateway({ name: "ingress", ports: [80, 443, 5432] });
-  client = await workloads.sidecar({ service: "client", upstreams: [{ service: "db", port: 5432 }] });
+  const upstreams = [{ service: "db.default", port: 5432 }];
+  client = await workloads.sidecar({ service: "client", upstreams });
+  stranger = await workloads.sidecar({ service: "stranger", namespace: "other", upstreams });
 });
 
 after(async () => {
@@ -197,14 +200,15 @@ test("PASSTHROUGH: the application's own TLS, by the host that the client names"
   assert.equal(await readAll(connectTls({ host, port, servername: "a.example.com", ca: authority.ca })), "closed");
 });
 
-test("TCP by weight, through a gateway and through a sidecar's upstream", async () => {
-  const servers = '[{port: {number: 5432, name: tcp, protocol: TCP}, hosts: ["*"]}]';
-  const subsets = `
+const subsets = `
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: db}
 spec: {host: db, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}
 `;
+
+test("TCP by weight, through a gateway and through a sidecar's upstream", async () => {
+  const servers = '[{port: {number: 5432, name: tcp, protocol: TCP}, hosts: ["*"]}]';
   const route = (v1: number, v2: number): string =>
     `[{route: [{destination: {host: db, subset: v1}, weight: ${v1}}, {destination: {host: db, subset: v2}, weight: ${v2}}]}]`;
   const outside = virtualService("outside", `{hosts: ["*"], gateways: [edge], tcp: ${route(80, 20)}}`);
@@ -213,10 +217,25 @@ spec: {host: db, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels:
   const { address: host, port } = at(5432);
   const share = await shareOf("v1", { host, port });
   assert.ok(share > 0.68 && share < 0.92, `v1 got ${share}`);
-  const [upstream = ""] = Object.values(client.upstreams);
-  const [upstreamHost = "", upstreamPort] = upstream.split(":");
-  assert.equal(await shareOf("v2", { host: upstreamHost, port: Number(upstreamPort) }), 1);
+  assert.equal(await shareOf("v2", upstreamOf(client)), 1);
 });
+
+test("TCP by who calls: a caller's label, and its namespace", async () => {
+  const tcp = `
+    - match: [{sourceLabels: {app: client}}]
+      route: [{destination: {host: db, subset: v1}}]
+    - match: [{sourceNamespace: other}]
+      route: [{destination: {host: db, subset: v2}}]`;
+  await objects.replace(all(subsets, virtualService("callers", `\n  hosts: [db]\n  tcp: ${tcp}`)));
+  assert.equal(await shareOf("v1", upstreamOf(client)), 1);
+  assert.equal(await shareOf("v2", upstreamOf(stranger)), 1);
+});
+
+function upstreamOf({ upstreams }: RunningWorkload): { readonly host: string; readonly port: number } {
+  const [upstream = ""] = Object.values(upstreams);
+  const [host = "", port] = upstream.split(":");
+  return { host, port: Number(port) };
+}
 
 async function shareOf(version: string, to: { readonly host: string; readonly port: number }): Promise<number> {
   const of = 200;

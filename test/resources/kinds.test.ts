@@ -26,6 +26,19 @@ function check(kind: string, cases: Readonly<Record<string, Case>>): void {
 const to = "route: [{destination: {host: a}}]";
 
 check("VirtualService", {
+  "connections by who the caller is": {
+    spec: `hosts: [a]
+gateways: [g, mesh]
+tcp: [{match: [{sourceLabels: {app: b}, sourceNamespace: istio-system}], ${to}}]
+tls: [{match: [{sniHosts: [a], sourceLabels: {app: b}, sourceNamespace: c}], ${to}}]`,
+    told: ["MSH1333 spec.tls", "MSH1108 spec.tcp[0].match[0].sourceNamespace"],
+  },
+  "connections by addresses": {
+    spec: `hosts: [a]
+tcp: [{match: [{destinationSubnets: [10.0.0.0/8]}], ${to}}]
+tls: [{match: [{sniHosts: [a], destinationSubnets: [10.0.0.1]}], ${to}}]`,
+    told: ["MSH1202 spec.tcp[0].match[0].destinationSubnets", "MSH1202 spec.tls[0].match[0].destinationSubnets"],
+  },
   "nothing to route": { spec: "hosts: [a]", told: ["MSH1334 spec"] },
   "no hosts, so that others delegate to it, with a gateway and a delegate of its own": {
     spec: `gateways: [g]\nhttp: [{match: [{uri: {prefix: /a}}], delegate: {name: b}}, {${to}}]`,

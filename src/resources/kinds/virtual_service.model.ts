@@ -11,12 +11,12 @@ import {
   type HttpMatch,
   type HttpRoute,
   type Mirror,
+  type PlaceMatch,
   type Redirect,
   type RetryPolicy,
   type Rewrite,
   redirectStatuses,
   type StringMatch,
-  type TcpMatch,
   type VirtualService,
   type VirtualServiceRef,
 } from "../../model/route.ts";
@@ -88,8 +88,16 @@ function retriesOf(retries: NonNullable<RouteSpec["retries"]>): RetryPolicy {
   };
 }
 
-function placeOf({ port, gateways = [] }: Pick<MatchSpec, "port" | "gateways">, owner: Owner): TcpMatch {
-  return { ...(port === undefined ? {} : { port }), gateways: gateways.map((word) => gatewayOf(word, owner)) };
+function placeOf(
+  { port, gateways = [], sourceNamespace, sourceLabels }: Pick<MatchSpec, keyof PlaceMatch>,
+  owner: Owner,
+): PlaceMatch {
+  return {
+    ...(port === undefined ? {} : { port }),
+    gateways: gateways.map((word) => gatewayOf(word, owner)),
+    ...(sourceNamespace ? { sourceNamespace: namespaceOf(sourceNamespace) } : {}),
+    ...(sourceLabels ? { sourceLabels } : {}),
+  };
 }
 
 function shareOf({ destination, weight, headers }: ShareSpec, of: number, owner: Owner): Destination {
@@ -198,7 +206,7 @@ function editsOf({ set, add, remove }: NonNullable<HeadersSpec["request"]>): Hea
 }
 
 function matchOf(match: MatchSpec, owner: Owner): HttpMatch {
-  const { uri, method, authority, port } = match;
+  const { uri, method, authority } = match;
   return {
     ...stringPart("uri", uri),
     ignoreUriCase: match.ignoreUriCase ?? false,
@@ -208,10 +216,7 @@ function matchOf(match: MatchSpec, owner: Owner): HttpMatch {
     headers: headersOf(match.headers),
     withoutHeaders: headersOf(match.withoutHeaders),
     query: Object.entries(match.queryParams ?? {}).map(([name, spec]) => ({ name, match: stringMatchOf(spec) })),
-    ...(port === undefined ? {} : { port }),
-    gateways: (match.gateways ?? []).map((word) => gatewayOf(word, owner)),
-    ...(match.sourceNamespace ? { sourceNamespace: namespaceOf(match.sourceNamespace) } : {}),
-    ...(match.sourceLabels ? { sourceLabels: match.sourceLabels } : {}),
+    ...placeOf(match, owner),
     ...(match.statPrefix ? { statPrefix: match.statPrefix } : {}),
   };
 }

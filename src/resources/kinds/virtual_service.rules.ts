@@ -7,7 +7,7 @@ import type { RuleContext } from "./kind.ts";
 import { exportToRules, tellRootNamespace } from "./shared.rules.ts";
 import { isIgnoredHeader, type VirtualServiceSpec } from "./virtual_service.schema.ts";
 import { connectionRules } from "./virtual_service_l4.rules.ts";
-import { gatewayNameRules, weightRules } from "./virtual_service_parts.rules.ts";
+import { gatewayNameRules, placeRules, weightRules } from "./virtual_service_parts.rules.ts";
 
 type HttpSpec = NonNullable<VirtualServiceSpec["http"]>[number];
 
@@ -44,9 +44,7 @@ export function virtualServiceRules(spec: VirtualServiceSpec, context: RuleConte
     }
     if ((route.match ?? []).length === 0 && takesAll < 0) takesAll = index;
     for (const [at, match] of (route.match ?? []).entries()) {
-      gatewayNameRules(match.gateways ?? [], [...path, "match", at, "gateways"], context);
-      if (match.sourceNamespace !== undefined)
-        tellRootNamespace([...path, "match", at, "sourceNamespace"], match.sourceNamespace, context);
+      placeRules(match, [...path, "match", at], context);
       if (match.method?.exact !== undefined && match.method.exact !== match.method.exact.toUpperCase()) {
         tell(
           [...path, "match", at, "method"],

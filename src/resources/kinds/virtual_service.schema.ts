@@ -14,9 +14,9 @@ import {
   string,
   unsupported,
 } from "../schema/type.ts";
-import { exportTo, labels } from "./shared.ts";
+import { exportTo } from "./shared.ts";
 import { tcpRoutes, tlsRoutes } from "./virtual_service_l4.schema.ts";
-import { destinationOf, gatewayNames, weight } from "./virtual_service_parts.ts";
+import { callers, destinationOf, gatewayNames, weight } from "./virtual_service_parts.ts";
 
 /** In the order of their numbers. */
 export const grpcStatuses = [
@@ -77,11 +77,7 @@ const match = object({
         },
       }),
     }),
-    sourceLabels: labels("Labels that the caller's workload must have, all of them. Not asked beside `gateways`."),
-    sourceNamespace: string({
-      description: "Namespace that the caller's workload must be of. Not asked beside `gateways`.",
-      format: "label",
-    }),
+    ...callers,
     statPrefix: string({
       description: "The route has statistics of its own: vhost.HOST.route.PREFIX. in Envoy's.",
       default: "no statistics of its own",

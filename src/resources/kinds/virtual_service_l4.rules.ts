@@ -2,7 +2,7 @@
 import { covers } from "../hosts.ts";
 import type { RuleContext } from "./kind.ts";
 import type { VirtualServiceSpec } from "./virtual_service.schema.ts";
-import { gatewayNameRules, weightRules } from "./virtual_service_parts.rules.ts";
+import { placeRules, weightRules } from "./virtual_service_parts.rules.ts";
 
 export function connectionRules(spec: VirtualServiceSpec, context: RuleContext): void {
   tlsRules(spec, context);
@@ -14,9 +14,7 @@ export function connectionRules(spec: VirtualServiceSpec, context: RuleContext):
       context.tell(path, "MSH1314", said);
     }
     if (match.length === 0 && takesAll < 0) takesAll = index;
-    for (const [at, { gateways = [] }] of match.entries()) {
-      gatewayNameRules(gateways, [...path, "match", at, "gateways"], context);
-    }
+    for (const [at, one] of match.entries()) placeRules(one, [...path, "match", at], context);
     weightRules(route, path, context);
   }
 }
@@ -27,9 +25,9 @@ function tlsRules({ hosts = [], gateways = [], tls = [] }: VirtualServiceSpec, c
   }
   for (const [index, { match, route }] of tls.entries()) {
     const path = ["spec", "tls", index];
-    for (const [at, { sniHosts, gateways: named = [] }] of match.entries()) {
-      gatewayNameRules(named, [...path, "match", at, "gateways"], context);
-      for (const [place, host] of sniHosts.entries()) {
+    for (const [at, one] of match.entries()) {
+      placeRules(one, [...path, "match", at], context);
+      for (const [place, host] of one.sniHosts.entries()) {
         if (hosts.some((outer) => covers(outer.toLowerCase(), host.toLowerCase()))) continue;
         const said = `${host} is none of the VirtualService's hosts (${hosts.join(", ")})`;
         context.tell([...path, "match", at, "sniHosts", place], "MSH1332", said);

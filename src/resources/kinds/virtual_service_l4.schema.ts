@@ -1,13 +1,15 @@
 /** VirtualService: routes for connections, by the host that a TLS client names, or by port alone. */
 import { list, object, portNumber, required, string, unsupported } from "../schema/type.ts";
-import { destinationOf, gatewayNames, weight } from "./virtual_service_parts.ts";
+import { callers, destinationOf, gatewayNames, weight } from "./virtual_service_parts.ts";
 
 const place = {
   port: portNumber("The port of the service, or of the gateway, that was asked."),
   gateways: gatewayNames("Gateways through which the connection came.", "those of the VirtualService"),
-  destinationSubnets: unsupported("Addresses that the caller dialled."),
-  sourceLabels: unsupported("Labels of the caller's workload."),
-  sourceNamespace: unsupported("Namespace of the caller's workload."),
+  destinationSubnets: unsupported(
+    "Addresses that the caller dialled.",
+    "has nothing to match: connections are not captured, so they come to the proxy's own address; match by `port`",
+  ),
+  ...callers,
 };
 
 const route = required(

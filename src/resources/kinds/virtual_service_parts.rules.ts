@@ -31,3 +31,13 @@ export function gatewayNameRules(names: readonly string[], path: FieldPath, cont
     if (namespace !== undefined) tellRootNamespace(at, namespace, context);
   }
 }
+
+/** @param path of the match. */
+export function placeRules(
+  { gateways = [], sourceNamespace }: { readonly gateways?: readonly string[]; readonly sourceNamespace?: string },
+  path: FieldPath,
+  context: RuleContext,
+): void {
+  gatewayNameRules(gateways, [...path, "gateways"], context);
+  if (sourceNamespace !== undefined) tellRootNamespace([...path, "sourceNamespace"], sourceNamespace, context);
+}

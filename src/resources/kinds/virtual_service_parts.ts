@@ -1,5 +1,6 @@
-/** Parts that all of a VirtualService's routes have: where they hold, and where they lead. */
+/** Parts that all of a VirtualService's routes have: where and for whom they hold, and where they lead. */
 import { integer, list, object, portNumber, required, string } from "../schema/type.ts";
+import { labels } from "./shared.ts";
 
 export const gatewayNames = (description: string, otherwise: string) =>
   list({
@@ -7,6 +8,14 @@ export const gatewayNames = (description: string, otherwise: string) =>
     default: otherwise,
     items: string({ description: "NAMESPACE/NAME, NAME of the own namespace, or mesh.", format: "gatewayRef" }),
   });
+
+export const callers = {
+  sourceLabels: labels("Labels that the caller's workload must have, all of them. Not asked beside `gateways`."),
+  sourceNamespace: string({
+    description: "Namespace that the caller's workload must be of. Not asked beside `gateways`.",
+    format: "label",
+  }),
+};
 
 export const destinationOf = (description: string) =>
   object({

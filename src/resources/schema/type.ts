@@ -91,6 +91,8 @@ export interface BooleanSchema extends Words {
 
 export interface UnsupportedSchema extends Words {
   readonly type: "unsupported";
+  /** Why it never will be, and what to write instead; absent: it may come. */
+  readonly reason?: string;
 }
 
 export type Schema =
@@ -170,7 +172,12 @@ export const duration = (words: Without<DurationSchema, never>): DurationSchema 
 
 export const boolean = (words: Without<BooleanSchema, never>): BooleanSchema => ({ type: "boolean", ...words });
 
-export const unsupported = (description: string): UnsupportedSchema => ({ type: "unsupported", description });
+/** @param reason that there is nothing for it to do here, as it follows the field's path. */
+export const unsupported = (description: string, reason?: string): UnsupportedSchema => ({
+  type: "unsupported",
+  description,
+  ...(reason === undefined ? {} : { reason }),
+});
 
 export const required = <const S extends Schema>(schema: S): S & { readonly required: true } => ({
   ...schema,
