@@ -128,7 +128,13 @@ function sceneOf(object: MeshObject, after: readonly MeshObject[], mesh: MeshInp
     case "Secret":
       return [];
     case "Sidecar":
-      return [callerIn(object.namespace)];
+      return [
+        callerIn(object.namespace),
+        sidecarFor(
+          object,
+          (object.ingress ?? []).map(({ port }) => port),
+        ),
+      ];
     case "RateLimitPolicy":
       return [sidecarFor({ namespace: object.namespace, service: object.service }, [])];
     case "PeerAuthentication":

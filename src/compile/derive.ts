@@ -4,7 +4,7 @@
  *
  *   rules, rule ─▶ hashing ─▶ hashers ─┐
  *   delegates, candidates, ports ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one a namespace with callers)
- *   own (output, one for each workload)
+ *   ways in ─▶ own (output, one for each workload)
  */
 import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import { objectKey } from "../model/object.ts";
@@ -35,6 +35,8 @@ import {
   partsOf,
   type Scope,
   type ScopeName,
+  type Sidecars,
+  saysOfEgress,
   scopeName,
   scopeUnder,
   sees,
@@ -45,6 +47,7 @@ import { sidecarItems } from "./sidecar.ts";
 import { type Asked, askedOf, labelsIn, type Source, sourceFrom, sourceText } from "./source.ts";
 import { type TcpWay, tcpWay } from "./tcp_routes.ts";
 import { destinationVirtualHosts, nameVirtualHosts, otherHosts } from "./virtual_hosts.ts";
+import { inboundOnly } from "./ways_in.ts";
 
 /** A name that requests can be routed by: a service's, a ServiceEntry's, or one that a VirtualService made. */
 type Unrouted =
@@ -86,6 +89,7 @@ export class Derivations {
   readonly #scope: NodeFamily<[Namespace, ScopeName], Scope>;
   /** Of workloads of a namespace that have these labels. */
   readonly #logged: NodeFamily<[Namespace, string], LoggedSides>;
+  readonly #waysIn: NodeFamily<[Namespace], Sidecars>;
 
   constructor(graph: Graph, input: MeshInput, destinations: Destinations) {
     this.#input = input;
@@ -152,6 +156,7 @@ export class Derivations {
         labels: sourceFrom(labels).labels,
       }),
     );
+    this.#waysIn = new NodeFamily(graph, "ways in", (read, namespace) => inboundOnly(this.#sidecars(read, namespace)));
     this.#strangers = new NodeFamily(graph, "strangers", (read) =>
       this.#table(
         read,
@@ -228,9 +233,13 @@ export class Derivations {
   }
 
   scopeOf(read: Read, caller: Caller): ScopeName {
-    const own = read(this.#input.sidecars.at(caller.namespace));
-    const sidecars = sidecarsFor({ own, root: read(this.#input.sidecars.at(rootNamespace)) }, caller);
+    const sidecars = sidecarsFor(this.#sidecars(read, caller.namespace), caller).filter(saysOfEgress);
     return scopeName(sidecars, labelsIn(caller.labels, read(this.#input.sourceLabels)));
+  }
+
+  #sidecars(read: Read, namespace: Namespace): Sidecars {
+    const { sidecars } = this.#input;
+    return { own: read(sidecars.at(namespace)), root: read(sidecars.at(rootNamespace)) };
   }
 
   /** Destinations that callers of the scope may reach: those that are seen, and those that seen routes lead to. */
@@ -279,6 +288,7 @@ export class Derivations {
     if (workload.role === "sidecar") {
       const items = sidecarItems({
         workload,
+        sidecars: read(this.#waysIn.at(namespace)),
         peerAuthentications: reaching(read, namespace, input.peerAuthentications),
         authorizationPolicies: reaching(read, namespace, input.authorizationPolicies),
         rateLimits: read(input.rateLimits.at(serviceKey(workload.service))),

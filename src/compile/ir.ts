@@ -63,8 +63,7 @@ export interface ClusterHealthCheck extends HealthCheck {
 export type ClusterUpstream =
   /** The endpoints item of the same name. */
   | { readonly kind: "endpoints"; readonly tls: ClientTls; readonly proxyProtocol?: 1 | 2 }
-  /** The application beside the proxy. */
-  | { readonly kind: "application"; readonly port: number }
+  | ApplicationUpstream
   /** Its own, whose addresses may be names. All that DNS answers are used, or the first for each new connection. */
   | {
       readonly kind: "names";
@@ -75,6 +74,13 @@ export type ClusterUpstream =
     }
   /** Whatever the request's Host resolves to. */
   | { readonly kind: "dns"; readonly tls: ClientTls; readonly proxyProtocol?: 1 | 2 };
+
+/** The application beside the proxy. */
+export type ApplicationUpstream =
+  /** Absent: 127.0.0.1. */
+  | { readonly kind: "application"; readonly port: number; readonly address?: string }
+  /** A Unix socket. */
+  | { readonly kind: "socket"; readonly path: string };
 
 export type ClientTls =
   | { readonly mode: "plaintext" }

@@ -25,16 +25,24 @@ export interface Scope {
   readonly outboundTrafficPolicy?: OutboundTrafficPolicy;
 }
 
-/** Those that hold, the narrowest first. @param own of the caller's namespace. @param root of the root namespace. */
-export function sidecarsFor(
-  { own, root }: { readonly own: readonly Sidecar[]; readonly root: readonly Sidecar[] },
-  { namespace, labels }: Caller,
-): readonly Sidecar[] {
+/** Those that may hold in a namespace: its own, and the root namespace's. */
+export interface Sidecars {
+  readonly own: readonly Sidecar[];
+  readonly root: readonly Sidecar[];
+}
+
+/** Those that hold, the narrowest first. */
+export function sidecarsFor({ own, root }: Sidecars, { namespace, labels }: Caller): readonly Sidecar[] {
   const eldest = (all: readonly Sidecar[], fits: (sidecar: Sidecar) => boolean): readonly Sidecar[] =>
     all.filter(fits).sort(byAge).slice(0, 1);
   const wide = ({ selector }: Sidecar): boolean => selector === undefined;
   const selecting = ({ selector }: Sidecar): boolean => selector !== undefined && hasLabels(labels, selector.labels);
   return [...eldest(own, selecting), ...eldest(own, wide), ...(namespace === rootNamespace ? [] : eldest(root, wide))];
+}
+
+/** Or else of the way in alone, and the next wider one decides. */
+export function saysOfEgress({ egress, outboundTrafficPolicy }: Sidecar): boolean {
+  return egress !== undefined || outboundTrafficPolicy !== undefined;
 }
 
 /** Names a scope of a namespace; "": its callers see what all of the namespace do. */

@@ -7,7 +7,7 @@ import { accessOf, policiesFor } from "./authorization.ts";
 import { upstreamProtocol } from "./clusters.ts";
 import type { HashOf } from "./hashing.ts";
 import { chainsOf, inboundDetection, type Layer } from "./inbound_chains.ts";
-import type { ClusterItem, Item, ListenerItem, RouteTableItem, TcpHandler } from "./ir.ts";
+import type { ClusterItem, Item, ListenerItem, RouteTableItem, TcpHandler, UpstreamProtocol } from "./ir.ts";
 import {
   inboundCluster,
   inboundListener,
@@ -20,10 +20,13 @@ import {
 import { mutualTlsMode } from "./peer_authentication.ts";
 import { countedBy, rateLimitOf } from "./rate_limits.ts";
 import { everyRequest } from "./routes.ts";
+import type { Sidecars } from "./scope.ts";
 import { sourceHash, type TcpWay } from "./tcp_routes.ts";
+import { type WayIn, waysIn } from "./ways_in.ts";
 
 export interface SidecarInput {
   readonly workload: SidecarWorkload;
+  readonly sidecars: Sidecars;
   readonly peerAuthentications: readonly PeerAuthentication[];
   readonly authorizationPolicies: readonly AuthorizationPolicy[];
   /** For its service. */
@@ -37,12 +40,13 @@ export function sidecarItems(input: SidecarInput): readonly Item[] {
   const { workload } = input;
   const policies = policiesFor(input.authorizationPolicies, workload);
   const rateLimit = rateLimitOf(input.rateLimits);
-  const ways = workload.inbound.flatMap((port) => {
-    const mode = mutualTlsMode(input.peerAuthentications, workload, port.appPort);
-    return inboundItems(workload, port, mode, { policies, rateLimit });
+  const ways = waysIn(workload, input.sidecars);
+  const inbound = ways.flatMap((way) => {
+    const mode = mutualTlsMode(input.peerAuthentications, workload, way.appPort);
+    return inboundItems(ways, way, mode, { policies, rateLimit });
   });
   // Two service ports may lead to one application port.
-  const items = new Map<string, Item>(ways.map((item) => [`${item.type}\n${item.name}`, item]));
+  const items = new Map<string, Item>(inbound.map((item) => [`${item.type}\n${item.name}`, item]));
   return [
     ...items.values(),
     outboundListener(workload),
@@ -56,13 +60,8 @@ interface Admission {
   readonly rateLimit: RateLimit | undefined;
 }
 
-function inboundItems(
-  workload: SidecarWorkload,
-  port: InboundPort,
-  mode: MutualTlsMode,
-  admission: Admission,
-): readonly Item[] {
-  const cluster = applicationCluster(workload, port);
+function inboundItems(ways: readonly WayIn[], port: WayIn, mode: MutualTlsMode, admission: Admission): readonly Item[] {
+  const cluster = applicationCluster(ways, port);
   const tcpAccess = accessOf(admission.policies, { number: port.appPort, layer: "tcp" });
   const statPrefix = inboundListener(port.port);
   const layer = layerOf(port.protocol);
@@ -128,18 +127,25 @@ function inboundTable(port: InboundPort, cluster: string, { policies, rateLimit 
 }
 
 /** HTTP/1.1 unless the port says HTTP/2: an application that says nothing may know no better. */
-function applicationCluster(workload: SidecarWorkload, { appPort, protocol }: InboundPort): ClusterItem {
-  const spoken = upstreamProtocol(protocol);
-  const others = workload.inbound.filter((port) => port.appPort === appPort);
-  const alone = new Set(others.map((port) => upstreamProtocol(port.protocol))).size === 1;
+function applicationCluster(ways: readonly WayIn[], { appPort, protocol, application, pool }: WayIn): ClusterItem {
+  const declared = upstreamProtocol(protocol);
+  const others = ways.filter((way) => way.appPort === appPort);
+  const alone = new Set(others.map((way) => upstreamProtocol(way.protocol))).size === 1;
+  const { asCaller, upgrade: _upgrade, ...limits } = pool;
   return {
     type: "cluster",
-    name: inboundCluster(appPort, alone ? "" : spoken),
-    protocol: spoken === "downstream" ? "http1" : spoken,
+    name: inboundCluster(appPort, alone ? "" : declared),
+    protocol: spokenTo(declared, asCaller),
     balancer: "round-robin",
-    pool: {},
-    upstream: { kind: "application", port: appPort },
+    pool: limits,
+    upstream: application,
   };
+}
+
+function spokenTo(declared: UpstreamProtocol, asCaller: true | undefined): UpstreamProtocol {
+  if (declared === "tcp") return declared;
+  if (asCaller) return "downstream";
+  return declared === "downstream" ? "http1" : declared;
 }
 
 function outboundListener(workload: SidecarWorkload): ListenerItem {

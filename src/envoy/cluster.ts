@@ -10,12 +10,19 @@ import {
   ClusterSchema,
 } from "#envoy/envoy/config/cluster/v3/cluster_pb.js";
 import type { OutlierDetectionSchema } from "#envoy/envoy/config/cluster/v3/outlier_detection_pb.js";
-import type { TcpKeepaliveSchema } from "#envoy/envoy/config/core/v3/address_pb.js";
+import type { AddressSchema, TcpKeepaliveSchema } from "#envoy/envoy/config/core/v3/address_pb.js";
 import type { TransportSocket } from "#envoy/envoy/config/core/v3/base_pb.js";
 import type { HttpProtocolOptionsSchema as CommonHttpOptionsSchema } from "#envoy/envoy/config/core/v3/protocol_pb.js";
 import { ClusterConfigSchema } from "#envoy/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js";
 import { HttpProtocolOptionsSchema } from "#envoy/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
-import type { ClientTls, ClusterHealthCheck, ClusterItem, PoolLimits, UpstreamProtocol } from "../compile/ir.ts";
+import type {
+  ApplicationUpstream,
+  ClientTls,
+  ClusterHealthCheck,
+  ClusterItem,
+  PoolLimits,
+  UpstreamProtocol,
+} from "../compile/ir.ts";
 import type { Keepalive, OutlierDetection, RetryBudget } from "../model/traffic.ts";
 import { unreachable } from "../platform/error.ts";
 import { duration, type Init, packed, socketAddress } from "./any.ts";
@@ -44,7 +51,7 @@ const dnsRetryMs = 1_000;
 const tcpAlpn = ["weft"];
 
 export function clusterMessage(item: ClusterItem): Cluster {
-  const pool = item.upstream.kind === "application" ? { idleTimeoutMs: applicationIdleMs, ...item.pool } : item.pool;
+  const pool = isApplication(item.upstream) ? { idleTimeoutMs: applicationIdleMs, ...item.pool } : item.pool;
   const options = protocolOptions(item, pool);
   return create(ClusterSchema, {
     name: item.name,
@@ -59,7 +66,10 @@ export function clusterMessage(item: ClusterItem): Cluster {
       ...mergeWindow(item),
     },
     ...(item.outliers ? { outlierDetection: outlierDetection(item.outliers) } : {}),
-    ...(pool.keepalive ? { upstreamConnectionOptions: { tcpKeepalive: keepalive(pool.keepalive) } } : {}),
+    // A Unix socket has none.
+    ...(pool.keepalive && item.upstream.kind !== "socket"
+      ? { upstreamConnectionOptions: { tcpKeepalive: keepalive(pool.keepalive) } }
+      : {}),
     ...(options ? { typedExtensionProtocolOptions: { [httpOptions]: options } } : {}),
     ...upstream(item),
   });
@@ -93,8 +103,9 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
         ...sockets(item.upstream, item.protocol),
       };
     }
-    case "application": {
-      const address = socketAddress({ address: "127.0.0.1", port: item.upstream.port });
+    case "application":
+    case "socket": {
+      const address = applicationAddress(item.upstream);
       return {
         clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
         ...balancing(item.balancer),
@@ -124,6 +135,15 @@ function upstream(item: ClusterItem): Init<typeof ClusterSchema> {
     default:
       return unreachable(item.upstream);
   }
+}
+
+function isApplication(upstream: ClusterItem["upstream"]): upstream is ApplicationUpstream {
+  return upstream.kind === "application" || upstream.kind === "socket";
+}
+
+function applicationAddress(upstream: ApplicationUpstream): Init<typeof AddressSchema> {
+  if (upstream.kind === "socket") return { address: { case: "pipe", value: { path: upstream.path } } };
+  return socketAddress({ address: upstream.address ?? "127.0.0.1", port: upstream.port });
 }
 
 function checkOf({ protocol }: ClusterItem, check: ClusterHealthCheck, { mode }: ClientTls) {
@@ -243,7 +263,7 @@ function protocolOptions({ protocol, upstream }: ClusterItem, pool: PoolLimits):
 
 /** Which names of TLS the request's Host gives. */
 function namesOf(upstream: ClusterItem["upstream"]): ReturnType<typeof fromHost> {
-  if (upstream.kind === "application") return undefined;
+  if (isApplication(upstream)) return undefined;
   if (upstream.tls.mode === "own") return fromHost(upstream.tls.tls);
   // Envoy demands them of a cluster that goes where the Host says. In plaintext nothing comes of them; the mesh's mTLS has its
   // own server name and identities, and is let off.

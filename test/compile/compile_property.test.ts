@@ -9,9 +9,10 @@ import type { LayerChange } from "../../src/compile/layer.ts";
 import type { Locality } from "../../src/model/names.ts";
 import type { MeshObject } from "../../src/model/object.ts";
 import type { HttpMatch, HttpRoute } from "../../src/model/route.ts";
+import type { Sidecar } from "../../src/model/sidecar.ts";
 import type { TrafficSide } from "../../src/model/telemetry.ts";
 import type { TrafficSettings } from "../../src/model/traffic.ts";
-import { nameOfWorkload } from "../../src/model/workload.ts";
+import { nameOfWorkload, type SidecarWorkload } from "../../src/model/workload.ts";
 import { anyEntry } from "./entries.ts";
 import {
   destinationRule,
@@ -28,6 +29,9 @@ import {
 } from "./mesh.ts";
 
 const services = ["a", "b", "c"];
+const inbound: SidecarWorkload["inbound"] = [
+  { name: "http", port: 80, appPort: 8080, protocol: "http", listen: { address: "127.0.0.1", port: 20_080 } },
+];
 const anyRequest: HttpMatch = { ignoreUriCase: false, headers: [], withoutHeaders: [], query: [], gateways: [] };
 
 function routing(one: MeshObject & { readonly kind: "VirtualService" }, route: Partial<HttpRoute>): MeshObject {
@@ -106,8 +110,15 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
       namespace: fc.constantFrom(ns("default"), ns("shop"), ns("mesh-system")),
       name: fc.constantFrom("one", "two"),
       selector: fc.constantFrom(undefined, { labels: { app: "client" } }),
+      inbound: fc.constantFrom<Partial<Sidecar>>(
+        {},
+        { inboundPool: { maxConnections: 1 } },
+        { ingress: [{ port: 8080, protocol: "http2", to: { kind: "instance", port: 81 } }] },
+      ),
     })
-    .map(({ hosts, selector, ...rest }) => setObject(sidecarObject(hosts, { ...rest, ...(selector && { selector }) }))),
+    .map(({ hosts, selector, inbound, ...rest }) =>
+      setObject(sidecarObject(hosts, { ...rest, ...inbound, ...(selector && { selector }) })),
+    ),
   fc
     .record({
       namespace: fc.constantFrom(ns("default"), ns("shop"), ns("mesh-system")),
@@ -154,7 +165,7 @@ const anyChange: fc.Arbitrary<InputChange> = fc.oneof(
   anyEntry,
   fc.constantFrom(
     setWorkload(sidecar("client")),
-    setWorkload(sidecar("client", "default", { locality: near })),
+    setWorkload(sidecar("client", "default", { locality: near, inbound })),
     setWorkload(sidecar("client", "default", { locality: near, labels: { app: "client", version: "v1" } })),
     setWorkload(sidecar("shopper", "shop")),
     setWorkload(sidecar("shopper", "shop", { locality: far })),

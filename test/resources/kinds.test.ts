@@ -570,9 +570,50 @@ check("Sidecar", {
     spec: 'egress: [{hosts: ["./*"]}, {hosts: ["shop/*"]}]',
     told: ["MSH1306 spec.egress[1]"],
   },
-  "a selector without labels, a mode that is none, ingress": {
+  "a selector without labels, a mode that is none, ingress of nothing": {
     spec: "workloadSelector: {labels: {}}\negress: [{hosts: ['./*']}]\noutboundTrafficPolicy: {mode: NONE}\ningress: []",
-    told: ["MSH1205 spec.outboundTrafficPolicy.mode", "MSH1202 spec.ingress"],
+    told: ["MSH1205 spec.outboundTrafficPolicy.mode", "MSH1210 spec.ingress"],
+  },
+  "where applications listen": {
+    spec: `ingress:
+  - {port: {number: 1, protocol: HTTP, name: a}, defaultEndpoint: "127.0.0.1:8080", captureMode: NONE}
+  - {port: {number: 2, name: grpc-b}, defaultEndpoint: "[::1]:8080", captureMode: DEFAULT}
+  - {port: {number: 3, protocol: TCP}, defaultEndpoint: "0.0.0.0:65535", connectionPool: {tcp: {maxConnections: 1}}}
+  - {port: {number: 4, protocol: MONGO}, defaultEndpoint: "unix:///run/a.sock"}
+inboundConnectionPool: {http: {http1MaxPendingRequests: 1}}`,
+    told: [],
+  },
+  "where no application of the host listens": {
+    spec: `ingress:
+  - {port: {number: 1, protocol: HTTP}, defaultEndpoint: "10.0.0.1:8080"}
+  - {port: {number: 2, protocol: HTTP}, defaultEndpoint: "127.0.0.1:65536"}
+  - {port: {number: 3, protocol: HTTP}, defaultEndpoint: "unix://run/a.sock"}
+  - {port: {number: 4, protocol: HTTP}, defaultEndpoint: "unix:///${"a".repeat(107)}"}
+  - {port: {number: 5, protocol: HTTP}, defaultEndpoint: "localhost:80"}`,
+    told: [0, 1, 2, 3, 4].map((index) => `MSH1207 spec.ingress[${index}].defaultEndpoint`),
+  },
+  "no port": { spec: 'ingress: [{defaultEndpoint: "127.0.0.1:8080"}]', told: ["MSH1204 spec.ingress[0].port"] },
+  "a port twice, of no protocol": {
+    spec: "ingress: [{port: {number: 1, protocol: HTTP}}, {port: {number: 1, protocol: SMTP}}]",
+    told: ["MSH1306 spec.ingress[1].port.number", "MSH1505 spec.ingress[1].port.protocol"],
+  },
+  "TLS of callers outside": {
+    spec: "ingress: [{port: {number: 1, protocol: HTTP}, tls: {mode: SIMPLE}}]",
+    told: ["MSH1202 spec.ingress[0].tls"],
+  },
+  "what can have no effect on the way in": {
+    spec: `ingress:
+  - port: {number: 1, protocol: HTTP}
+    bind: 10.0.0.1
+    captureMode: IPTABLES
+    connectionPool: {http: {h2UpgradePolicy: UPGRADE}}
+inboundConnectionPool: {http: {h2UpgradePolicy: UPGRADE}}`,
+    told: [
+      "MSH1324 spec.ingress[0].bind",
+      "MSH1324 spec.ingress[0].captureMode",
+      "MSH1324 spec.ingress[0].connectionPool.http.h2UpgradePolicy",
+      "MSH1324 spec.inboundConnectionPool.http.h2UpgradePolicy",
+    ],
   },
 });
 

@@ -63,13 +63,19 @@ export interface Patient extends Echo {
   status: number;
   /** From now on it keeps its callers waiting. @returns lets them go. */
   hold(): () => void;
+  /** Resolves when so many requests have reached it since `hold`. */
+  reached(count: number): Promise<void>;
 }
 
 export async function startPatient(): Promise<Patient> {
   const reached: Reached[] = [];
   let free: Promise<void> = Promise.resolve();
+  let held = 0;
+  let onReached = (): void => {};
   const server = createHttpServer((request, response) => {
     reached.push(seenIn(request));
+    held++;
+    onReached();
     request.resume();
     void free.then(() => {
       response.statusCode = patient.status;
@@ -83,7 +89,14 @@ export async function startPatient(): Promise<Patient> {
     hold() {
       const { promise, resolve } = Promise.withResolvers<void>();
       free = promise;
+      held = 0;
       return resolve;
+    },
+    reached(count) {
+      return new Promise((resolve) => {
+        onReached = () => held >= count && resolve();
+        onReached();
+      });
     },
   };
   return patient;

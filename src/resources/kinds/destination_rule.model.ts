@@ -1,12 +1,7 @@
 /** DestinationRule → model. */
-import type {
-  ConnectionPool,
-  DestinationRule,
-  Keepalive,
-  OutlierDetection,
-  TrafficSettings,
-} from "../../model/traffic.ts";
+import type { DestinationRule, OutlierDetection, TrafficSettings } from "../../model/traffic.ts";
 import { clientTlsOf } from "./client_tls.model.ts";
+import { poolOf } from "./connection_pool.model.ts";
 import type { DestinationRuleSpec } from "./destination_rule.schema.ts";
 import { balancingOf } from "./load_balancer.model.ts";
 import { exportToOf, hostOf, type Owner, timesOf } from "./shared.model.ts";
@@ -16,7 +11,6 @@ type Settings = Pick<
   Policy,
   "loadBalancer" | "connectionPool" | "outlierDetection" | "tls" | "retryBudget" | "proxyProtocol"
 >;
-type Pool = NonNullable<Policy["connectionPool"]>;
 type Outliers = NonNullable<Policy["outlierDetection"]>;
 
 export function toDestinationRule(spec: DestinationRuleSpec, owner: Owner): DestinationRule {
@@ -49,28 +43,6 @@ function settingsOf(policy: Settings | undefined): TrafficSettings {
     ...(policy?.proxyProtocol ? { proxyProtocol: policy.proxyProtocol.version === "V2" ? 2 : 1 } : {}),
     ...(policy?.tls ? { tls: clientTlsOf(policy.tls) } : {}),
   };
-}
-
-/** 0 is Istio's "not set" for every count. */
-function poolOf({ tcp, http }: Pool): ConnectionPool {
-  const { maxConnections, connectTimeout, maxConnectionDuration, tcpKeepalive } = tcp ?? {};
-  const { idleTimeout, h2UpgradePolicy, useClientProtocol, ...counts } = http ?? {};
-  const set = Object.entries({ maxConnections, ...counts }).filter(([, count]) => count !== undefined && count !== 0);
-  return {
-    ...Object.fromEntries(set),
-    ...timesOf({
-      connectTimeoutMs: connectTimeout,
-      idleTimeoutMs: idleTimeout,
-      maxConnectionDurationMs: maxConnectionDuration,
-    }),
-    ...(tcpKeepalive ? { keepalive: keepaliveOf(tcpKeepalive) } : {}),
-    ...(h2UpgradePolicy === "UPGRADE" ? { upgrade: true } : {}),
-    ...(useClientProtocol ? { asCaller: true } : {}),
-  };
-}
-
-function keepaliveOf({ probes, time, interval }: NonNullable<NonNullable<Pool["tcp"]>["tcpKeepalive"]>): Keepalive {
-  return { ...(probes ? { probes } : {}), ...timesOf({ timeMs: time, intervalMs: interval }) };
 }
 
 function outliersOf(outliers: Outliers): OutlierDetection {

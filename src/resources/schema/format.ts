@@ -6,6 +6,7 @@ import { isIP } from "node:net";
 import { isServiceAccount, parseSpiffeId } from "../../model/identity.ts";
 import { hostFrom, isDnsLabel } from "../../model/names.ts";
 import { checkRegex } from "../regex.ts";
+import { applicationAddressOf } from "./application_address.ts";
 
 export interface Format {
   readonly wants: string;
@@ -223,6 +224,12 @@ export const formats = {
     wants: "ADDRESS:PORT, such as 127.0.0.1:15001",
     maxLength: 53,
     check: (text) => (listenAddressOf(text) ? undefined : ""),
+  },
+  /** Of a Sidecar's ingress. */
+  applicationAddress: {
+    wants: "127.0.0.1:PORT, [::1]:PORT, 0.0.0.0:PORT or [::]:PORT, or unix:///PATH of at most 107 bytes",
+    maxLength: 128,
+    check: (text) => (applicationAddressOf(text) ? undefined : ""),
   },
   serviceRef: {
     wants: "a service: NAME of the own namespace, or NAME.NAMESPACE",

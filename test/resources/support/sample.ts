@@ -50,6 +50,7 @@ export const good: Readonly<Record<FormatName, readonly [string, ...string[]]>> 
   cipherSuite: ["ECDHE-RSA-AES128-GCM-SHA256"],
   protocol: ["http", "tcp"],
   ip: ["10.0.0.1", "::1"],
+  applicationAddress: ["127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080", "[::]:8080", "unix:///run/shop/cart.sock"],
   listenAddress: ["127.0.0.1:80", "[::1]:8080"],
   serviceRef: ["reviews", "reviews.shop"],
   serviceHost: ["reviews", "reviews.shop", "reviews.shop.svc.cluster.local"],
