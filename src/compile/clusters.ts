@@ -16,12 +16,12 @@ import { type EffectiveRule, settingsOf } from "./destination_rules.ts";
 import type { Balancer, ClientTls, ClusterItem, ClusterUpstream, LocalityEndpoints, UpstreamProtocol } from "./ir.ts";
 import { dnsCluster, outboundCluster, outboundServerName } from "./naming.ts";
 
-/** Only gateways have Secrets; a rule with one means plaintext to sidecars, as in Istio. */
-export type Reached = "by-sidecars" | "by-gateways";
+/** Whose clusters they are. Only gateways have Secrets; a rule with one means plaintext to sidecars, as in Istio. */
+export type AskedBy = "sidecar" | "gateway";
 
 export interface ClusterInput {
-  readonly reached: Reached;
   readonly host: Host;
+  readonly by: AskedBy;
   readonly declared: Declared;
   readonly accepted: Accepted;
   readonly rule: EffectiveRule;
@@ -42,7 +42,7 @@ function clusterOf(input: ClusterInput, { port, protocol }: ServicePort, subset:
   const { asCaller: _asCaller, upgrade: _upgrade, ...pool } = settings.connectionPool ?? {};
   const subsetName = subset?.name ?? "";
   const tls = tlsOf(input, settings.tls ?? "auto", outboundServerName(port, subsetName, host));
-  const spoken = spokenTo(protocol, settings.connectionPool);
+  const spoken = spokenTo(protocol, input.by, settings.connectionPool);
   return {
     type: "cluster",
     name: outboundCluster(port, subsetName, host),
@@ -100,10 +100,15 @@ export function upstreamProtocol(protocol: Protocol): UpstreamProtocol {
   return protocol === "http" ? "http1" : "http2";
 }
 
-function spokenTo(port: Protocol, { asCaller, upgrade }: ConnectionPool = {}): UpstreamProtocol {
+/**
+ * A gateway speaks HTTP/1.1 to a port that is undeclared, as Istio's do: its clients speak HTTP/2 to it because it can, and
+ * know nothing of who answers behind it.
+ */
+function spokenTo(port: Protocol, by: AskedBy, { asCaller, upgrade }: ConnectionPool = {}): UpstreamProtocol {
   const protocol = upstreamProtocol(port);
   if (protocol === "tcp") return protocol;
   if (asCaller) return "downstream";
+  if (protocol === "downstream" && by === "gateway") return "http1";
   return protocol === "http1" && upgrade ? "http2" : protocol;
 }
 
@@ -133,7 +138,7 @@ function tlsOf(input: ClusterInput, mode: ClientTlsMode, serverName: string): Cl
   const { accepted, trustDomain, declared } = input;
   if (mode === "disable") return { mode: "plaintext" };
   if (typeof mode === "object") {
-    const isFor = input.reached === "by-gateways" || secretsIn(mode).length === 0;
+    const isFor = input.by === "gateway" || secretsIn(mode).length === 0;
     return isFor ? { mode: "own", tls: mode } : { mode: "plaintext" };
   }
   // Nobody with a mesh identity answers: there is nobody to speak mTLS to, unless a rule insists on it.

@@ -6,7 +6,7 @@
  *   endpoints/mesh    their endpoints
  *   clusters/ns/NS    clusters that differ for callers of that namespace
  *   clusters/gateways, clusters/gateways/NS
- *                     clusters that gateways (of that namespace) reach otherwise, by Secrets
+ *                     clusters of which gateways (of that namespace) are told otherwise: undeclared ports, Secrets
  *   endpoints/ns/NS   endpoints of subsets that differ likewise
  *   endpoints/near/NS/PLACE
  *                     endpoints that callers of that namespace see otherwise from there
@@ -28,13 +28,14 @@ import { type InputChange, MeshInput } from "./input.ts";
 import type { ClusterItem, EndpointsItem, Item } from "./ir.ts";
 import {
   clustersMesh,
-  clustersOfGateways,
-  clustersOfGatewaysIn,
   endpointsMesh,
+  gatewayClusters,
+  gatewayClustersMesh,
   type LayerChange,
   type LayerKey,
   layerKey,
   layersOfDestinations,
+  layersOfGateway,
   nearLayer,
 } from "./layer.ts";
 import { LayerTable, type Placed } from "./layer_table.ts";
@@ -131,10 +132,7 @@ export class Compiler {
     const { namespace } = workload;
     const place = this.#places.nameFor(workload);
     const own = layerKey("own", name);
-    if (workload.role === "gateway") {
-      const shared = layersOfDestinations(namespace, place);
-      return [...shared, clustersOfGateways, clustersOfGatewaysIn(namespace), own];
-    }
+    if (workload.role === "gateway") return [...layersOfGateway(namespace, place), own];
     return [...(this.#scopes.layersOf(`own ${name}`, place) ?? layersOfCaller(namespace, place)), own];
   }
 
@@ -285,32 +283,38 @@ export class Compiler {
       layer: nearLayer(place.namespace, place.name),
       item,
     }));
-    return [...everybody, ...differing, ...near, ...this.#ofGateways(read, host)];
-  }
-
-  /** What gateways would otherwise find in the layers before, they have in these. */
-  #ofGateways(read: Read, host: Host): readonly Placed[] {
-    const mesh = this.#destinations.clustersOfGateways(read, host, meshView);
-    if (!mesh) return [];
-    const found = this.#destinations.clusters(read, host, meshView);
-    const everywhere = mesh.filter((item) => !found.some((other) => same(other, item)));
-    const somewhere = this.#destinations.views(read, host).flatMap((view) => {
-      const own = this.#destinations.clusters(read, host, view);
-      const before = own.map((item) => everywhere.find(({ name }) => name === item.name) ?? item);
-      const now = this.#destinations.clustersOfGateways(read, host, view) ?? [];
-      const layer = clustersOfGatewaysIn(view);
-      return now.filter((item) => !before.some((other) => same(other, item))).map((item) => ({ layer, item }));
-    });
-    return [...everywhere.map((item) => ({ layer: clustersOfGateways, item })), ...somewhere];
+    return [...everybody, ...differing, ...near];
   }
 
   #view(read: Read, host: Host, view: View): readonly Placed[] {
     const clusterLayer = view ? layerKey("clusters", "ns", view) : clustersMesh;
     const endpointLayer = view ? layerKey("endpoints", "ns", view) : endpointsMesh;
     const known = view ? this.#items(read, host, meshView) : [];
-    return this.#items(read, host, view)
+    const items = this.#items(read, host, view)
       .filter((item) => !known.some((other) => same(other, item)))
       .map((item) => ({ layer: item.type === "cluster" ? clusterLayer : endpointLayer, item }));
+    return [...items, ...this.#forGateways(read, host, view)];
+  }
+
+  /** Clusters of which gateways are told otherwise than sidecars are, or than gateways of all namespaces. */
+  #forGateways(read: Read, host: Host, view: View): readonly Placed[] {
+    const layer = view ? gatewayClusters(view) : gatewayClustersMesh;
+    const told = this.#clusters(read, host, view);
+    const everybody = this.#clusters(read, host, meshView);
+    // One and the same, unless something is meant for gateways alone.
+    if (told.gateways === told.sidecars && everybody.gateways === everybody.sidecars) return [];
+    const isAmong = (item: ClusterItem, clusters: readonly ClusterItem[]): boolean =>
+      clusters.some((other) => same(other, item));
+    return told.gateways
+      .filter((item) => !isAmong(item, told.sidecars) || !isAmong(item, everybody.gateways))
+      .map((item) => ({ layer, item }));
+  }
+
+  #clusters(read: Read, host: Host, view: View): Readonly<Record<"sidecars" | "gateways", readonly ClusterItem[]>> {
+    return {
+      sidecars: this.#destinations.clusters(read, host, view),
+      gateways: this.#destinations.gatewayClusters(read, host, view),
+    };
   }
 
   #items(read: Read, host: Host, view: View): readonly (ClusterItem | EndpointsItem)[] {

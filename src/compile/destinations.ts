@@ -16,7 +16,7 @@ import type { PeerAuthentication } from "../model/policy.ts";
 import type { ServiceEntry } from "../model/service_entry.ts";
 import { type DestinationRule, secretsOfRule, type TrafficSettings } from "../model/traffic.ts";
 import { type AssignmentInput, answersOf, assignmentOf, endpointKey, hasLabels } from "./assignments.ts";
-import { clustersOf } from "./clusters.ts";
+import { type AskedBy, clustersOf } from "./clusters.ts";
 import {
   type Accepted,
   acceptedOf,
@@ -57,7 +57,7 @@ export class Destinations {
   readonly #accepted: NodeFamily<[Host, View], Accepted>;
   readonly #rules: NodeFamily<[Host], readonly DestinationRule[]>;
   readonly #rule: NodeFamily<[Host, View], EffectiveRule>;
-  readonly #clusters: NodeFamily<[Host, View, string], readonly ClusterItem[]>;
+  readonly #clusters: NodeFamily<[Host, View, AskedBy], readonly ClusterItem[]>;
   readonly #disabling: NodeFamily<[string], readonly PeerAuthentication[]>;
   readonly #assignment: NodeFamily<[Host, View, string, string], EndpointsItem>;
   /** The same with what orders them; only where a rule asks for it. */
@@ -83,12 +83,12 @@ export class Destinations {
       const unsaid = this.#unsaid(read, host);
       return ruleFor(read(this.#rules.at(host)), { ...this.#ruleSubject(read, host, view), unsaid });
     });
-    this.#clusters = new NodeFamily(graph, "clusters", (read, host, view, reached) => {
+    this.#clusters = new NodeFamily(graph, "clusters", (read, host, view, by) => {
       const declared = this.declared(read, host, view);
       if (!declared) return [];
       return clustersOf({
-        reached: reached === "by-gateways" ? reached : "by-sidecars",
         host,
+        by,
         declared,
         accepted: read(this.#accepted.at(host, this.#meaning(read, host, view))),
         rule: read(this.#rule.at(host, view)),
@@ -176,13 +176,14 @@ export class Destinations {
   }
 
   clusters(read: Read, host: Host, view: View): readonly ClusterItem[] {
-    return read(this.#clusters.at(host, view, "by-sidecars"));
+    return read(this.#clusters.at(host, view, "sidecar"));
   }
 
-  /** As gateways have them; undefined: as everybody does. */
-  clustersOfGateways(read: Read, host: Host, view: View): readonly ClusterItem[] | undefined {
+  /** As gateways are told of them: the same, where all ports say what they carry and no rule names a Secret. */
+  gatewayClusters(read: Read, host: Host, view: View): readonly ClusterItem[] {
+    const undeclared = this.declared(read, host, view)?.ports.some(({ protocol }) => protocol === "auto");
     const named = this.rules(read, host).some((rule) => secretsOfRule(rule).length > 0);
-    return named ? read(this.#clusters.at(host, view, "by-gateways")) : undefined;
+    return undeclared || named ? read(this.#clusters.at(host, view, "gateway")) : this.clusters(read, host, view);
   }
 
   /** Endpoints of each of its ports, for each of the subsets, where they are not in the clusters themselves. */

@@ -14,19 +14,29 @@ export function layerKey(...parts: readonly string[]): LayerKey {
 
 export const clustersMesh = layerKey("clusters", "mesh");
 export const endpointsMesh = layerKey("endpoints", "mesh");
+/** Clusters as gateways are told of them, where it is otherwise. */
+export const gatewayClustersMesh = layerKey("clusters", "gateways");
+
+/** Likewise, of the namespace's gateways alone. */
+export function gatewayClusters(namespace: Namespace): LayerKey {
+  return layerKey("clusters", "gateways", namespace);
+}
 
 /** What callers of a namespace may reach where no Sidecar holds, the widest first. */
 export function layersOfDestinations(namespace: Namespace, place: PlaceName): readonly LayerKey[] {
-  const [clusters, endpoints] = [layerKey("clusters", "ns", namespace), layerKey("endpoints", "ns", namespace)];
-  const near = place === "" ? [] : [nearLayer(namespace, place)];
-  return [clustersMesh, endpointsMesh, clusters, endpoints, ...near];
+  return [clustersMesh, endpointsMesh, ...layersOfNamespace(namespace, place)];
 }
 
-/** Clusters that gateways reach otherwise than sidecars, by Secrets. */
-export const clustersOfGateways = layerKey("clusters", "gateways");
+/** What a namespace's gateways may reach, likewise. */
+export function layersOfGateway(namespace: Namespace, place: PlaceName): readonly LayerKey[] {
+  const own = layersOfNamespace(namespace, place);
+  return [clustersMesh, gatewayClustersMesh, endpointsMesh, ...own, gatewayClusters(namespace)];
+}
 
-export function clustersOfGatewaysIn(namespace: Namespace): LayerKey {
-  return layerKey("clusters", "gateways", namespace);
+function layersOfNamespace(namespace: Namespace, place: PlaceName): readonly LayerKey[] {
+  const [clusters, endpoints] = [layerKey("clusters", "ns", namespace), layerKey("endpoints", "ns", namespace)];
+  const near = place === "" ? [] : [nearLayer(namespace, place)];
+  return [clusters, endpoints, ...near];
 }
 
 /** Endpoints that callers of the namespace see otherwise from there. */

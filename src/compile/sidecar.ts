@@ -7,7 +7,7 @@ import { accessOf, policiesFor } from "./authorization.ts";
 import { upstreamProtocol } from "./clusters.ts";
 import type { HashOf } from "./hashing.ts";
 import { chainsOf, inboundDetection, type Layer } from "./inbound_chains.ts";
-import type { ClusterItem, Item, ListenerItem, RouteTableItem, TcpHandler, UpstreamProtocol } from "./ir.ts";
+import type { ClusterItem, Item, ListenerItem, RouteTableItem, TcpHandler } from "./ir.ts";
 import {
   inboundCluster,
   inboundListener,
@@ -126,7 +126,7 @@ function inboundTable(port: InboundPort, cluster: string, { policies, rateLimit 
   };
 }
 
-/** HTTP/1.1 unless the port says HTTP/2: an application that says nothing may know no better. */
+/** As the port says; one that says nothing is spoken to as the caller spoke. */
 function applicationCluster(ways: readonly WayIn[], { appPort, protocol, application, pool }: WayIn): ClusterItem {
   const declared = upstreamProtocol(protocol);
   const others = ways.filter((way) => way.appPort === appPort);
@@ -135,17 +135,11 @@ function applicationCluster(ways: readonly WayIn[], { appPort, protocol, applica
   return {
     type: "cluster",
     name: inboundCluster(appPort, alone ? "" : declared),
-    protocol: spokenTo(declared, asCaller),
+    protocol: asCaller && declared !== "tcp" ? "downstream" : declared,
     balancer: "round-robin",
     pool: limits,
     upstream: application,
   };
-}
-
-function spokenTo(declared: UpstreamProtocol, asCaller: true | undefined): UpstreamProtocol {
-  if (declared === "tcp") return declared;
-  if (asCaller) return "downstream";
-  return declared === "downstream" ? "http1" : declared;
 }
 
 function outboundListener(workload: SidecarWorkload): ListenerItem {
