@@ -9,7 +9,7 @@ import type { HttpRequest } from "../../src/model/http_request.ts";
 import type { GatewayWorkload } from "../../src/model/workload.ts";
 import { toModel } from "../../src/resources/to_model.ts";
 import { type Ask, type RequestCase, requestTable } from "../requests/table.ts";
-import { answersTo, type Caller, gatewayPort, worldServices } from "../requests/world.ts";
+import { answersTo, gatewayPort, withAppPorts, worldServices } from "../requests/world.ts";
 import { parseGood } from "../resources/support/reading.ts";
 import { endpoint, shard, sidecar } from "./mesh.ts";
 
@@ -27,8 +27,10 @@ const shards = worldServices.map(({ service, namespace, ports }) =>
   shard(service, [endpoint("1")], { namespace, portNames: ports }),
 );
 
-function tableOf({ given }: RequestCase, caller: Caller): RouteTableItem {
-  const objects = parseGood(given).map(({ resource }, at) => toModel({ resource, generation: 1, createdAtMs: at }));
+function tableOf({ given }: RequestCase, caller: keyof typeof callers): RouteTableItem {
+  const objects = parseGood(withAppPorts(given, () => 1)).map(({ resource }, at) =>
+    toModel({ resource, generation: 1, createdAtMs: at }),
+  );
   const { items } = compileOnce({ objects, workloads: [], shards }, callers[caller]);
   const wanted = caller === "gateway" ? gatewayName(gatewayPort) : outboundName;
   const table = items.find((item) => item.type === "route" && item.name === wanted);
@@ -36,7 +38,13 @@ function tableOf({ given }: RequestCase, caller: Caller): RouteTableItem {
   return table;
 }
 
-function requestOf({ to, path = "/", method = "GET", headers = {} }: Ask): HttpRequest {
+function requestOf({
+  over,
+  to,
+  path = "/",
+  method = over === "grpc" ? "POST" : "GET",
+  headers = {},
+}: Ask): HttpRequest {
   const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
   return { scheme: "http", method, authority: to, path, headers: Object.fromEntries(lower) };
 }
@@ -48,7 +56,10 @@ for (const [file, cases] of requestTable()) {
   describe(file, () => {
     for (const one of cases.filter(({ given }) => !notRoutes.test(given))) {
       test(one.case, () => {
-        for (const [caller, asks] of Map.groupBy(one.ask, ({ from = "client" }) => from)) {
+        const routed = one.ask.filter(({ over }) => over !== "tcp");
+        for (const [caller, asks] of Map.groupBy(routed, ({ from = "client" }) => from)) {
+          // Who has no proxy is routed by nobody.
+          if (caller === "outside") continue;
           const table = tableOf(one, caller);
           for (const ask of asks) judge(ask, decide(table, requestOf(ask)));
         }
@@ -60,7 +71,8 @@ for (const [file, cases] of requestTable()) {
 function judge(ask: Ask, decision: Decision): void {
   const asked = JSON.stringify(ask);
   if (decision.kind !== "route") {
-    assert.equal(ask.status, 404, asked);
+    if (ask.over === "grpc") assert.equal(ask.grpc, "UNIMPLEMENTED", asked);
+    else assert.equal(ask.status, 404, asked);
     return;
   }
   const { faults, outcome, crossOrigin } = decision;
@@ -88,6 +100,8 @@ function assertOutcome(ask: Ask, outcome: Outcome, crossOrigin: Readonly<Record<
     assert.deepEqual([outcome.status, outcome.location], [ask.status, ask.got?.location], asked);
     return;
   }
+  // A call is answered with a status of gRPC.
+  if (outcome.kind === "respond" && ask.over === "grpc") return;
   if (outcome.kind === "respond") {
     assert.equal(outcome.status, ask.status, asked);
     if (ask.body !== undefined) assert.equal(outcome.body, ask.body, asked);
@@ -127,7 +141,7 @@ function assertGot(ask: Ask, answered: Readonly<Record<string, string>>): void {
 function whoIs(cluster: string): string {
   const [, , subset = "", host = ""] = cluster.split("|");
   const [service, namespace] = host.split(".");
-  // There is one version of all but reviews.
-  const version = service === "reviews" ? subset : "v1";
+  const [only, ...others] = worldServices.find((one) => one.service === service)?.versions ?? [];
+  const version = others.length > 0 ? subset : only;
   return `${service}${namespace === "default" ? "" : `.${namespace}`} ${version}`;
 }

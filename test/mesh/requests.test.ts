@@ -7,15 +7,19 @@ import {
   type Caller,
   gatewayPort,
   nameOfVersion,
+  upstreams,
   type WorldService,
+  withAppPorts,
   worldServices,
 } from "../requests/world.ts";
+import { startAnyEcho } from "../support/any_echo.ts";
 import { type Echo, type Reached, startHttpEcho } from "../support/echo.ts";
+import { startGrpcEcho } from "../support/grpc_echo.ts";
 import { LiveObjects } from "../support/live_objects.ts";
 import { Mesh } from "../support/mesh.ts";
-import { meshctlInside } from "../support/meshctl_inside.ts";
-import { type Answer, countBy, send, sendMany } from "../support/requests.ts";
-import { Workloads } from "../support/workload.ts";
+import { countBy, sendMany } from "../support/requests.ts";
+import { type Spoken, speak } from "../support/speaking.ts";
+import { type RunningWorkload, Workloads } from "../support/workload.ts";
 
 let mesh: Mesh;
 let objects: LiveObjects;
@@ -23,8 +27,9 @@ let workloads: Workloads;
 const applications = new Map<string, Echo>();
 /** host:port that each caller connects to. */
 const ways = new Map<Caller, string>();
-/** NAME.NS of its workload. */
-const callers = new Map<Caller, string>();
+/** SERVICE:PORT → host:port of its first workload, for who has no proxy. */
+const doors = new Map<string, string>();
+let client: RunningWorkload;
 
 before(async () => {
   mesh = await Mesh.start({ demo: false });
@@ -33,8 +38,8 @@ before(async () => {
   const failures = new Map<string, number>();
   await Promise.all([
     ...worldServices.flatMap((one) => one.versions.map((version) => startVersion(one, version, failures))),
-    startCaller("client", "default"),
-    startCaller("stranger", "other"),
+    startClient(),
+    startStranger(),
     startGateway(),
   ]);
 });
@@ -42,25 +47,39 @@ before(async () => {
 async function startVersion(of: WorldService, version: string, failures: Map<string, number>): Promise<void> {
   const { service, namespace } = of;
   const name = nameOfVersion(of, version);
-  const application = await startHttpEcho({ "x-by": name, "x-powered-by": "echo" }, failures);
+  const application = await startApplication(of, name, failures);
   applications.set(name, application);
   const ports = of.ports.map((text) => {
     const [port = "", number] = text.split(":");
     return { name: port, port: Number(number), appPort: application.port };
   });
-  await workloads.sidecar({ service, namespace, labels: { version }, ports });
+  const { inbounds } = await workloads.sidecar({ service, namespace, labels: { version }, ports });
+  for (const { name, port } of ports) doors.set(`${service}:${port}`, inbounds[name] ?? "");
 }
 
-async function startCaller(caller: Caller, namespace: string): Promise<void> {
-  const { outbound, workload } = await workloads.sidecar({ service: caller, namespace });
-  ways.set(caller, outbound);
-  callers.set(caller, workload);
+function startApplication({ speaks }: WorldService, name: string, failures: Map<string, number>): Promise<Echo> {
+  if (speaks === "grpc") return startGrpcEcho(name, failures);
+  if (speaks === "any") return startAnyEcho({ "x-by": name });
+  return startHttpEcho({ "x-by": name, "x-powered-by": "echo" }, failures);
+}
+
+async function startClient(): Promise<void> {
+  const wanted = upstreams.map((one) => {
+    const [service = "", port] = one.split(":");
+    return { service, port: Number(port) };
+  });
+  client = await workloads.sidecar({ service: "client", upstreams: wanted });
+  ways.set("client", client.outbound);
+}
+
+async function startStranger(): Promise<void> {
+  const { outbound } = await workloads.sidecar({ service: "stranger", namespace: "other" });
+  ways.set("stranger", outbound);
 }
 
 async function startGateway(): Promise<void> {
-  const { listeners, workload } = await workloads.gateway({ name: "ingress", ports: [gatewayPort] });
+  const { listeners } = await workloads.gateway({ name: "ingress", ports: [gatewayPort] });
   ways.set("gateway", listeners?.[gatewayPort] ?? "");
-  callers.set("gateway", workload);
 }
 
 after(async () => {
@@ -75,43 +94,8 @@ for (const [file, cases] of requestTable()) {
   });
 }
 
-test("why: a running mesh tells what made a route, of sidecars and of gateways", async () => {
-  const routed = ["ratings", "cart"].map(
-    (to) => `    - {match: [{uri: {prefix: /${to}}}], route: [{destination: {host: ${to}}}]}`,
-  );
-  await objects.replace(`apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: front}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: ${gatewayPort}, name: http, protocol: HTTP}, hosts: [shop.example.com]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: both}
-spec:
-  hosts: [reviews, shop.example.com]
-  gateways: [mesh, front]
-  http:
-${routed.join("\n")}
-`);
-  for (const [caller, host] of [
-    ["client", "reviews"],
-    ["gateway", "shop.example.com"],
-  ] as const) {
-    const asked = ["GET", `http://${host}/cart`, "--from", callers.get(caller) ?? "", "-o", "json"];
-    const { route, outcome } = JSON.parse(await meshctlInside(mesh, ["why", ...asked]));
-    const object = { kind: "VirtualService", namespace: "default", name: "both" };
-    // The document's first line in what was applied, which came by stdin.
-    assert.deepEqual(route.madeBy, { kind: "object", object, field: "spec.http[1].match[0]", origin: "-:8" });
-    const [{ cluster, endpoints }] = outcome.destinations;
-    assert.equal(cluster, "outbound|9080||cart.default.svc.cluster.local");
-    assert.deepEqual(endpoints, { healthy: 1, unhealthy: 0, draining: 0 });
-  }
-});
-
 async function judge({ given, ask, shares, copies }: RequestCase): Promise<void> {
-  await objects.replace(given);
+  await objects.replace(withAppPorts(given, appPortOf));
   for (const who of applications.keys()) takeReached(who);
   let asked = 0;
   for (const one of ask) {
@@ -151,14 +135,29 @@ function wayOf(caller: Caller): string {
   return ways.get(caller) ?? assert.fail(`there is no ${caller}`);
 }
 
-function answerTo({ from = "client", to, path = "/", method = "GET", headers = {} }: Ask): Promise<Answer> {
-  return send({ via: wayOf(from), host: to, path, method, headers });
+function appPortOf(service: string): number {
+  const [, application] = [...applications].find(([name]) => answersTo(service, name)) ?? [];
+  return application?.port ?? assert.fail(`there is no ${service}`);
 }
 
-function assertAnswer(ask: Ask, { status, headers, body }: Answer): void {
-  const { by, saw, got, body: text } = ask;
+function answerTo({
+  from = "client",
+  over = "http1",
+  to,
+  path = "/",
+  method = "GET",
+  headers = {},
+}: Ask): Promise<Spoken> {
+  const via = from === "outside" ? doors.get(to) : over === "tcp" ? client.upstreams[to] : wayOf(from);
+  return speak(over, { via: via ?? assert.fail(`nothing leads to ${to}`), host: to, path, method, headers });
+}
+
+function assertAnswer(ask: Ask, { status, headers, body, grpc }: Spoken): void {
+  const { by, saw, got, spoken, body: text } = ask;
   const asked = JSON.stringify(ask);
   assert.equal(status, ask.status, asked);
+  if (grpc !== undefined) assert.equal(grpc, ask.grpc ?? "OK", `${asked}: ${body}`);
+  if (spoken !== undefined) assert.equal(headers["x-spoken"], spoken, asked);
   const who = String(headers["x-by"] ?? "nobody");
   if (by !== undefined) assert.ok(answersTo(by, who), `${asked} was answered by ${who}`);
   if (text !== undefined) assert.equal(body, text, asked);

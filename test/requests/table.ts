@@ -7,10 +7,13 @@
  *   given: YAML, any number of objects; instead of `http`, or beside it
  *   ask:                      each is one request
  *     - from: client          a caller of world.ts
+ *       over: h2c             or grpc (a unary call of path), or tcp (to SERVICE:PORT, an upstream of the client's)
  *       to: reviews           the Host; path /, method GET and no headers unless said
  *       path: /a
  *       headers: {x-user: jason}
  *       status: 200           unless said
+ *       grpc: OK              unless said, of a call: the name of its status
+ *       spoken: HTTP/2        or HTTP/1.1: how the application was spoken to, where it speaks anything
  *       by: reviews v1        who answered, where an application did; `reviews`: any version of it
  *       saw: {path: /b, x-added: one}   what reached it; "" : no such header; "~text": contains it
  *       got: {location: /b}   headers of the answer; "" : no such header
@@ -21,21 +24,26 @@
  *   shares: {of: 400, to: reviews, "reviews v1": [0.85, 0.95]}   of many requests, who got which share
  *   copies: {ratings: [1, 1]}   who is sent copies of which share of what was asked
  *
- * An application answers as x-echo-status, x-echo-failures and x-echo-delay-ms ask (support/echo.ts).
+ * An application answers as x-echo-status, x-echo-failures and x-echo-delay-ms ask (support/echo.ts), one of gRPC as
+ * x-echo-grpc-status and the others do (support/grpc_echo.ts). APP_PORT_OF_anything in `given` is the application's port.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
+import type { Over } from "../support/speaking.ts";
 import { type Caller, standing } from "./world.ts";
 
 export interface Ask {
   readonly from?: Caller;
+  readonly over?: Over;
   readonly to: string;
   readonly path?: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly times?: number;
   readonly status: number;
+  readonly grpc?: string;
+  readonly spoken?: string;
   readonly by?: string;
   readonly saw?: Readonly<Record<string, string>>;
   readonly got?: Readonly<Record<string, string>>;

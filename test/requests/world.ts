@@ -3,8 +3,10 @@ export interface WorldService {
   readonly service: string;
   readonly namespace: "default" | "other";
   readonly versions: readonly string[];
-  /** NAME:PORT */
+  /** NAME:PORT; all lead to the same application. */
   readonly ports: readonly string[];
+  /** Absent: HTTP/1.1. "any": HTTP/2 and TCP too, on one port. */
+  readonly speaks?: "grpc" | "any";
 }
 
 export const worldServices: readonly WorldService[] = [
@@ -13,10 +15,30 @@ export const worldServices: readonly WorldService[] = [
   { service: "cart", namespace: "default", versions: ["v1"], ports: ["http:9080"] },
   { service: "shop", namespace: "default", versions: ["v1"], ports: ["http:80", "http-admin:8080"] },
   { service: "ratings", namespace: "other", versions: ["v1"], ports: ["http:9080"] },
+  { service: "orders", namespace: "default", versions: ["v1", "v2"], ports: ["grpc:7070"], speaks: "grpc" },
+  {
+    service: "anything",
+    namespace: "default",
+    versions: ["v1"],
+    // web says nothing of what it carries.
+    ports: ["http-one:81", "http2-two:82", "grpc-three:83", "web:84", "tcp-five:85", "mongo-db:86"],
+    speaks: "any",
+  },
 ];
 
-/** Who asks: `client` is of namespace default, `stranger` of `other`; the gateway is asked from outside. */
-export type Caller = "client" | "stranger" | "gateway";
+/**
+ * Who asks: `client` is of namespace default, `stranger` of `other`; the gateway is asked from outside. `outside` has no
+ * proxy: it connects to the port of the workload itself, in plaintext.
+ */
+export type Caller = "client" | "stranger" | "gateway" | "outside";
+
+/** SERVICE:PORT that the client's connections of TCP may go to. */
+export const upstreams: readonly string[] = ["anything:81", "anything:84", "anything:85", "anything:86"];
+
+/** With the application's port in place of APP_PORT_OF_SERVICE. */
+export function withAppPorts(given: string, portOf: (service: string) => number): string {
+  return given.replace(/APP_PORT_OF_([a-z]+)/g, (_, service: string) => String(portOf(service)));
+}
 
 /** Gateway objects select it by `istio: ingressgateway`. */
 export const gatewayPort = 80;
@@ -41,4 +63,13 @@ spec:
     - {name: v1, labels: {version: v1}}
     - {name: v2, labels: {version: v2}}
     - {name: v3, labels: {version: v3}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: orders-versions}
+spec:
+  host: orders
+  subsets:
+    - {name: v1, labels: {version: v1}}
+    - {name: v2, labels: {version: v2}}
 `;
