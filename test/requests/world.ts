@@ -3,10 +3,12 @@ export interface WorldService {
   readonly service: string;
   readonly namespace: "default" | "other";
   readonly versions: readonly string[];
-  /** NAME:PORT; all lead to the same application. */
+  /** NAME:PORT, or NAME:PORT:PROTOCOL of what is registered through the API; all lead to the same application. */
   readonly ports: readonly string[];
   /** Absent: HTTP/1.1. "any": HTTP/2 and TCP too, on one port. */
   readonly speaks?: "grpc" | "any";
+  /** Through the endpoints API, without a proxy. Absent: by a workload with its sidecar. */
+  readonly registered?: "endpoints";
 }
 
 export const worldServices: readonly WorldService[] = [
@@ -23,6 +25,14 @@ export const worldServices: readonly WorldService[] = [
     // web says nothing of what it carries.
     ports: ["http-one:81", "http2-two:82", "grpc-three:83", "web:84", "tcp-five:85", "mongo-db:86"],
     speaks: "any",
+  },
+  {
+    service: "declared",
+    namespace: "default",
+    versions: ["v1"],
+    ports: ["http:80:HTTP2", "grpc-web:81:http", "web:82:GRPC", "http2-by-name:83", "web-two:84"],
+    speaks: "any",
+    registered: "endpoints",
   },
 ];
 
