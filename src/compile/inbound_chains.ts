@@ -8,7 +8,8 @@
  * disable      plaintext→HTTP       anything→TCP                 plaintext HTTP→HTTP, other→TCP
  *
  * TLS here is always the mesh's mTLS, whose client shows a certificate. An application that speaks TLS itself declares
- * its port tcp, tls or https: there, TLS that does not offer ALPN "weft" is the application's own.
+ * its port tcp, tls or https: there, TLS that does not offer ALPN "weft" is the application's own. Where callers were told
+ * another layer than the port is taken for, what they offer says nothing, and all TLS is the mesh's.
  */
 import type { MutualTlsMode } from "../model/policy.ts";
 import type { FilterChain, HttpHandler, ListenerItem, TcpHandler } from "./ir.ts";
@@ -25,6 +26,8 @@ const plaintextHttp = ["http/1.0", "http/1.1", "h2c"];
 export interface ChainInput {
   readonly mode: MutualTlsMode;
   readonly layer: Layer;
+  /** What callers were told that it carries. */
+  readonly told: Layer;
   readonly http: HttpHandler;
   readonly tcp: TcpHandler;
 }
@@ -40,14 +43,15 @@ export function chainsOf(input: ChainInput): readonly FilterChain[] {
   return mode === "strict" ? secured : [...secured, ...plaintextChains(input)];
 }
 
-function meshChains({ mode, layer, http, tcp }: ChainInput): readonly FilterChain[] {
+function meshChains({ mode, layer, told, http, tcp }: ChainInput): readonly FilterChain[] {
   if (layer === "http") {
     const match = mode === "strict" ? {} : { transport: "tls" as const };
     return [{ name: "mtls-http", match, tls: { alpn: httpAlpn }, handler: http }];
   }
   const overTcp = { name: "mtls-tcp", tls: { alpn: [meshAlpn] }, handler: tcp };
   if (layer === "tcp") {
-    const match = mode === "strict" ? {} : { transport: "tls" as const, protocols: [meshAlpn] };
+    const offers = told === "tcp" ? { protocols: [meshAlpn] } : {};
+    const match = mode === "strict" ? {} : { transport: "tls" as const, ...offers };
     return [{ ...overTcp, match }];
   }
   return [

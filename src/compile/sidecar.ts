@@ -68,6 +68,7 @@ function inboundItems(ways: readonly WayIn[], port: WayIn, mode: MutualTlsMode, 
   const chains = chainsOf({
     mode,
     layer,
+    told: layerOf(port.told),
     http: { kind: "http", statPrefix, role: "inbound", routes: inboundRoutes(port.port), unknownHosts: false },
     tcp: {
       kind: "tcp",

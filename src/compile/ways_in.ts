@@ -2,6 +2,7 @@
  * A sidecar's ways in: the ports that its workload was run with, as the Sidecar that holds for it changes them. A port that
  * its ingress does not name stays as it was run. Pure.
  */
+import type { Protocol } from "../model/protocol.ts";
 import type { ApplicationAddress, Sidecar } from "../model/sidecar.ts";
 import type { ConnectionPool } from "../model/traffic.ts";
 import type { InboundPort, SidecarWorkload } from "../model/workload.ts";
@@ -9,6 +10,8 @@ import type { ApplicationUpstream } from "./ir.ts";
 import { type Sidecars, sidecarsFor } from "./scope.ts";
 
 export interface WayIn extends InboundPort {
+  /** What callers were told that the port speaks. */
+  readonly told: Protocol;
   readonly application: ApplicationUpstream;
   readonly pool: ConnectionPool;
 }
@@ -30,6 +33,7 @@ export function waysIn(workload: SidecarWorkload, sidecars: Sidecars): readonly 
     const ingress = sidecar?.ingress?.find((one) => one.port === port.appPort);
     return {
       ...port,
+      told: port.protocol,
       ...(ingress ? { protocol: ingress.protocol } : {}),
       application: ingress?.to ? applicationAt(ingress.to, port) : { kind: "application", port: port.appPort },
       pool: ingress?.pool ?? sidecar?.inboundPool ?? {},

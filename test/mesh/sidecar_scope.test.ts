@@ -77,8 +77,8 @@ test("what comes in goes to where the Sidecar says that the application listens,
   const load = startLoad({ via: client.outbound, host: "cart" });
   const by = async (): Promise<unknown> =>
     (await send({ via: client.outbound, host: "cart" })).headers["x-by"] ?? "as it was run";
-  const to = (endpoint: string): string =>
-    sidecar(`{ingress: [{port: {number: ${echo.port}, protocol: HTTP, name: http}, defaultEndpoint: "${endpoint}"}]}`);
+  const to = (endpoint: string, protocol = "HTTP"): string =>
+    sidecar(`{ingress: [{port: {number: ${echo.port}, protocol: ${protocol}}, defaultEndpoint: "${endpoint}"}]}`);
   try {
     assert.equal(await by(), "as it was run");
     for (const endpoint of [`127.0.0.1:${elsewhere.port}`, `0.0.0.0:${elsewhere.port}`]) {
@@ -98,7 +98,12 @@ test("what comes in goes to where the Sidecar says that the application listens,
     assert.equal(await answer(client, "cart"), 200);
     await objects.replace(all(to(`127.0.0.1:${elsewhere.port}`), deny(echo.port)));
     assert.equal(await answer(client, "cart"), 403);
+
+    // Callers were told that it is HTTP, and speak that over what is carried as it is.
+    await objects.replace(to(`127.0.0.1:${elsewhere.port}`, "TCP"));
+    assert.equal(await by(), "elsewhere");
   } finally {
+    await load.stop();
     elsewhere.close();
     socket.server.close();
   }
