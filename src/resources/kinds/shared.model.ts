@@ -2,7 +2,7 @@
 import { type Host, type Namespace, resolveHost, type ServiceRef } from "../../model/names.ts";
 import type { Selector } from "../../model/policy.ts";
 import { durationMs } from "../schema/duration.ts";
-import { serviceParts } from "../schema/format.ts";
+import { serviceParts } from "../schema/host_format.ts";
 import { exportedTo, meshNamespace } from "./shared.rules.ts";
 
 /** Whose object it is, and how old. */

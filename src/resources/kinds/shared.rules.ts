@@ -1,7 +1,7 @@
 /** Rules that several kinds share. */
 import { istioRootNamespace, type Namespace, rootNamespace } from "../../model/names.ts";
 import type { FieldPath } from "../document/node.ts";
-import { serviceParts } from "../schema/format.ts";
+import { serviceParts } from "../schema/host_format.ts";
 import type { ObjectSchema } from "../schema/type.ts";
 import type { RuleContext } from "./kind.ts";
 

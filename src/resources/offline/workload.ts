@@ -4,7 +4,7 @@ import { protocolOfPortName } from "../../model/protocol.ts";
 import type { InboundPort, LocalAddress, Upstream, Workload } from "../../model/workload.ts";
 import { localityOf } from "../endpoints/parse.ts";
 import type { RegisteredDocument } from "../parse.ts";
-import { listenAddressOf } from "../schema/format.ts";
+import { listenAddressOf } from "../schema/host_format.ts";
 import { validate } from "../validate.ts";
 import { type WorkloadSpec, workloadSchema } from "./workload.schema.ts";
 
