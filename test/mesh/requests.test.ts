@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Ask, type RequestCase, requestTable } from "../requests/table.ts";
-import { answersTo, withAppPorts } from "../requests/world.ts";
+import { answersTo, gatewayPort, withAppPorts } from "../requests/world.ts";
 import type { Reached } from "../support/echo.ts";
+import { meshctlInside } from "../support/meshctl_inside.ts";
 import { RequestWorld } from "../support/request_world.ts";
 import { countBy, sendMany } from "../support/requests.ts";
 import { type Spoken, speak } from "../support/speaking.ts";
@@ -21,6 +22,41 @@ for (const [file, cases] of requestTable()) {
     for (const one of cases) test(one.case, () => judge(one));
   });
 }
+
+test("why: a running mesh tells what made a route, of sidecars and of gateways", async () => {
+  const routed = ["ratings", "cart"].map(
+    (to) => `    - {match: [{uri: {prefix: /${to}}}], route: [{destination: {host: ${to}}}]}`,
+  );
+  await world.objects.replace(`apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: ${gatewayPort}, name: http, protocol: HTTP}, hosts: [shop.example.com]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: both}
+spec:
+  hosts: [reviews, shop.example.com]
+  gateways: [mesh, front]
+  http:
+${routed.join("\n")}
+`);
+  for (const [caller, host] of [
+    ["client", "reviews"],
+    ["gateway", "shop.example.com"],
+  ] as const) {
+    const asked = ["GET", `http://${host}/cart`, "--from", world.workloadOf(caller), "-o", "json"];
+    const { route, outcome } = JSON.parse(await meshctlInside(world.mesh, ["why", ...asked]));
+    const object = { kind: "VirtualService", namespace: "default", name: "both" };
+    // The document's first line in what was applied, which came by stdin.
+    assert.deepEqual(route.madeBy, { kind: "object", object, field: "spec.http[1].match[0]", origin: "-:8" });
+    const [{ cluster, endpoints }] = outcome.destinations;
+    assert.equal(cluster, "outbound|9080||cart.default.svc.cluster.local");
+    assert.deepEqual(endpoints, { healthy: 1, unhealthy: 0, draining: 0 });
+  }
+});
 
 async function judge({ given, ask, shares, copies }: RequestCase): Promise<void> {
   await world.objects.replace(withAppPorts(given, (service) => world.appPortOf(service)));

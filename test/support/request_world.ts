@@ -32,17 +32,19 @@ interface RunPort {
 
 export class RequestWorld {
   readonly objects: LiveObjects;
-  readonly #mesh: Mesh;
+  readonly mesh: Mesh;
   readonly #workloads: Workloads;
   readonly #applications = new Map<string, Echo>();
   /** host:port that each caller connects to. */
   readonly #ways = new Map<Caller, string>();
+  /** NAME.NS of each caller's workload. */
+  readonly #names = new Map<Caller, string>();
   /** SERVICE:PORT → host:port of a workload, for who has no proxy. */
   readonly #doors = new Map<string, string>();
   #client: RunningWorkload | undefined;
 
   private constructor(mesh: Mesh) {
-    this.#mesh = mesh;
+    this.mesh = mesh;
     this.objects = new LiveObjects(mesh);
     this.#workloads = new Workloads(mesh);
   }
@@ -62,7 +64,7 @@ export class RequestWorld {
   async stop(): Promise<void> {
     await this.#workloads.stop();
     for (const application of this.#applications.values()) application.close();
-    await this.#mesh.remove();
+    await this.mesh.remove();
   }
 
   /** host:port */
@@ -70,6 +72,11 @@ export class RequestWorld {
     const way =
       from === "outside" ? this.#doors.get(to) : over === "tcp" ? this.#client?.upstreams[to] : this.#ways.get(from);
     return way ?? assert.fail(`nothing leads ${from} to ${to}`);
+  }
+
+  /** NAME.NS */
+  workloadOf(caller: Caller): string {
+    return this.#names.get(caller) ?? assert.fail(`${caller} is no workload`);
   }
 
   /** The application's. */
@@ -103,7 +110,7 @@ export class RequestWorld {
   async #register({ service, namespace }: WorldService, ports: readonly RunPort[], appPort: number): Promise<void> {
     const answering = Object.fromEntries(ports.map(({ name }) => [name, appPort]));
     const body = JSON.stringify({ ports, endpoints: [{ id: "1", address: "127.0.0.1", ports: answering }] });
-    const { ok } = await this.#mesh.api(`/v1/endpoints/${namespace}/${service}?source=test`, { method: "PUT", body });
+    const { ok } = await this.mesh.api(`/v1/endpoints/${namespace}/${service}?source=test`, { method: "PUT", body });
     assert.ok(ok);
   }
 
@@ -114,6 +121,7 @@ export class RequestWorld {
     });
     this.#client = await this.#workloads.sidecar({ service: "client", upstreams: wanted });
     this.#ways.set("client", this.#client.outbound);
+    this.#names.set("client", this.#client.workload);
   }
 
   async #startStranger(): Promise<void> {
@@ -122,8 +130,9 @@ export class RequestWorld {
   }
 
   async #startGateway(): Promise<void> {
-    const { listeners } = await this.#workloads.gateway({ name: "ingress", ports: [gatewayPort] });
+    const { listeners, workload } = await this.#workloads.gateway({ name: "ingress", ports: [gatewayPort] });
     this.#ways.set("gateway", listeners?.[gatewayPort] ?? "");
+    this.#names.set("gateway", workload);
   }
 }
 
