@@ -13,7 +13,7 @@ import { makePrivateDirectory } from "../platform/socket_directory.ts";
 import { StateDirectory } from "../platform/state_directory.ts";
 import { Attestation } from "./attestation.ts";
 import { writeXdsAddresses, xdsAddressesIn } from "./envoy/xds_addresses.ts";
-import { beat } from "./heartbeat.ts";
+import { beat, Sooner } from "./heartbeat.ts";
 import { Host } from "./host.ts";
 import { HostKey } from "./host_key.ts";
 import { hostNameFor, keepHostName } from "./host_name.ts";
@@ -76,7 +76,8 @@ async function startOn(state: StateDirectory, settings: NamedSettings, ports: Re
   const attestation = attestationFor(settings, { state, trust, client }, ports);
   client.onIdentityRefused(() => attestation.renew(signal));
   const known = { state, trust, client, attested: attestation.first, signal };
-  const { host, registration } = hostFor(settings, known, ports);
+  const sooner = new Sooner();
+  const { host, registration } = hostFor(settings, { ...known, sooner }, ports);
   trust.onChange(() => host.trustChanged());
   trust.onChange(() => writeXdsAddresses(state, trust.joined.nodes.xds));
   attestation.onRefusal((because) => host.tellAll(because));
@@ -102,7 +103,7 @@ async function startOn(state: StateDirectory, settings: NamedSettings, ports: Re
   if (!joined) attestation.renew(signal);
   const send = (body: unknown) =>
     client.call({ method: "POST", path: "/v1/agent/heartbeat", body, reply: heartbeatReply });
-  void attestation.first.then(() => beat({ ...ports, host, trust, registration, send }, signal));
+  void attestation.first.then(() => beat({ ...ports, host, trust, registration, sooner, send }, signal));
   return {
     status,
     async stop(onStop) {
@@ -151,7 +152,7 @@ function recordsIn(state: StateDirectory, { log }: RetryPorts) {
 
 function hostFor(
   settings: NamedSettings,
-  { state, trust, client, attested, signal }: Known & Running,
+  { state, trust, client, attested, signal, sooner }: Known & Running & { readonly sooner: Sooner },
   ports: RetryPorts,
 ): { readonly host: Host; readonly registration: Registration } {
   const sockets = secretsDirectory(state.root, process.env);
@@ -185,6 +186,7 @@ function hostFor(
     free: FreePorts.onThisMachine(portRanges.proxies, ports.random),
     envoy: settings.envoy,
     storedSecret: (body) => client.call({ method: "POST", path: "/v1/agent/secrets", body, reply: storedSecretReply }),
+    secretsSettled: () => sooner.ask(),
     xdsAddresses: xdsAddressesIn(state),
     sdsSocket: (workload) => socketPath(sockets, workload),
     hostName: settings.hostName,

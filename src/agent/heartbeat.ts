@@ -1,6 +1,7 @@
 /**
- * Every two seconds: what this host's Envoys say, to a node, and what changed there, back. A beat that is slow delays
- * the next, it is never doubled; one that fails is not repeated, since the next one says more.
+ * Every two seconds, and at once when somebody may wait for it: what this host's Envoys say, to a node, and what changed
+ * there, back. A beat that is slow delays the next, it is never doubled; one that fails is not repeated, since the next
+ * one says more.
  */
 import type { Heartbeat, HeartbeatReply, ProxyReport } from "../certificates/attestation/protocol.ts";
 import { sleep } from "../platform/clock.ts";
@@ -18,21 +19,39 @@ export interface HeartbeatParts extends RetryPorts {
   readonly host: Host;
   readonly trust: Trust;
   readonly registration: Registration;
+  readonly sooner: Sooner;
   send(heartbeat: Heartbeat): Promise<HeartbeatReply>;
+}
+
+/** Asks for the next beat before its time. */
+export class Sooner {
+  #asked = new AbortController();
+
+  ask(): void {
+    this.#asked.abort();
+  }
+
+  /** Aborted at the first ask after this call. */
+  next(): AbortSignal {
+    this.#asked = new AbortController();
+    return this.#asked.signal;
+  }
 }
 
 /** Resolves when the signal ends it. */
 export async function beat(parts: HeartbeatParts, signal: AbortSignal): Promise<void> {
-  const { clock, random, log } = parts;
+  const { clock, random, log, sooner } = parts;
   let failures = 0;
   while (!signal.aborted) {
+    const asked = sooner.next();
     try {
       await beatOnce(parts, signal);
       failures = 0;
     } catch (cause) {
       if (failures++ % 30 === 0) log.warn("heartbeat-failed", { because: WeftError.from(cause, "heartbeat").message });
     }
-    await sleep(clock, jittered(random, limits.agentHeartbeatMs, 0.05), signal).catch(() => {});
+    const untilMs = jittered(random, limits.agentHeartbeatMs, 0.05);
+    await sleep(clock, untilMs, AbortSignal.any([signal, asked])).catch(() => {});
   }
 }
 
@@ -57,6 +76,6 @@ async function reportOf(run: Run): Promise<ProxyReport | undefined> {
   if (!envoy || run.ending) return undefined;
   const [clusters, statistics] = await Promise.all([run.admin.clusters(), run.admin.statistics(reportedStatistics)]);
   if (!clusters || !statistics) return undefined;
-  const { svidSerial, name } = run;
-  return reportFrom({ workload, name, pid: envoy.pid, starts, svidSerial, clusters, statistics });
+  const { svidSerial, name, settledSecrets: secrets } = run;
+  return reportFrom({ workload, name, pid: envoy.pid, starts, svidSerial, secrets, clusters, statistics });
 }

@@ -20,12 +20,13 @@ export interface ReportInput {
   readonly pid: number;
   readonly starts: number;
   readonly svidSerial: string | undefined;
+  readonly secrets: Readonly<Record<string, string>>;
   readonly clusters: ClustersPage;
   readonly statistics: Statistics;
 }
 
 export function reportFrom(input: ReportInput): ProxyReport {
-  const { statistics, svidSerial } = input;
+  const { statistics, svidSerial, secrets } = input;
   const warming =
     (statistics.get("cluster_manager.warming_clusters") ?? 0) +
     (statistics.get("listener_manager.total_listeners_warming") ?? 0);
@@ -35,6 +36,7 @@ export function reportFrom(input: ReportInput): ProxyReport {
     envoyStarts: input.starts,
     warming,
     ...(svidSerial === undefined ? {} : { svidSerial }),
+    secrets,
     edges: mostUsed(edgesIn(input.clusters)),
     handshakes: handshakesIn(statistics),
     inbound: inboundIn(statistics, inboundAddresses(input.workload)),

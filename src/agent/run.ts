@@ -31,7 +31,9 @@ import { type Client, Session } from "./session.ts";
 import type { Trust } from "./trust.ts";
 import { fixedAddresses, printAddress } from "./workloads.ts";
 
-export interface RunParts extends RetryPorts, Pick<RunEnvoyParts, "envoy" | "xdsAddresses" | "storedSecret"> {
+export interface RunParts
+  extends RetryPorts,
+    Pick<RunEnvoyParts, "envoy" | "xdsAddresses" | "storedSecret" | "secretsSettled"> {
   readonly records: RunRecords;
   readonly trust: Trust;
   readonly registration: Registration;
@@ -111,6 +113,10 @@ export class Run {
 
   get svidSerial(): string | undefined {
     return this.#envoy.svidSerial;
+  }
+
+  get settledSecrets(): SecretVersions {
+    return this.#envoy.settledSecrets;
   }
 
   get admin(): EnvoyAdmin {

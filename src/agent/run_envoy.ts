@@ -30,6 +30,8 @@ export interface RunEnvoyParts extends RetryPorts {
   readonly xdsAddresses: { readonly path: string; readonly directory: string };
   /** From a node. */
   storedSecret(request: StoredSecretRequest): Promise<StoredSecretReply>;
+  /** Nodes should hear of what has become of secrets before the next heartbeat. */
+  secretsSettled(): void;
 }
 
 export interface RunEnvoyEvents {
@@ -75,11 +77,21 @@ export class RunEnvoy {
     return this.#secrets?.acknowledgedSerial;
   }
 
+  /** As SecretServer has it. */
+  get settledSecrets(): SecretVersions {
+    return this.#secrets?.settled ?? {};
+  }
+
   async openSecrets(): Promise<void> {
     const { clock, log, trust, kept } = this.#parts;
     const fetch = (name: string): Promise<StoredSecretReply> =>
       this.#parts.storedSecret({ workload: nameOfWorkload(kept.now.workload), name });
-    const secrets = await SecretServer.listen(kept.now.sdsSocket, { clock, log, fetch });
+    const secrets = await SecretServer.listen(kept.now.sdsSocket, {
+      clock,
+      log,
+      fetch,
+      onSettled: () => this.#parts.secretsSettled(),
+    });
     // The run may have ended meanwhile.
     if (this.#stopped) return secrets.close();
     this.#secrets = secrets;

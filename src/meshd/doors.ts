@@ -3,6 +3,7 @@
 import { StoredAttestation } from "../actors/attestation_records.ts";
 import { allHosts } from "../actors/kinds/host_sessions.ts";
 import { service, unreachableIn } from "../actors/kinds/service.ts";
+import { secretVersions } from "../api/agents/secrets.ts";
 import { startAgentListener } from "../api/agents/server.ts";
 import type { Tokens } from "../api/ports.ts";
 import { startApi } from "../api/server.ts";
@@ -17,6 +18,7 @@ import type { Others } from "./cluster/others.ts";
 import { NodeHealth } from "./health.ts";
 import { EndpointWatch } from "./hosts/endpoint_watch.ts";
 import { HostWatch } from "./hosts/host_watch.ts";
+import { SecretWatch } from "./hosts/secret_watch.ts";
 import { MeshProxies } from "./mesh_proxies.ts";
 import type { Owners } from "./owners.ts";
 import { pagesOf } from "./pages.ts";
@@ -118,8 +120,9 @@ export async function openDoors(context: NodeContext, inside: Inside): Promise<D
 }
 
 function proxiesOf({ options, clock }: NodeContext, { truth, serving }: Inside, others: Others): MeshProxies {
-  const { store } = truth;
-  const { fleet, pipeline } = serving;
+  const { store, mirror } = truth;
+  const { fleet, pipeline, hosts } = serving;
+  const naming = { mirror, gateways: () => pipeline.gateways(), rules: () => pipeline.rules() };
   const own = new NodeProxies({
     nodeName: options.name,
     store,
@@ -128,6 +131,12 @@ function proxiesOf({ options, clock }: NodeContext, { truth, serving }: Inside, 
     layersOf: (workload) => pipeline.layersOf(workload),
     holds: (position) => pipeline.brake.holdsUpTo(position),
     print: (resource) => pipeline.print(resource),
+    secrets: new SecretWatch({
+      workload: (workload) => pipeline.workload(workload),
+      named: (workload) => pipeline.secretsOf(workload),
+      versions: (workload) => secretVersions(naming, [workload])[nameOfWorkload(workload)] ?? {},
+      hosts,
+    }),
   });
   return new MeshProxies({
     own,

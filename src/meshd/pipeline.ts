@@ -15,6 +15,7 @@ import { Compiler } from "../compile/compiler.ts";
 import type { InputChange } from "../compile/input.ts";
 import type { Item } from "../compile/ir.ts";
 import type { LayerChange, LayerKey } from "../compile/layer.ts";
+import { namedSecrets } from "../compile/named_secrets.ts";
 import type { Part } from "../compile/provenance.ts";
 import { explain } from "../compile/why.ts";
 import { whyDocument } from "../compile/why_document.ts";
@@ -29,8 +30,9 @@ import type { TrustDomain } from "../model/identity.ts";
 import { type Namespace, namespaceOfWorkload, type ServiceRef, type WorkloadName } from "../model/names.ts";
 import type { ObjectRef, StoredResource } from "../model/object.ts";
 import type { Problem } from "../model/problem.ts";
+import type { SecretName } from "../model/secret_name.ts";
 import type { DestinationRule, OutboundTrafficPolicy } from "../model/traffic.ts";
-import { nameOfWorkload, type Workload } from "../model/workload.ts";
+import { type GatewayWorkload, nameOfWorkload, type Workload } from "../model/workload.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
 import { printPath } from "../resources/document/node.ts";
@@ -152,6 +154,11 @@ export class Pipeline implements Admission, Explanations, ProxyDirectory {
 
   *rules(): Iterable<DestinationRule> {
     for (const object of this.#compiler.input.objects()) if (object.kind === "DestinationRule") yield object;
+  }
+
+  /** Secrets of the user's that the configuration of a gateway's proxy names. */
+  secretsOf(workload: GatewayWorkload): readonly SecretName[] {
+    return namedSecrets(this.#compiler.layersOf(workload).flatMap((layer) => this.#compiler.items(layer)));
   }
 
   async check(change: {

@@ -7,6 +7,7 @@ import type { Workload } from "../model/workload.ts";
 import { revisionOf, type Store } from "../store/store.ts";
 import type { Fleet } from "../xds/fleet.ts";
 import type { StreamStatus } from "../xds/stream.ts";
+import type { SecretWatch } from "./hosts/secret_watch.ts";
 
 export interface ProxiesOptions {
   readonly nodeName: string;
@@ -17,6 +18,7 @@ export interface ProxiesOptions {
   /** What keeps changes up to a position from the proxies. */
   readonly holds: (position: StreamPosition) => readonly Hold[];
   readonly print: (resource: EncodedResource) => object;
+  readonly secrets: Pick<SecretWatch, "settled">;
 }
 
 const sectionTypes: Readonly<Record<Exclude<ConfigSection, "all" | "secret">, ResourceType>> = {
@@ -47,7 +49,7 @@ export class NodeProxies {
       // Held may also be what this node did not know at the call.
       const since = this.#options.holds(position);
       if (since.length > 0) return { kind: "held", holds: since };
-      if (result.kind === "done") return { kind: "distributed", proxies: fleet.size().streams };
+      if (result.kind === "done") return await this.#withSecrets(signal);
       const refusals = result.proxies.flatMap(({ proxy, refusals }) =>
         refusals.map(({ type, name, because }) => ({ proxy, type, message: `${name}: ${because}` })),
       );
@@ -56,6 +58,13 @@ export class NodeProxies {
       if (!signal.aborted) throw cause;
       return { kind: "pending", proxies: fleet.lacking(position) };
     }
+  }
+
+  async #withSecrets(signal: AbortSignal): Promise<Distribution> {
+    const { fleet, secrets } = this.#options;
+    const lacking = await secrets.settled(() => fleet.proxies(), signal);
+    if (lacking.length > 0) return { kind: "pending", proxies: [...lacking] };
+    return { kind: "distributed", proxies: fleet.size().streams };
   }
 
   config(proxy: WorkloadName, section: ConfigSection): Readonly<Record<string, readonly object[]>> | undefined {

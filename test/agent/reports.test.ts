@@ -49,7 +49,7 @@ test("edges with traffic, handshakes beside connections, inbound apart from outb
     ],
   };
   const report = reportFrom({
-    ...{ workload, name: "a.default", pid: 7, starts: 1, svidSerial: "0a" },
+    ...{ workload, name: "a.default", pid: 7, starts: 1, svidSerial: "0a", secrets: {} },
     ...{ clusters, statistics },
   });
   assert.deepEqual(report, {
@@ -58,6 +58,7 @@ test("edges with traffic, handshakes beside connections, inbound apart from outb
     envoyStarts: 1,
     warming: 3,
     svidSerial: "0a",
+    secrets: {},
     edges: [
       {
         cluster,
@@ -77,7 +78,7 @@ test("edges with traffic, handshakes beside connections, inbound apart from outb
 test("of too many edges those with most requests are told: a node would refuse them all", () => {
   const hosts = Array.from({ length: limits.edgesPerProxy + 10 }, (_, i) => host(i + 1, { rq_total: i + 1 }));
   const { edges } = reportFrom({
-    ...{ workload, name: "a.default", pid: 7, starts: 1, svidSerial: undefined, statistics },
+    ...{ workload, name: "a.default", pid: 7, starts: 1, svidSerial: undefined, secrets: {}, statistics },
     clusters: { cluster_statuses: [{ name: cluster, host_statuses: hosts }] },
   });
   assert.equal(edges.length, limits.edgesPerProxy);

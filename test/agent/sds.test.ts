@@ -1,7 +1,7 @@
 // SDS: what one stream is sent and when, and the server on its socket as Envoy would use it.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -123,10 +123,14 @@ async function data<In, Out>(call: ClientDuplexStream<In, Out>): Promise<Out> {
 
 async function withServer(
   story: (server: SecretServer, client: Client) => Promise<void>,
-  clock: Clock = systemClock,
+  { clock = systemClock, onSettled = () => {} }: { readonly clock?: Clock; readonly onSettled?: () => void } = {},
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "weft-sds-"));
-  const server = await SecretServer.listen(join(directory, "s.sock"), { clock, log: silentLogger, fetch: noSecrets });
+  const server = await SecretServer.listen(join(directory, "s.sock"), {
+    ...{ clock, onSettled },
+    log: silentLogger,
+    fetch: noSecrets,
+  });
   const client = new Client(`unix:${directory}/s.sock`, credentials.createInsecure());
   try {
     await story(server, client);
@@ -198,20 +202,57 @@ test("secrets that are files: answered when they can be read, and again when the
   try {
     write("c", "a chain");
     write("k", "a key");
-    await withServer(async (_, client) => {
-      const call = delta(client);
-      call.write(create(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: names }));
-      const first: DeltaDiscoveryResponse = await data(call);
-      assert.deepEqual(textsIn(first), ["a chain", "a key"]);
-      call.write(create(DeltaDiscoveryRequestSchema, { responseNonce: first.nonce }));
-      write("missing", "roots");
-      const second = await afterPolls(clock, data(call));
-      assert.deepEqual(textsIn(second), ["roots"]);
-      call.write(create(DeltaDiscoveryRequestSchema, { responseNonce: second.nonce }));
-      write("c", "another chain");
-      assert.deepEqual(textsIn(await afterPolls(clock, data(call))), ["another chain", "a key"]);
-      call.cancel();
-    }, clock);
+    await withServer(
+      async (_, client) => {
+        const call = delta(client);
+        call.write(create(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: names }));
+        const first: DeltaDiscoveryResponse = await data(call);
+        assert.deepEqual(textsIn(first), ["a chain", "a key"]);
+        call.write(create(DeltaDiscoveryRequestSchema, { responseNonce: first.nonce }));
+        write("missing", "roots");
+        const second = await afterPolls(clock, data(call));
+        assert.deepEqual(textsIn(second), ["roots"]);
+        call.write(create(DeltaDiscoveryRequestSchema, { responseNonce: second.nonce }));
+        write("c", "another chain");
+        assert.deepEqual(textsIn(await afterPolls(clock, data(call))), ["another chain", "a key"]);
+        call.cancel();
+      },
+      { clock },
+    );
+  } finally {
+    rmSync(files, { recursive: true });
+  }
+});
+
+test("what an Envoy is done with is told: taken or refused, or not there; of one stream that asks again, too", async () => {
+  const files = mkdtempSync(join(tmpdir(), "weft-files-"));
+  writeFileSync(join(files, "c"), "a chain");
+  writeFileSync(join(files, "k"), "a key");
+  const [pair, missing] = [`file-cert:${files}/c~${files}/k`, `file-root:${files}/missing`];
+  const told = new EventEmitter();
+  const settled = async (wanted: readonly string[], server: SecretServer): Promise<void> => {
+    while (JSON.stringify(Object.keys(server.settled)) !== JSON.stringify(wanted)) await once(told, "settled");
+  };
+  try {
+    await withServer(
+      async (server, client) => {
+        const call = delta(client);
+        call.write(create(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: ["default", pair, missing] }));
+        server.offerIdentity(identity("0a"));
+        const first: DeltaDiscoveryResponse = await data(call);
+        await settled([missing], server);
+        call.write(create(DeltaDiscoveryRequestSchema, { responseNonce: first.nonce }));
+        if (first.resources.length < 2) {
+          const second: DeltaDiscoveryResponse = await data(call);
+          call.write(create(DeltaDiscoveryRequestSchema, { responseNonce: second.nonce }));
+        }
+        await settled([pair, missing], server);
+        call.write(create(DeltaDiscoveryRequestSchema, { resourceNamesUnsubscribe: [pair] }));
+        await settled([missing], server);
+        call.cancel();
+      },
+      { onSettled: () => told.emit("settled") },
+    );
   } finally {
     rmSync(files, { recursive: true });
   }

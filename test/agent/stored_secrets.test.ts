@@ -13,7 +13,8 @@ function opened() {
   const asked = new Set<string>();
   const replies = new Map<string, StoredSecretReply>();
   const done: string[] = [];
-  const stored = new StoredSecrets({
+  const lacking: string[] = [];
+  const stored: StoredSecrets = new StoredSecrets({
     log: silentLogger,
     asked: () => asked,
     async fetch(of) {
@@ -24,12 +25,13 @@ function opened() {
     },
     offer: (secret) => done.push(`offer ${secret.name}`),
     withdraw: (of) => done.push(`withdraw ${of}`),
+    lacking: () => lacking.push([name, roots].filter((of) => stored.lacks(of)).join()),
   });
   const happened = async (): Promise<readonly string[]> => {
     await turn();
     return done.splice(0);
   };
-  return { asked, replies, stored, happened };
+  return { asked, replies, stored, happened, lacking };
 }
 
 test("what is asked for is fetched once; another version is fetched, the same is not", async () => {
@@ -47,17 +49,21 @@ test("what is asked for is fetched once; another version is fetched, the same is
 });
 
 test("what is missing is fetched when a heartbeat says that it has come; what has gone is given up", async () => {
-  const { asked, replies, stored, happened } = opened();
+  const { asked, replies, stored, happened, lacking } = opened();
   asked.add(roots);
   stored.look();
   assert.deepEqual(await happened(), [`fetch ${roots}`]);
+  assert.deepEqual(lacking, [roots]);
   stored.versions({});
   assert.deepEqual(await happened(), []);
   replies.set(roots, { version: "1", authorities: "roots" });
   stored.versions({ [roots]: "1" });
   assert.deepEqual(await happened(), [`fetch ${roots}`, `offer ${roots}`]);
+  assert.deepEqual([stored.lacks(roots), stored.versionOf(roots)], [false, "1"]);
   stored.versions({});
   assert.deepEqual(await happened(), [`withdraw ${roots}`]);
+  assert.deepEqual([stored.lacks(roots), stored.versionOf(roots)], [true, undefined]);
+  assert.deepEqual(lacking, [roots, roots]);
 });
 
 test("after the end nothing is offered", async () => {

@@ -70,6 +70,7 @@ export class AgentRuns {
       xdsAddresses: { path: join(this.directory, "xds.json"), directory: this.directory },
       sdsSocket: (workload) => socketPath(sockets, workload),
       storedSecret: () => Promise.reject(new Error("there are none")),
+      secretsSettled: () => {},
     });
   }
 

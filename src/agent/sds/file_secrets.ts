@@ -18,6 +18,8 @@ export interface FileSecretsParts {
   /** Names of secrets that Envoys ask for now, those of files among them. */
   readonly asked: () => ReadonlySet<string>;
   readonly offer: (secret: OfferedSecret) => void;
+  /** Something of what is asked for turned out not to be there. */
+  readonly lacking: () => void;
 }
 
 export class FileSecrets {
@@ -46,6 +48,11 @@ export class FileSecrets {
     }
   }
 
+  /** It could not be read the last time. */
+  lacks(name: string): boolean {
+    return this.#told.has(name);
+  }
+
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
@@ -69,6 +76,7 @@ export class FileSecrets {
     if (this.#told.get(name) === because) return;
     this.#told.set(name, because);
     this.#parts.log.warn("secret-file-unread", { secret: name, because });
+    this.#parts.lacking();
   }
 }
 

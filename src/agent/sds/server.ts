@@ -5,6 +5,7 @@
  * reconnects by itself to the agent that comes after. Called by the run that owns the workload.
  */
 import { chmodSync, rmSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerDuplexStream, type ServiceDefinition } from "@grpc/grpc-js";
 import {
@@ -20,10 +21,18 @@ import {
 import type { BundleSet, StoredSecretReply } from "../../certificates/attestation/protocol.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { WeftError } from "../../platform/error.ts";
+import { limits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Identity } from "../identities.ts";
 import { FileSecrets } from "./file_secrets.ts";
-import { certificateOf, certificateSecret, type OfferedSecret, secretTypeUrl, trustOf } from "./secrets.ts";
+import {
+  certificateOf,
+  certificateSecret,
+  type OfferedSecret,
+  secretTypeUrl,
+  trustOf,
+  trustSecret,
+} from "./secrets.ts";
 import { type SecretVersions, StoredSecrets } from "./stored_secrets.ts";
 import { type SecretRequest, type SecretResponse, Subscription } from "./subscription.ts";
 
@@ -63,6 +72,8 @@ export interface SecretServerParts {
   readonly log: Logger;
   /** A stored Secret, from a node. */
   readonly fetch: (name: string) => Promise<StoredSecretReply>;
+  /** `settled` is another now. */
+  readonly onSettled: () => void;
 }
 
 export class SecretServer {
@@ -73,16 +84,20 @@ export class SecretServer {
   readonly #server = new Server({ "grpc.max_receive_message_length": 64 * 1024 });
   readonly #offers = new Map<string, OfferedSecret>();
   readonly #streams = new Set<Stream>();
+  readonly #onSettled: () => void;
   #acknowledgedSerial: string | undefined;
+  #settled: SecretVersions = {};
 
-  private constructor(socketPath: string, { clock, log, fetch }: SecretServerParts) {
+  private constructor(socketPath: string, { clock, log, fetch, onSettled }: SecretServerParts) {
     this.#socketPath = socketPath;
     this.#log = log;
-    const asked = () => new Set([...this.#streams].flatMap(({ subscription }) => [...subscription.names]));
+    this.#onSettled = onSettled;
+    const asked = () => this.#asked();
+    const lacking = () => this.#settle();
     const offer = (secret: OfferedSecret): void => this.#offer(secret);
     const withdraw = (name: string): void => void this.#offers.delete(name);
-    this.#files = new FileSecrets({ clock, log, asked, offer });
-    this.#stored = new StoredSecrets({ log, fetch, asked, offer, withdraw });
+    this.#files = new FileSecrets({ clock, log, asked, offer, lacking });
+    this.#stored = new StoredSecrets({ log, fetch, asked, offer, withdraw, lacking });
   }
 
   static async listen(socketPath: string, parts: SecretServerParts): Promise<SecretServer> {
@@ -94,6 +109,14 @@ export class SecretServer {
   /** Of the certificate that an Envoy acknowledged last. */
   get acknowledgedSerial(): string | undefined {
     return this.#acknowledgedSerial;
+  }
+
+  /**
+   * Secrets of the user's that Envoys asked for, with which they are done: they took or refused what is there now, or it is
+   * not there. Name → version of a stored one; "" of files, and of what is not there.
+   */
+  get settled(): SecretVersions {
+    return this.#settled;
   }
 
   offerIdentity(identity: Identity): void {
@@ -123,6 +146,23 @@ export class SecretServer {
   #offer(secret: OfferedSecret): void {
     this.#offers.set(secret.name, secret);
     for (const stream of this.#streams) this.#pump(stream);
+    this.#settle();
+  }
+
+  #asked(): ReadonlySet<string> {
+    return new Set([...this.#streams].flatMap(({ subscription }) => [...subscription.names]));
+  }
+
+  #settle(): void {
+    const open = new Set([...this.#streams].flatMap(({ subscription }) => subscription.open(this.#offers)));
+    const names = [...this.#asked()].filter((name) => name !== certificateSecret && name !== trustSecret);
+    const lacks = (name: string): boolean => this.#files.lacks(name) || this.#stored.lacks(name);
+    const done = names.filter((name) => !open.has(name) || lacks(name)).sort();
+    const told = done.slice(0, 2 * limits.secretsPerProxy);
+    const settled = Object.fromEntries(told.map((name) => [name, this.#stored.versionOf(name) ?? ""]));
+    if (isDeepStrictEqual(settled, this.#settled)) return;
+    this.#settled = settled;
+    this.#onSettled();
   }
 
   #listen(): Promise<void> {
@@ -175,6 +215,7 @@ export class SecretServer {
       this.#stored.look();
     }
     this.#pump(stream);
+    this.#settle();
   }
 
   #pump(stream: Stream): void {

@@ -21,6 +21,8 @@ export interface StoredSecretsParts {
   readonly fetch: (name: string) => Promise<StoredSecretReply>;
   readonly offer: (secret: OfferedSecret) => void;
   readonly withdraw: (name: string) => void;
+  /** Something of what is asked for turned out not to be there. */
+  readonly lacking: () => void;
 }
 
 export class StoredSecrets {
@@ -46,11 +48,22 @@ export class StoredSecrets {
     for (const name of [...this.#held.keys()].filter((held) => !versions.has(held))) {
       this.#held.delete(name);
       this.#parts.withdraw(name);
+      this.#tell(name, "it is not there any more");
     }
     for (const name of this.#asked()) {
       const version = versions.get(name);
       if (version !== undefined && version !== this.#held.get(name)) this.#fetch(name);
     }
+  }
+
+  /** It could not be had the last time. */
+  lacks(name: string): boolean {
+    return this.#told.has(name);
+  }
+
+  /** undefined: not held. */
+  versionOf(name: string): string | undefined {
+    return this.#held.get(name);
   }
 
   close(): void {
@@ -87,5 +100,6 @@ export class StoredSecrets {
     if (this.#told.get(name) === because) return;
     this.#told.set(name, because);
     this.#parts.log.warn("stored-secret-missing", { secret: name, because });
+    this.#parts.lacking();
   }
 }

@@ -86,6 +86,15 @@ export class Subscription {
     return this.#inFlight;
   }
 
+  /** That are asked for, and not answered: not there, not sent, or under way. */
+  open(offers: Offers): readonly string[] {
+    const underWay = new Set(this.#inFlight?.secrets.map(({ name }) => name));
+    return [...this.#names].filter((name) => {
+      const offer = offers.get(name);
+      return !offer || this.#sent.get(name) !== offer.version || underWay.has(name);
+    });
+  }
+
   #keepOnly(names: ReadonlySet<string>): void {
     for (const name of this.#names) if (!names.has(name)) this.#forget(name);
     for (const name of names) this.#names.add(name);

@@ -52,7 +52,7 @@ const proxyReport = object(
     handshakes: record(object({ tls: count, connections: count }), limits.edgesPerProxy),
     inbound: object({ requests: count, errors5xx: count, denied: count }),
   },
-  { svidSerial: text(64) },
+  { svidSerial: text(64), secrets: record(text(64), 2 * limits.secretsPerProxy) },
 );
 
 export const heartbeat = object({ bundleSequence: count, proxies: list(proxyReport, limits.workloadsPerAgent) });

@@ -157,6 +157,11 @@ export interface ProxyReport {
   readonly warming: number;
   /** Serial number of the SVID that the Envoy acknowledged over SDS; undefined: none yet. */
   readonly svidSerial?: string;
+  /**
+   * Secrets of the user's that the Envoy asked for and is done with: it took what is there, or there is nothing. Name →
+   * version of a stored one, else "". Absent: an older agent.
+   */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly edges: readonly EdgeCount[];
   /** Cluster → TLS handshakes and connections opened since start: equal when every connection was mTLS. */
   readonly handshakes: Readonly<Record<string, { readonly tls: number; readonly connections: number }>>;

@@ -33,6 +33,7 @@ export class LiveHosts {
   readonly #proxiesAtMs = new Map<string, number>();
   readonly #proxies = new Map<string, ProxyReport>();
   readonly #listeners = new Set<(hostName: string, said: Heartbeat) => void>();
+  readonly #reportListeners = new Set<() => void>();
 
   constructor(options: LiveHostsOptions) {
     this.#options = options;
@@ -62,6 +63,12 @@ export class LiveHosts {
   /** Called for what an agent says to this node. */
   onHeard(listener: (hostName: string, said: Heartbeat) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Called when an agent has said something, to whichever node. @returns how to stop. */
+  onReported(listener: () => void): () => void {
+    this.#reportListeners.add(listener);
+    return () => this.#reportListeners.delete(listener);
   }
 
   /** Proxies of that host are connected here. */
@@ -105,6 +112,7 @@ export class LiveHosts {
       this.#proxies.set(report.workload, report);
       this.#options.fleet.report({ ...report, edges: report.edges.filter(isUsed) });
     }
+    for (const listener of this.#reportListeners) listener();
   }
 
   #takePassedOn(message: unknown): void {
