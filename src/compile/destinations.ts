@@ -227,7 +227,8 @@ export class Destinations {
     const service = serviceOfHost(host);
     const shards = service ? read(this.#input.shards.at(serviceKey(service))) : [];
     if (service && shards.length > 0) {
-      const merged = mergeShards(shards, (source) => read(this.#input.silentSources.at(source)));
+      const silentOf = (source: string) => read(this.#input.silentSources.at(source));
+      const merged = mergeShards(shards, silentOf, this.#merged.at(host, view).last()?.endpoints);
       return serviceDestination(service.namespace, merged);
     }
     const [first, ...others] = entriesFor(read(this.#input.entriesByHost.at(host)), view);

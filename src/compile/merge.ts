@@ -9,6 +9,7 @@ import type { Endpoint, EndpointShard, Health, ServicePort } from "../model/endp
 import type { SpiffeId } from "../model/identity.ts";
 import type { Locality, WorkloadName } from "../model/names.ts";
 import { compare } from "./hosts.ts";
+import { withKnown } from "./same.ts";
 import type { Silent } from "./withholding.ts";
 
 export interface MergedService {
@@ -37,9 +38,11 @@ export interface MergedEndpoint {
   readonly silent?: Silent;
 }
 
+/** @param before as they were merged last, for those of them that are as they were. */
 export function mergeShards(
   shards: readonly EndpointShard[],
   silentOf: (source: string) => Silent | undefined = () => undefined,
+  before: readonly MergedEndpoint[] = [],
 ): MergedService {
   const ordered = [...shards].sort((a, b) => compare(a.source, b.source) || a.shard - b.shard);
   const endpoints = new Map<string, MergedEndpoint>();
@@ -56,7 +59,10 @@ export function mergeShards(
   }
   return {
     ports: portsTogether(ordered.flatMap((shard) => shard.ports)),
-    endpoints: [...endpoints.values()].sort((a, b) => compare(a.source, b.source) || compare(a.id, b.id)),
+    endpoints: withKnown(
+      [...endpoints.values()].sort((a, b) => compare(a.source, b.source) || compare(a.id, b.id)),
+      before,
+    ),
   };
 }
 

@@ -10,6 +10,14 @@ export function same(left: unknown, right: unknown): boolean {
   return names.every((name) => Object.hasOwn(b, name) && same(a[name], b[name]));
 }
 
+/** The list, with the items of an earlier one where they say the same: what is new and says nothing new need not be kept. */
+export function withKnown<T>(now: readonly T[], before: readonly T[]): readonly T[] {
+  return now.map((item, at) => {
+    const known = before[at];
+    return known !== undefined && same(known, item) ? known : item;
+  });
+}
+
 function sameList(left: readonly unknown[], right: readonly unknown[]): boolean {
   return left.length === right.length && left.every((item, index) => same(item, right[index]));
 }

@@ -7,6 +7,7 @@ import { type HostSessionsState, hostSessions } from "../actors/kinds/host_sessi
 import { type PolicyState, policy } from "../actors/kinds/policy.ts";
 import { type ServiceState, service } from "../actors/kinds/service.ts";
 import { stateInRecord } from "../actors/runtime/envelope.ts";
+import { withKnown } from "../compile/same.ts";
 import { decodeShard, decodeStoredResource, decodeWorkload } from "../model/decode.ts";
 import { type Delivery, decodeDelivery } from "../model/delivery.ts";
 import type { EndpointShard } from "../model/endpoint.ts";
@@ -33,6 +34,11 @@ export type MeshRecord =
 /** What of the store a node holds; hosts, tokens and the log are read where they stand. */
 export const meshRecordKinds = ["object", "workload", "service", "policy", "authority", "host-sessions", "delivery"];
 
+/** Of a shard the object is read and nothing else, and there are many. */
+export function isShardKey(key: RecordKey): boolean {
+  return recordKind(key) === "endpoints";
+}
+
 /** service.NS.NAME: both are DNS labels, which are their own tokens. */
 function serviceOfKey(key: RecordKey): ServiceRef {
   const [, namespace = "", name = ""] = namesInKey(key);
@@ -42,7 +48,8 @@ function serviceOfKey(key: RecordKey): ServiceRef {
 /** To read its states with; who decides is another. */
 const sessions = hostSessions(limits.hostLeaseMs);
 
-export function decodeMeshRecord(record: StoreRecord): MeshRecord {
+/** @param before the record as it was understood: what has not changed since is kept from it. */
+export function decodeMeshRecord(record: StoreRecord, before?: MeshRecord): MeshRecord {
   const { key, value } = record;
   switch (recordKind(key)) {
     case "object": {
@@ -52,7 +59,10 @@ export function decodeMeshRecord(record: StoreRecord): MeshRecord {
     case "workload":
       return { kind: "workload", workload: decodeWorkload(value, key) };
     case "endpoints":
-      return { kind: "shard", shard: decodeShard(value, key) };
+      return {
+        kind: "shard",
+        shard: shardAfter(decodeShard(value, key), before?.kind === "shard" ? before.shard : undefined),
+      };
     case "service":
       return { kind: "service", service: serviceOfKey(key), state: stateInRecord(service, value, key) };
     case "authority":
@@ -66,4 +76,14 @@ export function decodeMeshRecord(record: StoreRecord): MeshRecord {
     default:
       return { kind: "other" };
   }
+}
+
+/** Most changes are of one endpoint, and a service is changed often: all its others would be old for V8, and then garbage. */
+function shardAfter(shard: EndpointShard, before: EndpointShard | undefined): EndpointShard {
+  if (!before) return shard;
+  return {
+    ...shard,
+    ports: withKnown(shard.ports, before.ports),
+    endpoints: withKnown(shard.endpoints, before.endpoints),
+  };
 }

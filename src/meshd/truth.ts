@@ -3,7 +3,7 @@ import { type OpenJetStreamOptions, openJetStreamStore } from "../store/jetstrea
 import type { RecordFormat } from "../store/record_format.ts";
 import { Replica } from "../store/replica.ts";
 import { CountedStore } from "./counted_store.ts";
-import { decodeMeshRecord, type MeshRecord, meshRecordKinds } from "./mesh_record.ts";
+import { decodeMeshRecord, isShardKey, type MeshRecord, meshRecordKinds } from "./mesh_record.ts";
 import { ReplicaMirror } from "./mirror.ts";
 import { type NodeCredentials, readCredentials } from "./nats_access.ts";
 import type { NodeContext } from "./parts.ts";
@@ -33,7 +33,7 @@ export async function openTruth(context: NodeContext, format: () => RecordFormat
   const opened = await storeOptions(context, format);
   const store = new CountedStore(await openJetStreamStore(opened.options));
   stops.add(() => store.close());
-  const replica = new Replica({ store, clock, decode: decodeMeshRecord, kinds: meshRecordKinds });
+  const replica = new Replica({ store, clock, decode: decodeMeshRecord, isLean: isShardKey, kinds: meshRecordKinds });
   stops.add(() => replica.close());
   return { store, replica, mirror: new ReplicaMirror(replica, store), opened };
 }

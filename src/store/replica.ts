@@ -51,7 +51,9 @@ export interface ReplicaOptions<T> {
   readonly store: Store;
   readonly clock: Clock;
   /** A record's value as a typed object. What it throws marks the record; the object stays as last understood. */
-  readonly decode: (record: StoreRecord) => T;
+  readonly decode: (record: StoreRecord, before?: T) => T;
+  /** Records of which only the object is read; their value is let go. Absent: none. */
+  readonly isLean?: (key: RecordKey) => boolean;
   /** What of the records is held, by a key's first token. Absent: all but the log. */
   readonly kinds?: readonly string[];
 }
@@ -218,12 +220,12 @@ export class Replica<T> {
 
   #side(stream: StreamName): Side<T> {
     const incarnation = this.#options.store.incarnation(stream);
-    return { shown: undefined, filling: new Table(incarnation, this.#options.decode), freshAtMs: undefined };
+    return { shown: undefined, filling: new Table(incarnation, this.#options), freshAtMs: undefined };
   }
 
   #follow(stream: StreamName): Tail {
     const side = this.#sides[stream];
-    const { store, clock, decode, kinds } = this.#options;
+    const { store, clock, kinds } = this.#options;
     let broken: RecordKey[] = [];
     let unread = 0;
     return store.tail(stream, {
@@ -253,7 +255,7 @@ export class Replica<T> {
         broken = [];
         unread = 0;
         side.freshAtMs = undefined;
-        side.filling = new Table(store.incarnation(stream), decode);
+        side.filling = new Table(store.incarnation(stream), this.#options);
       },
       synced: (sequence, incarnation, askedMs) => {
         const table = side.filling;

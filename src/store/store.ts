@@ -16,6 +16,9 @@ export type RecordKey = Branded<"record key">;
 export type Sequence = number;
 export type OperationId = Branded<"operation id">;
 
+/** Stands for a value that is kept as what it was decoded to, and not a second time. */
+export const keptDecoded: unique symbol = Symbol("kept decoded");
+
 export interface StoreRecord {
   readonly key: RecordKey;
   /** Sequence of its last write; what the next compare-and-set must name. */

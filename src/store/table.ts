@@ -9,7 +9,7 @@
 import { crc32 } from "node:zlib";
 import { Marks } from "./marks.ts";
 import { fingerprintOf } from "./record.ts";
-import type { Entry, RecordKey, Sequence, StoreRecord } from "./store.ts";
+import { type Entry, keptDecoded, type RecordKey, type Sequence, type StoreRecord } from "./store.ts";
 
 export interface Held<T> {
   readonly key: RecordKey;
@@ -37,11 +37,18 @@ interface Row<T> {
 // Sums of 32-bit fingerprints stay exact in a double below this.
 const checksumModulus = 2 ** 52;
 
+export interface TableOptions<T> {
+  /** @param before what was understood of the key before. */
+  readonly decode: (record: StoreRecord, before?: T) => T;
+  /** Records of which only the object is read. */
+  readonly isLean?: (key: RecordKey) => boolean;
+}
+
 export class Table<T> {
   incarnation: string;
   position: Sequence = 0;
   readonly marks = new Marks();
-  readonly #decode: (record: StoreRecord) => T;
+  readonly #options: TableOptions<T>;
   readonly #rows = new Map<RecordKey, Row<T>>();
   readonly #carried = new Map<RecordKey, Held<T>>();
   readonly #byPrefix = new Map<string, Set<RecordKey>>();
@@ -49,9 +56,9 @@ export class Table<T> {
   #checksum = 0;
   #looking: Iterator<[RecordKey, Row<T>]> | undefined;
 
-  constructor(incarnation: string, decode: (record: StoreRecord) => T) {
+  constructor(incarnation: string, options: TableOptions<T>) {
     this.incarnation = incarnation;
-    this.#decode = decode;
+    this.#options = options;
   }
 
   get(key: RecordKey): Held<T> | undefined {
@@ -99,7 +106,9 @@ export class Table<T> {
     const before = this.#rows.get(key);
     const held = this.#understood(record, before?.held ?? lastGood);
     const fingerprint = crc32(`${key} ${sequence}`, bytes);
-    this.#set(key, before, { record, held, fingerprint, shown: shownOf(held, before) });
+    const isDecoded = held?.sequence === sequence && this.#options.isLean?.(key);
+    const kept = isDecoded ? { ...record, value: keptDecoded } : record;
+    this.#set(key, before, { record: kept, held, fingerprint, shown: shownOf(held, before) });
   }
 
   /** A record whose bytes say nothing: the object stays as it was. */
@@ -144,7 +153,7 @@ export class Table<T> {
     this.#problems.delete(key);
     if (record.value === undefined) return undefined;
     try {
-      return { key, sequence, object: this.#decode(record) };
+      return { key, sequence, object: this.#options.decode(record, before?.object) };
     } catch (cause) {
       this.#problems.set(key, { key, sequence, because: cause instanceof Error ? cause.message : String(cause) });
       return before;
