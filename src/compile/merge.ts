@@ -9,7 +9,7 @@ import type { Endpoint, EndpointShard, Health, ServicePort } from "../model/endp
 import type { SpiffeId } from "../model/identity.ts";
 import type { Locality, WorkloadName } from "../model/names.ts";
 import { compare } from "./hosts.ts";
-import { withKnown } from "./same.ts";
+import { same, withKnown } from "./same.ts";
 import type { Silent } from "./withholding.ts";
 
 export interface MergedService {
@@ -48,7 +48,7 @@ export function mergeShards(
   const endpoints = new Map<string, MergedEndpoint>();
   for (const shard of ordered) {
     // Port names are each source's own; the number is what they share.
-    const portsOf = portNumbers(shard.ports);
+    const portsOf = portNumbers(shard.ports, before);
     const silent = silentOf(shard.source);
     for (const endpoint of shard.endpoints) {
       const key = `${shard.source}\n${endpoint.id}`;
@@ -77,10 +77,13 @@ export function portsTogether(said: readonly ServicePort[]): readonly ServicePor
 }
 
 /**
- * Port names → the service's numbers. Endpoints mostly have the same: they share one answer, because V8 keeps a field named 80
- * in a kilobyte.
+ * Port names → the service's numbers. Endpoints mostly have the same: they share one answer, that of before if it is the
+ * same, because V8 keeps a field named 80 in a kilobyte.
  */
-function portNumbers(servicePorts: readonly ServicePort[]): (named: Endpoint["ports"]) => MergedEndpoint["ports"] {
+function portNumbers(
+  servicePorts: readonly ServicePort[],
+  before: readonly MergedEndpoint[],
+): (named: Endpoint["ports"]) => MergedEndpoint["ports"] {
   const numbers = new Map(servicePorts.map(({ name, port }) => [name, port]));
   const answers = new Map<string, MergedEndpoint["ports"]>();
   return (named) => {
@@ -91,7 +94,8 @@ function portNumbers(servicePorts: readonly ServicePort[]): (named: Endpoint["po
       const port = numbers.get(name);
       return port === undefined ? [] : [[port, target] as const];
     });
-    const answer = Object.fromEntries(targets);
+    const made = Object.fromEntries(targets);
+    const answer = before.find(({ ports }) => same(ports, made))?.ports ?? made;
     answers.set(text, answer);
     return answer;
   };

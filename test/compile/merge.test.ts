@@ -57,6 +57,24 @@ test("every endpoint and every port of every source is in the service", () => {
   );
 });
 
+test("what was merged before changes nothing, and is kept where it says the same", () => {
+  fc.assert(
+    fc.property(anyShards, anyShards, (shards, others) => {
+      const before = mergeShards(others).endpoints;
+      assert.deepEqual(
+        mergeShards(shards, () => undefined, before),
+        mergeShards(shards),
+      );
+    }),
+  );
+  const said = (address: string) => [shard("reviews", [endpoint("1"), endpoint("2", { address })])];
+  const before = mergeShards(said("10.0.0.2")).endpoints;
+  const [kept, changed] = mergeShards(said("10.0.0.3"), () => undefined, before).endpoints;
+  assert.equal(kept, before[0]);
+  assert.equal(changed?.address, "10.0.0.3");
+  assert.equal(changed?.ports, before[1]?.ports);
+});
+
 test("a port name is its source's own: the number joins them", () => {
   const shards = [
     shard("reviews", [endpoint("1", { ports: { http: 8080 } })], { source: "a", portNames: ["http:80"] }),

@@ -6,7 +6,14 @@ import fc from "fast-check";
 import { seededRandom, shortId } from "../../src/platform/random.ts";
 import { MemoryServer } from "../../src/store/memory/server.ts";
 import { Replica, type ReplicaChange } from "../../src/store/replica.ts";
-import type { OperationId, RecordKey, Store, StoreRecord, StreamName } from "../../src/store/store.ts";
+import {
+  keptDecoded,
+  type OperationId,
+  type RecordKey,
+  type Store,
+  type StoreRecord,
+  type StreamName,
+} from "../../src/store/store.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";
 
 const random = seededRandom(7);
@@ -71,6 +78,26 @@ test("one change per append, with its keys; a deleted object is gone, its record
   );
   assert.equal(replica.get(key("object.a")), undefined);
   assert.equal(replica.record(key("object.a"))?.sequence, 3);
+});
+
+test("a lean record's value is let go, but not before it has been understood; its decoder sees what was understood", async () => {
+  const { store, clock } = begin();
+  const decode = ({ value }: StoreRecord, before?: string): string => {
+    if (typeof value !== "string") throw new Error("it is not text");
+    return `${before ?? ""}${value}`;
+  };
+  const replica = new Replica({ store, clock, decode, isLean: (of) => of === key("object.a") });
+  await replica.whenSynced();
+  const written = { "object.a": "1", "object.b": "2" };
+  await replica.waitFor(await put(store, "records", written));
+  const values = () => Object.keys(written).map((name) => replica.record(key(name))?.value);
+  assert.deepEqual(values(), [keptDecoded, "2"]);
+  await replica.waitFor(await put(store, "records", { "object.a": "3" }));
+  assert.equal(replica.get(key("object.a"))?.object, "13");
+  await replica.waitFor(await put(store, "records", { "object.a": 4 }));
+  assert.deepEqual(values(), [4, "2"]);
+  await replica.waitFor(await put(store, "records", { "object.a": undefined }));
+  assert.deepEqual(values(), [undefined, "2"]);
 });
 
 test("list takes whole tokens", async () => {
