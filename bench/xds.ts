@@ -2,8 +2,9 @@
  * A fleet and its node, in shapes. What is timed is what the load program sees (bench/rivals, in Go); both sides in
  * plaintext, over loopback. Our clusters are the product's (mTLS context, circuit breakers), the rival's are bare.
  *
- *   alike    every proxy sees everything: the full configuration to all, one changed endpoint to the last proxy, the
- *            server's CPU for each, memory a proxy; beside go-control-plane's server, one after the other in one run
+ *   alike    every proxy sees everything: the full configuration to all (9 fleets, one after the other), one changed
+ *            endpoint to the last proxy, the server's CPU for each, memory a proxy; beside go-control-plane's server, one
+ *            after the other in one run
  *   one      1,000 changes, 20 a second, to the one proxy that there is
  *   mixed    the same changes where the proxies are of 200 namespaces, with 100 routes and traffic policies, 100 access policies
  *            and 50 Sidecars, and the endpoints in 5 localities; beside `alike` of this project
@@ -42,6 +43,9 @@ const proxies = Number(values.proxies);
 const declared: Declared = { services: Number(values.services), endpoints: Number(values.endpoints) };
 const changes = Number(values.changes);
 
+/** That take everything, one after the other: one alone says little. */
+const fleets = 9;
+
 type Rows = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 const shapes: Readonly<Record<string, () => Promise<Rows>>> = {
@@ -56,8 +60,8 @@ const shapes: Readonly<Record<string, () => Promise<Rows>>> = {
 };
 
 async function alike(): Promise<Rows> {
-  const rival = await goControlPlane();
-  const own = await withOurNode(declared, (node) => load(oneChangeAt(node)));
+  const rival = await goControlPlane(fleets);
+  const own = await withOurNode(declared, (node) => load({ ...oneChangeAt(node), fulls: fleets }));
   return compared({ Weft: own, "go-control-plane": rival });
 }
 
@@ -142,8 +146,8 @@ async function storm(): Promise<Rows> {
   const row = await withOurNode(declared, async (node) => {
     const watched = watchLag(node);
     const { storm: of } = await load({ ...oneChangeAt(node), changes: 0, storm: 1_000 });
-    const longestMs = watched.stop();
     if (!of) throw new Error("no figures of the storm");
+    const longestMs = watched.stop(of.began_unix_ms);
     return {
       "all served after, ms": of.served_ms,
       "change to those who stayed, before, ms": median(of.baseline_ms),
@@ -188,25 +192,25 @@ const settleMs = 1_500;
 
 /**
  * The longest turn of the node's event loop; each reading of its metric begins anew. What is read after `stop` does not
- * count: the load program ends, and all its connections with it.
+ * count: the load program ends, and all its connections with it. Nor does what was read before `sinceMs`.
  */
-function watchLag(node: OurNode): { stop(): number } {
-  let longestMs = 0;
+function watchLag(node: OurNode): { stop(sinceMs: number): number } {
+  const readings: { readonly untilMs: number; readonly longestMs: number }[] = [];
   let watching = true;
   const look = async (): Promise<void> => {
     await (await metricsOf(node))("nodejs_eventloop_lag_max_seconds");
     while (watching) {
       await wait(lookMs);
-      const readMs = 1_000 * (await metricsOf(node))("nodejs_eventloop_lag_max_seconds");
-      if (watching) longestMs = Math.max(longestMs, readMs);
+      const longestMs = 1_000 * (await metricsOf(node))("nodejs_eventloop_lag_max_seconds");
+      if (watching) readings.push({ untilMs: Date.now(), longestMs });
     }
   };
   const looking = look();
   return {
-    stop() {
+    stop(sinceMs) {
       watching = false;
       looking.catch(() => {});
-      return longestMs;
+      return Math.max(...readings.filter(({ untilMs }) => untilMs >= sinceMs).map(({ longestMs }) => longestMs));
     },
   };
 }
@@ -260,11 +264,11 @@ function oneChangeAt({ xds, api, pid }: OurNode): LoadOptions {
   };
 }
 
-async function goControlPlane(): Promise<LoadFigures> {
+async function goControlPlane(fulls: number): Promise<LoadFigures> {
   const control = await startControl(declared.services, declared.endpoints);
   try {
     const url = `http://${control.http}/set?ip=MARK`;
-    return await load({ addr: control.xds, pid: control.pid, proxies, changes, url });
+    return await load({ addr: control.xds, pid: control.pid, proxies, changes, fulls, url });
   } finally {
     control.stop();
   }

@@ -19,6 +19,7 @@ export function buildRivals(): string {
 
 export interface LoadFigures {
   readonly proxies: number;
+  /** Medians of the fleets, as the next. */
   readonly full_ms: number;
   readonly full_cpu_ms: number;
   readonly full_bytes_per_proxy: number;
@@ -41,6 +42,8 @@ export interface StormFigures {
   /** Sorted, as the next. */
   readonly baseline_ms: readonly number[];
   readonly during_ms: readonly number[];
+  /** When they lost their connections. */
+  readonly began_unix_ms: number;
   readonly served_ms: number;
   readonly steady_mb: number;
   readonly peak_mb: number;
@@ -80,6 +83,8 @@ export interface LoadOptions {
   readonly pid: number;
   readonly proxies: number;
   readonly changes: number;
+  /** Fleets that take everything, one after the other, before the changes are made; absent: one. */
+  readonly fulls?: number;
   /** MARK is replaced. */
   readonly url: string;
   readonly body?: object;
@@ -96,8 +101,9 @@ export interface LoadOptions {
 }
 
 export async function load(options: LoadOptions): Promise<LoadFigures> {
-  const { addr, pid, proxies, changes, url, body, namespaces, shares, churn, storm, badly } = options;
+  const { addr, pid, proxies, changes, fulls, url, body, namespaces, shares, churn, storm, badly } = options;
   const args = ["-addr", addr, "-pid", `${pid}`, "-n", `${proxies}`, "-changes", `${changes}`, "-url", url];
+  if (fulls !== undefined) args.push("-fulls", `${fulls}`);
   if (body) args.push("-body", JSON.stringify(body));
   if (namespaces !== undefined) args.push("-namespaces", `${namespaces}`);
   if (shares !== undefined) args.push("-shares", `${shares}`);

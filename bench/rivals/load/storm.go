@@ -10,6 +10,7 @@ type stormFigures struct {
 	Comers       int       `json:"comers"`
 	BaselineMs   []float64 `json:"baseline_ms"`
 	DuringMs     []float64 `json:"during_ms"`
+	BeganUnixMs  int64     `json:"began_unix_ms"`
 	ServedMs     float64   `json:"served_ms"`
 	SteadyMB     float64   `json:"steady_mb"`
 	PeakMB       float64   `json:"peak_mb"`
@@ -36,6 +37,7 @@ func (f *fleet) storm(comers int, open func() *fleet, mark func() string, url, b
 	before := usage(pid)
 	stop, peak := make(chan struct{}), make(chan float64)
 	go watchPeak(pid, stop, peak)
+	result.BeganUnixMs = time.Now().UnixMilli()
 	crowd.close()
 	started := time.Now()
 	served := make(chan time.Duration)
