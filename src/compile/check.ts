@@ -5,6 +5,7 @@
  * undeclared port bring out everything that the object can say. Called by the API before it commits.
  */
 import type { EndpointShard, ServicePort } from "../model/endpoint.ts";
+import { covers } from "../model/host_pattern.ts";
 import {
   type Host,
   type Namespace,
@@ -24,7 +25,6 @@ import { keepNewest } from "../platform/keep_newest.ts";
 import { limits } from "../platform/limits.ts";
 import { hasLabels } from "./assignments.ts";
 import { Compiler } from "./compiler.ts";
-import { covers } from "./hosts.ts";
 import { type InputChange, type MeshInput, meshGateway } from "./input.ts";
 import type { Item } from "./ir.ts";
 import { same } from "./same.ts";

@@ -4,7 +4,7 @@
  * says. A route that asks for something which is not within what was handed to it does not take part. Pure.
  */
 import type { HttpMatch, HttpRoute, StringMatch, VirtualService, VirtualServiceRef } from "../model/route.ts";
-import { isVisible } from "./hosts.ts";
+import { isVisible } from "../model/visibility.ts";
 
 type Find = (ref: VirtualServiceRef) => VirtualService | undefined;
 

@@ -6,10 +6,13 @@
  *   delegates, candidates, ports ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one a namespace with callers)
  *   ways in ─▶ own (output, one for each workload)
  */
+
+import { covers } from "../model/host_pattern.ts";
 import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import { objectKey } from "../model/object.ts";
 import { destinationsOf, type VirtualService, type VirtualServiceRef } from "../model/route.ts";
 import type { OutboundTrafficPolicy } from "../model/traffic.ts";
+import { isPublic } from "../model/visibility.ts";
 import {
   type GatewayWorkload,
   hostOfUpstream,
@@ -24,7 +27,7 @@ import { type Destinations, reaching } from "./destinations.ts";
 import { type GatewayInput, gatewayItems } from "./gateway.ts";
 import { type Graph, NodeFamily, type Read } from "./graph.ts";
 import { HashingNodes } from "./hashing_nodes.ts";
-import { byAge, bySpecificity, compare, covers, isPublic, isWildcard } from "./hosts.ts";
+import { byAge, bySpecificity, compare, isWildcard } from "./hosts.ts";
 import { type MeshInput, meshGateway } from "./input.ts";
 import type { Item, RouteTableItem, VirtualHost } from "./ir.ts";
 import { type Candidate, candidateFor, outboundTable, tcpCandidatesFor } from "./outbound_table.ts";
@@ -237,6 +240,12 @@ export class Derivations {
     return scopeName(sidecars, labelsIn(caller.labels, read(this.#input.sourceLabels)));
   }
 
+  /** undefined: nothing narrows it, and no route asks for its labels. */
+  #scopeFor(read: Read, caller: Caller): Scope | undefined {
+    const name = this.scopeOf(read, caller);
+    return name === "" ? undefined : read(this.#scope.at(caller.namespace, name));
+  }
+
   #sidecars(read: Read, namespace: Namespace): Sidecars {
     const { sidecars } = this.#input;
     return { own: read(sidecars.at(namespace)), root: read(sidecars.at(rootNamespace)) };
@@ -321,8 +330,7 @@ export class Derivations {
     host: string,
   ): { readonly router: VirtualServiceRef | undefined; readonly source: Source } {
     const { namespace } = caller;
-    const name = this.scopeOf(read, caller);
-    const scope = name === "" ? undefined : read(this.#scope.at(namespace, name));
+    const scope = this.#scopeFor(read, caller);
     const candidate = candidateFor(read(this.#candidates.at(host)), { namespace, scope });
     const router = candidate && read(this.#input.virtualServices.at(candidate.key));
     return { router, source: { namespace, labels: scope?.labels ?? {} } };
@@ -332,8 +340,7 @@ export class Derivations {
     const { namespace, upstreams } = workload;
     // It has nothing to do with VirtualServices and Sidecars.
     if (upstreams.length === 0) return () => undefined;
-    const name = this.scopeOf(read, workload);
-    const scope = name === "" ? undefined : read(this.#scope.at(namespace, name));
+    const scope = this.#scopeFor(read, workload);
     const services = this.#services(read, namespace);
     return (upstream) => {
       const candidates = read(this.#candidates.at(hostOfUpstream(upstream)));

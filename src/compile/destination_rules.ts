@@ -5,10 +5,13 @@
  * first place that has one; within a place an exact host goes before a wildcard, the longer wildcard before the
  * shorter, and rules for the same host are read as one, the older first.
  */
+
+import { covers } from "../model/host_pattern.ts";
 import type { Host, Namespace } from "../model/names.ts";
 import { rootNamespace } from "../model/names.ts";
 import type { DestinationRule, Subset, TrafficSettings } from "../model/traffic.ts";
-import { byAge, bySpecificity, compare, covers, isPublic, isVisible } from "./hosts.ts";
+import { isPublic, isVisible } from "../model/visibility.ts";
+import { byAge, bySpecificity, compare } from "./hosts.ts";
 import { filledSettings } from "./plain_words.ts";
 
 /** The rule as callers of one view meet it. */

@@ -11,6 +11,7 @@
  * compiler.ts and scopes.ts.
  */
 import type { ServicePort } from "../model/endpoint.ts";
+import { covers } from "../model/host_pattern.ts";
 import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import type { PeerAuthentication } from "../model/policy.ts";
 import type { ServiceEntry } from "../model/service_entry.ts";
@@ -37,7 +38,7 @@ import {
   viewsOf,
 } from "./destination_rules.ts";
 import { type CellFamily, type Graph, NodeFamily, type Read } from "./graph.ts";
-import { compare, covers } from "./hosts.ts";
+import { compare } from "./hosts.ts";
 import type { MeshInput } from "./input.ts";
 import type { ClusterItem, EndpointsItem } from "./ir.ts";
 import { type MergedEndpoint, mergeShards, portsTogether } from "./merge.ts";

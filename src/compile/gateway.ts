@@ -2,13 +2,14 @@
 import type { Gateway } from "../model/gateway.ts";
 import type { AuthorizationPolicy } from "../model/policy.ts";
 import type { VirtualService } from "../model/route.ts";
+import { isVisible } from "../model/visibility.ts";
 import type { GatewayWorkload } from "../model/workload.ts";
 import { hasLabels } from "./assignments.ts";
 import { policiesFor } from "./authorization.ts";
 import { gatewayTable } from "./gateway_http.ts";
 import { type GatewayPort, type PlacedServer, type PortServers, serversOn } from "./gateway_port.ts";
 import { tcpChain, tlsChains } from "./gateway_tcp.ts";
-import { byAge, isVisible } from "./hosts.ts";
+import { byAge } from "./hosts.ts";
 import type { FilterChain, ListenerItem, RouteTableItem } from "./ir.ts";
 import { gatewayName, gatewayServerRoutes } from "./naming.ts";
 import type { Services } from "./routes.ts";

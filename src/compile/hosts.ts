@@ -1,23 +1,8 @@
-/** Who sees what: `exportTo`, and host patterns as Istio reads them ("*" and "*.suffix"). */
-import type { Namespace } from "../model/names.ts";
-
-/** An empty list is Istio's default: everybody. */
-export function isVisible(exportTo: readonly string[], namespace: Namespace): boolean {
-  return isPublic(exportTo) || exportTo.includes(namespace);
-}
-
-export function isPublic(exportTo: readonly string[]): boolean {
-  return exportTo.length === 0 || exportTo.includes("*");
-}
+/** Orders: of host patterns, of objects, of text. */
+import { covers } from "../model/host_pattern.ts";
 
 export function isWildcard(pattern: string): boolean {
   return pattern.startsWith("*");
-}
-
-/** Whether every host that `inner` means is meant by `outer` too. */
-export function covers(outer: string, inner: string): boolean {
-  if (outer === inner || outer === "*") return true;
-  return outer.startsWith("*.") && inner.length > outer.length - 1 && inner.endsWith(outer.slice(1));
 }
 
 /** The hosts that both mean: the narrower of the two, if one covers the other. */

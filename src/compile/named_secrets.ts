@@ -1,4 +1,5 @@
 /** Secrets of the user's that a proxy's configuration names: it has to ask its host's agent for them. Pure. */
+import { secretsOfOwn } from "../model/gateway.ts";
 import type { SecretName } from "../model/secret_name.ts";
 import { secretsIn } from "../model/traffic.ts";
 import type { Item } from "./ir.ts";
@@ -14,11 +15,7 @@ export function namedSecrets(items: Iterable<Item>): readonly SecretName[] {
 
 function secretsOf(item: Item): readonly SecretName[] {
   if (item.type === "listener") {
-    return item.chains.flatMap(({ tls }) => {
-      if (!tls?.own) return [];
-      const { certificates, clients } = tls.own;
-      return clients ? [...certificates, clients.authorities] : certificates;
-    });
+    return item.chains.flatMap(({ tls }) => (tls?.own ? secretsOfOwn(tls.own) : []));
   }
   if (item.type !== "cluster" || !("tls" in item.upstream)) return [];
   const { tls } = item.upstream;

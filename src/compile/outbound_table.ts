@@ -3,7 +3,7 @@
  * Pure; the virtual hosts come ready-made, shared with other namespaces' tables.
  */
 import type { Namespace } from "../model/names.ts";
-import { isPublic, isVisible } from "./hosts.ts";
+import { isPublic, isVisible } from "../model/visibility.ts";
 import type { RouteTableItem, VirtualHost } from "./ir.ts";
 import { outboundName } from "./naming.ts";
 import { type Scope, sees } from "./scope.ts";

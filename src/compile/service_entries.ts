@@ -6,9 +6,10 @@
 import { type SpiffeId, serviceAccountId, type TrustDomain } from "../model/identity.ts";
 import type { Host, Namespace } from "../model/names.ts";
 import type { DeclaredEndpoint, DeclaredPort, Resolution, ServiceEntry } from "../model/service_entry.ts";
+import { isPublic, isVisible } from "../model/visibility.ts";
 import type { Destination, Reach } from "./destination.ts";
 import type { View } from "./destination_rules.ts";
-import { byAge, compare, isPublic, isVisible, isWildcard } from "./hosts.ts";
+import { byAge, compare, isWildcard } from "./hosts.ts";
 import { type MergedEndpoint, portsTogether } from "./merge.ts";
 
 /** Where an instance of an entry answers, and what tells it from the others. */

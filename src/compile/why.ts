@@ -3,10 +3,11 @@
  * and what made each part of it. Asked of a compiler that knows the workload. Who may ask is not told.
  */
 import type { Health } from "../model/endpoint.ts";
+import { covers } from "../model/host_pattern.ts";
 import type { HttpRequest } from "../model/http_request.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Compiler } from "./compiler.ts";
-import { bySpecificity, covers } from "./hosts.ts";
+import { bySpecificity } from "./hosts.ts";
 import { type Decision, decide } from "./interpret.ts";
 import type { ClusterItem, Item, ListenerItem, RouteTableItem } from "./ir.ts";
 import { gatewayName, outboundName } from "./naming.ts";

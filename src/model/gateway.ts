@@ -49,6 +49,16 @@ export interface ClientCertificates {
   readonly names: readonly string[];
 }
 
+/** Secrets that its TLS is ended with. */
+export function secretsOfServer({ serves }: GatewayServer): readonly SecretName[] {
+  const isTls = serves.kind === "https" || serves.kind === "tls";
+  return isTls && serves.tls.kind === "own" ? secretsOfOwn(serves.tls.own) : [];
+}
+
+export function secretsOfOwn({ certificates, clients }: OwnServerTls): readonly SecretName[] {
+  return clients ? [...certificates, clients.authorities] : certificates;
+}
+
 export const tlsVersions = ["TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"] as const;
 export type TlsVersion = (typeof tlsVersions)[number];
 

@@ -4,6 +4,7 @@
  * apply (with what the mesh already has) and by whatever reads files offline.
  */
 import { gatewayKey } from "../model/gateway.ts";
+import { covers } from "../model/host_pattern.ts";
 import { type Host, meshDomain, type Namespace, type ServiceRef, serviceHost } from "../model/names.ts";
 import { type MeshObject, objectKey, type Resource } from "../model/object.ts";
 import type { Problem, SourcePosition } from "../model/problem.ts";
@@ -15,7 +16,6 @@ import { gatewayConflicts } from "./analyze_gateways.ts";
 import { expiredWords, gatewaySecrets, ruleSecrets } from "./analyze_secrets.ts";
 import { type Conflict, meet, type Naming, routerConflicts, ruleConflicts } from "./conflicts.ts";
 import type { FieldPath } from "./document/node.ts";
-import { covers } from "./hosts.ts";
 import { singularOf } from "./kinds/catalog.ts";
 import { suggestion } from "./nearest.ts";
 import { Report } from "./report.ts";

@@ -2,11 +2,12 @@
  * Secrets that are named and not there, or lack the part that is asked of them; and those whose certificates have run
  * out. A Gateway's Secrets are of the namespaces of the workloads that it selects; as long as there are none, of its own.
  */
-import type { Gateway } from "../model/gateway.ts";
+import { type Gateway, secretsOfServer } from "../model/gateway.ts";
 import type { Namespace } from "../model/names.ts";
 import { authoritiesBeside, type MeshSecret } from "../model/secret.ts";
 import { type SecretName, type StoredSecret, storedSecretFrom } from "../model/secret_name.ts";
 import { type DestinationRule, secretsOfRule } from "../model/traffic.ts";
+import { isVisible } from "../model/visibility.ts";
 import type { Workload } from "../model/workload.ts";
 import type { Conflict } from "./analyze_gateways.ts";
 
@@ -18,12 +19,9 @@ export interface SecretWorld {
 
 export function gatewaySecrets(gateway: Gateway, world: SecretWorld): readonly Conflict[] {
   const namespaces = namespacesOf(gateway, world.workloads ?? []);
-  return gateway.servers.flatMap(({ serves }, index) => {
-    if ((serves.kind !== "https" && serves.kind !== "tls") || serves.tls.kind !== "own") return [];
-    const { certificates, clients } = serves.tls.own;
-    const names = [...certificates, ...(clients ? [clients.authorities] : [])];
+  return gateway.servers.flatMap((server, index) => {
     const path = ["spec", "servers", index, "tls"];
-    return missingOf(names, namespaces, world).map((message) => ({
+    return missingOf(secretsOfServer(server), namespaces, world).map((message) => ({
       path,
       message: `${message}; until it has come, the server's connections are closed`,
     }));
@@ -33,7 +31,7 @@ export function gatewaySecrets(gateway: Gateway, world: SecretWorld): readonly C
 /** Of the namespaces of gateways that see the rule one has it at least: which of them send requests by it nobody says. */
 export function ruleSecrets(rule: DestinationRule, world: SecretWorld): readonly Conflict[] {
   const gateways = (world.workloads ?? []).filter(({ role }) => role === "gateway").map(({ namespace }) => namespace);
-  const seeing = gateways.filter((namespace) => rule.exportTo.some((to) => to === "*" || to === namespace));
+  const seeing = gateways.filter((namespace) => isVisible(rule.exportTo, namespace));
   const namespaces = [...new Set(seeing.length > 0 ? seeing : [rule.namespace])].sort();
   return [...new Set(secretsOfRule(rule))].flatMap((name) => {
     const missed = namespaces.map((namespace) => missingOf([name], [namespace], world));

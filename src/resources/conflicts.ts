@@ -3,10 +3,11 @@
  * VirtualService holds for a host: the one that names it before a wildcard's, then the older. A gateway reads those of
  * one host one after the other. DestinationRules of one namespace are read as one. Called by analyze.ts.
  */
+
+import { covers } from "../model/host_pattern.ts";
 import type { MeshObject } from "../model/object.ts";
 import type { DestinationRule } from "../model/traffic.ts";
 import type { FieldPath } from "./document/node.ts";
-import { covers } from "./hosts.ts";
 
 type Router = Extract<MeshObject, { readonly kind: "VirtualService" }>;
 

@@ -3,10 +3,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Compiler } from "../../src/compile/compiler.ts";
 import type { GatewayWorkload, Workload } from "../../src/model/workload.ts";
-import { destinationRule, endpoint, hostOf, ns, setObject, setShard, setWorkload, shard, sidecar } from "./mesh.ts";
+import {
+  destinationRule,
+  endpoint,
+  gatewayWorkload,
+  hostOf,
+  ns,
+  setObject,
+  setShard,
+  setWorkload,
+  shard,
+  sidecar,
+} from "./mesh.ts";
 
-const { service: _, inbound: __, outbound: ___, upstreams: ____, ...base } = sidecar("ingress");
-const gateway: GatewayWorkload = { ...base, role: "gateway", eastWest: false, listeners: {} };
+const gateway = gatewayWorkload("ingress");
 const elsewhere: GatewayWorkload = { ...gateway, namespace: ns("shop") };
 const client = sidecar("client");
 

@@ -6,21 +6,16 @@ import type { RouteTableItem } from "../../src/compile/ir.ts";
 import { gatewayName, outboundName } from "../../src/compile/naming.ts";
 import { compileOnce } from "../../src/compile/once.ts";
 import type { HttpRequest } from "../../src/model/http_request.ts";
-import type { GatewayWorkload } from "../../src/model/workload.ts";
 import { toModel } from "../../src/resources/to_model.ts";
 import { type Ask, type RequestCase, requestTable } from "../requests/table.ts";
 import { answersTo, gatewayPort, withAppPorts, worldServices } from "../requests/world.ts";
 import { parseGood } from "../resources/support/reading.ts";
-import { endpoint, shard, sidecar } from "./mesh.ts";
+import { endpoint, gatewayWorkload, shard, sidecar } from "./mesh.ts";
 
-const { service: _, inbound: __, outbound: ___, upstreams: ____, ...base } = sidecar("ingress");
-const gateway: GatewayWorkload = {
-  ...base,
-  role: "gateway",
+const gateway = gatewayWorkload("ingress", {
   labels: { istio: "ingressgateway" },
-  eastWest: false,
   listeners: { [gatewayPort]: { address: "127.0.0.1", port: 20_080 } },
-};
+});
 const callers = { client: sidecar("client"), stranger: sidecar("stranger", "other"), gateway };
 
 const shards = worldServices.map(({ service, namespace, ports }) =>

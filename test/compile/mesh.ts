@@ -8,7 +8,7 @@ import type { MeshObject } from "../../src/model/object.ts";
 import { protocolOfPortName } from "../../src/model/protocol.ts";
 import type { Destination, VirtualService } from "../../src/model/route.ts";
 import type { EgressHosts, Sidecar } from "../../src/model/sidecar.ts";
-import type { SidecarWorkload, Workload } from "../../src/model/workload.ts";
+import type { GatewayWorkload, SidecarWorkload, Workload } from "../../src/model/workload.ts";
 
 export const ns = (text: string): Namespace => text as Namespace;
 export const hostOf = (name: string, namespace = "default"): Host => resolveHost(name, ns(namespace));
@@ -70,6 +70,11 @@ export function sidecar(name: string, namespace = "default", rest: Partial<Sidec
     upstreams: [],
     ...rest,
   };
+}
+
+export function gatewayWorkload(name: string, rest: Partial<GatewayWorkload> = {}): GatewayWorkload {
+  const { service: _, inbound: __, outbound: ___, upstreams: ____, ...base } = sidecar(name);
+  return { ...base, role: "gateway", eastWest: false, listeners: {}, ...rest };
 }
 
 export function virtualService(

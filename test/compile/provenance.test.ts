@@ -7,22 +7,18 @@ import { gatewayName, outboundName } from "../../src/compile/naming.ts";
 import { compileOnce } from "../../src/compile/once.ts";
 import type { Part, RouteMaker, RouteProvenance } from "../../src/compile/provenance.ts";
 import type { MeshObject } from "../../src/model/object.ts";
-import type { GatewayWorkload, Workload } from "../../src/model/workload.ts";
+import type { Workload } from "../../src/model/workload.ts";
 import { printPath } from "../../src/resources/document/node.ts";
 import { toModel } from "../../src/resources/to_model.ts";
 import { compileCase, goldenCases } from "../golden/cases.ts";
 import { parseGood } from "../resources/support/reading.ts";
-import { endpoint, recomputedBy, setObject, setShard, setWorkload, shard, sidecar } from "./mesh.ts";
+import { endpoint, gatewayWorkload, recomputedBy, setObject, setShard, setWorkload, shard, sidecar } from "./mesh.ts";
 
 const client = sidecar("client");
-const { service: _, inbound: __, outbound: ___, upstreams: ____, ...base } = sidecar("ingress");
-const gateway: GatewayWorkload = {
-  ...base,
-  role: "gateway",
+const gateway = gatewayWorkload("ingress", {
   labels: { istio: "ingressgateway" },
-  eastWest: false,
   listeners: { 80: { address: "127.0.0.1", port: 20_080 }, 443: { address: "127.0.0.1", port: 20_443 } },
-};
+});
 
 function objectsIn(text: string): readonly MeshObject[] {
   return parseGood(text).map(({ resource }, at) => toModel({ resource, generation: 1, createdAtMs: at }));

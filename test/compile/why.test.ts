@@ -4,20 +4,16 @@ import { test } from "node:test";
 import { compileOnce } from "../../src/compile/once.ts";
 import { explain } from "../../src/compile/why.ts";
 import { httpRequestFrom } from "../../src/model/http_request.ts";
-import type { GatewayWorkload, Workload } from "../../src/model/workload.ts";
+import type { Workload } from "../../src/model/workload.ts";
 import { toModel } from "../../src/resources/to_model.ts";
 import { parseGood } from "../resources/support/reading.ts";
-import { endpoint, shard, sidecar } from "./mesh.ts";
+import { endpoint, gatewayWorkload, shard, sidecar } from "./mesh.ts";
 
 const client = sidecar("client");
-const { service: _, inbound: __, outbound: ___, upstreams: ____, ...base } = sidecar("ingress");
-const gateway: GatewayWorkload = {
-  ...base,
-  role: "gateway",
+const gateway = gatewayWorkload("ingress", {
   labels: { istio: "ingressgateway" },
-  eastWest: false,
   listeners: { 80: { address: "127.0.0.1", port: 20_080 }, 443: { address: "127.0.0.1", port: 20_443 } },
-};
+});
 
 const text = `
 apiVersion: networking.istio.io/v1

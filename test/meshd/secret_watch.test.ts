@@ -4,11 +4,10 @@ import { test } from "node:test";
 import type { ProxyReport } from "../../src/certificates/attestation/protocol.ts";
 import { SecretWatch } from "../../src/meshd/hosts/secret_watch.ts";
 import { nameOfStoredSecret, type SecretName } from "../../src/model/secret_name.ts";
-import type { GatewayWorkload, Workload } from "../../src/model/workload.ts";
-import { sidecar } from "../compile/mesh.ts";
+import type { Workload } from "../../src/model/workload.ts";
+import { gatewayWorkload, sidecar } from "../compile/mesh.ts";
 
-const { service: _, inbound: __, outbound: ___, upstreams: ____, ...base } = sidecar("ingress");
-const gateway: GatewayWorkload = { ...base, role: "gateway", eastWest: false, listeners: {} };
+const gateway = gatewayWorkload("ingress");
 const web = nameOfStoredSecret({ kind: "certificate", credential: "web" });
 
 function watched(workload: Workload = gateway) {

@@ -4,12 +4,13 @@
  * what that host serves, and nothing else. What is given is said in the log.
  */
 import type { StoredSecretReply, StoredSecretRequest } from "../../certificates/attestation/protocol.ts";
-import type { Gateway } from "../../model/gateway.ts";
+import { type Gateway, secretsOfServer } from "../../model/gateway.ts";
 import type { Namespace } from "../../model/names.ts";
 import type { StoredResource } from "../../model/object.ts";
 import { authoritiesBeside, type MeshSecret } from "../../model/secret.ts";
 import { type StoredSecret, storedSecretFrom } from "../../model/secret_name.ts";
 import { type DestinationRule, secretsOfRule } from "../../model/traffic.ts";
+import { isVisible } from "../../model/visibility.ts";
 import { type GatewayWorkload, nameOfWorkload, type Workload } from "../../model/workload.ts";
 import { toModel } from "../../resources/to_model.ts";
 import { openedOf } from "../apply/sealed.ts";
@@ -29,13 +30,8 @@ export function namedSecrets(workload: GatewayWorkload, { gateways, rules }: Nam
   const servers = [...gateways]
     .filter((gateway) => selectedBy(gateway, workload))
     .flatMap((gateway) => gateway.servers);
-  const names = servers.flatMap(({ serves }) => {
-    if ((serves.kind !== "https" && serves.kind !== "tls") || serves.tls.kind !== "own") return [];
-    const { certificates, clients } = serves.tls.own;
-    return [...certificates, ...(clients ? [clients.authorities] : [])];
-  });
-  const seen = [...rules].filter(({ exportTo }) => exportTo.some((to) => to === "*" || to === workload.namespace));
-  const all = [...names, ...seen.flatMap(secretsOfRule)];
+  const seen = [...rules].filter(({ exportTo }) => isVisible(exportTo, workload.namespace));
+  const all = [...servers.flatMap(secretsOfServer), ...seen.flatMap(secretsOfRule)];
   return new Set(all.filter((name) => storedSecretFrom(name) !== undefined));
 }
 

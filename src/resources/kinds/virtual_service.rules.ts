@@ -1,8 +1,8 @@
 /** What is asked of a VirtualService beyond its fields. */
 
+import { covers } from "../../model/host_pattern.ts";
 import { redirectStatuses } from "../../model/route.ts";
 import type { FieldPath } from "../document/node.ts";
-import { covers } from "../hosts.ts";
 import type { RuleContext } from "./kind.ts";
 import { exportToRules, tellRootNamespace } from "./shared.rules.ts";
 import { isIgnoredHeader, type VirtualServiceSpec } from "./virtual_service.schema.ts";

@@ -1,5 +1,5 @@
 /** What is asked of a VirtualService's routes for connections. */
-import { covers } from "../hosts.ts";
+import { covers } from "../../model/host_pattern.ts";
 import type { RuleContext } from "./kind.ts";
 import type { VirtualServiceSpec } from "./virtual_service.schema.ts";
 import { placeRules, weightRules } from "./virtual_service_parts.rules.ts";

@@ -1,4 +1,4 @@
-/** Host patterns: "*", "*.SUFFIX", or a name. Lower case. */
+/** Host patterns as Istio reads them: "*", "*.SUFFIX", or a name. Lower case. */
 
 /** Whether every host that `inner` means is meant by `outer` too. */
 export function covers(outer: string, inner: string): boolean {
