@@ -38,7 +38,12 @@ export class Nats {
 
   static async start(options: NatsOptions = {}): Promise<Nats> {
     const nats = new Nats(options);
-    await nats.start();
+    try {
+      await nats.start();
+    } catch (error) {
+      await nats.stop();
+      throw error;
+    }
     return nats;
   }
 
@@ -65,11 +70,14 @@ export class Nats {
       log += data;
     });
     this.#child = child;
-    while (this.#portFile() === undefined || !log.includes("Server is ready")) {
+    for (let port = this.#told(); ; port = this.#told()) {
+      if (port !== undefined && log.includes("Server is ready")) {
+        this.#port = port;
+        return;
+      }
       if (child.exitCode !== null) throw new Error(`nats-server ended: ${log}`);
       await wait(5);
     }
-    this.#port = portFrom(this.#portFile() ?? "");
   }
 
   /** kill -9. */
@@ -110,6 +118,13 @@ export class Nats {
     return states.every((state) => state === "T");
   }
 
+  /** The port that it listens on; undefined until its file is there whole: nats-server writes it in place. */
+  #told(): number | undefined {
+    const file = this.#portFile();
+    const text = file === undefined ? "" : readFileSync(file, "utf8");
+    return text.endsWith("}") ? portFrom(text) : undefined;
+  }
+
   #portFile(): string | undefined {
     const name = readdirSync(this.directory).find((each) => each.endsWith(`_${this.#child?.pid}.ports`));
     return name && join(this.directory, name);
@@ -139,7 +154,7 @@ function binary(): string {
   return tools.natsServer.path;
 }
 
-function portFrom(file: string): number {
-  const ports: { readonly nats?: readonly string[] } = JSON.parse(readFileSync(file, "utf8"));
+function portFrom(text: string): number {
+  const ports: { readonly nats?: readonly string[] } = JSON.parse(text);
   return Number(/:(\d+)$/.exec(ports.nats?.[0] ?? "")?.[1]);
 }
