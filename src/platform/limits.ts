@@ -57,9 +57,10 @@ export const limits = {
   tailWatchMs: 1_000,
   /** How long a tail may stay behind the leader without progress before its consumer is made anew, in ms. */
   tailStallMs: 2_000,
-  /** Objects of each stream that a replica looks at again, and how often, ms: less than 1 ms of work, 20,000 in under two minutes. */
-  replicaLookObjects: 20,
-  replicaLookMs: 100,
+  /** A replica looks at each object again once a round, at a part of them at a time, ms; of at most so many: 3 ms of work. */
+  replicaRoundMs: 120_000,
+  replicaLookMs: 1_000,
+  replicaLookObjects: 200,
   /** Last positions whose checksum a node keeps to compare with others': at 200 writes a second, two seconds of lag. */
   checksumMarks: 256,
   /** A copy that its leaders last confirmed longer ago than this, ms, takes no new streams while a fresher node is heard. */
@@ -356,10 +357,7 @@ export const limits = {
   /** dev: first wait before what died again is started again, ms, doubled each time; and the longest. */
   devRestartFirstMs: 100,
   devRestartLongestMs: 5_000,
-  /**
-   * dev with several nodes: how long one that died stays away, ms, as deploy/systemd has it. Its proxies are with the others in
-   * that time, and its start would take half of a small machine from them.
-   */
+  /** dev, several nodes: how long a dead one stays away, ms, as in deploy/systemd: its start slows those that take its proxies. */
   devRestartNodeMs: 2_000,
   /** dev: what ran this long, ms, has not died "again": its next restart is at once. */
   devSteadyMs: 10_000,

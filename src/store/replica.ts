@@ -303,7 +303,7 @@ export class Replica<T> {
   #lookAgain(): void {
     for (const stream of streamNames) {
       const { shown, filling } = this.#sides[stream];
-      if (!filling && shown?.lookAgain(limits.replicaLookObjects) !== undefined) this.reread(stream, "memory");
+      if (!filling && shown?.lookAgain(partOf(shown.size)) !== undefined) this.reread(stream, "memory");
     }
   }
 
@@ -316,6 +316,12 @@ export class Replica<T> {
     const { incarnation, sequence } = this.mark(stream);
     return revisionOf(incarnation, sequence);
   }
+}
+
+/** Of so many objects, those that one look takes for all to be seen in a round. */
+function partOf(size: number): number {
+  const part = Math.ceil((size * limits.replicaLookMs) / limits.replicaRoundMs);
+  return Math.min(part, limits.replicaLookObjects);
 }
 
 function streamOf(prefix: string): StreamName {

@@ -61,6 +61,11 @@ export class Table<T> {
     this.#options = options;
   }
 
+  /** Records, tombstones too; what is only carried does not count. */
+  get size(): number {
+    return this.#rows.size;
+  }
+
   get(key: RecordKey): Held<T> | undefined {
     return this.#rows.get(key)?.held ?? this.#carried.get(key);
   }

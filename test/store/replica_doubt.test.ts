@@ -30,10 +30,10 @@ test("an object that changes in memory is found within one round, and is what wa
   const server = new MemoryServer({ clock, random: seededRandom(1) });
   const store = server.open();
   const replica = replicaOf(server.open(), clock);
-  const count = 3 * limits.replicaLookObjects;
+  const count = 60;
   for (let n = 0; n < count; n++) await put(store, "records", `n${n}`, `value ${n}`);
   await replica.whenSynced();
-  await clock.advance(10 * limits.replicaLookMs);
+  await clock.advance(2 * limits.replicaRoundMs);
   assert.deepEqual(replica.rereads, { memory: 0, nodes: 0 }, "nothing is wrong with what nobody touched");
 
   const changes: ReplicaChange[] = [];
@@ -41,7 +41,7 @@ test("an object that changes in memory is found within one round, and is what wa
   const flipped = replica.get(keyOf("object", `n${count - 5}`));
   assert.ok(flipped);
   flipped.object.text = "vamue";
-  await clock.advance(5 * limits.replicaLookMs);
+  await clock.advance(limits.replicaRoundMs + limits.replicaLookMs);
 
   assert.equal(replica.get(flipped.key)?.object.text, `value ${count - 5}`);
   assert.deepEqual(replica.rereads, { memory: 1, nodes: 0 });
