@@ -8,7 +8,8 @@
  *   one      1,000 changes, 20 a second, to the one proxy that there is
  *   mixed    the same changes where the proxies are of 200 namespaces, with 100 routes and traffic policies, 100 access policies
  *            and 50 Sidecars, and the endpoints in 5 localities; beside `alike` of this project
- *   churn    5 changes a second, then 100 for 30 s: each service seen by a tenth of the proxies, then by all
+ *   churn    5 changes a second, then 100 for 30 s: each service seen by a tenth of the proxies, then by all; beside the
+ *            disk's own time, as `one`, for a tail may be the disk's
  *   storm    1,000 more proxies lose their connections and come back at once, without anything they held
  *   crowd    100 proxies each that never read, refuse everything and answer nothing come and go beside 300 others
  *   memory   what a proxy costs the node: a connection, its stream, and what it is told
@@ -24,10 +25,19 @@ import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { sumOf } from "../test/support/metrics.ts";
 import { bareProxies, residentKb } from "./support/bare_proxies.ts";
+import { type DiskFigures, watchDisk } from "./support/disk.ts";
 import { declareMixed, mixedLocalities, mixedNamespaces } from "./support/mixed_mesh.ts";
 import { type OurNode, withOurNode } from "./support/our_node.ts";
-import { buildRivals, type LoadFigures, type LoadOptions, load, startControl } from "./support/rivals.ts";
+import {
+  buildRivals,
+  type ChurnFigures,
+  type LoadFigures,
+  type LoadOptions,
+  load,
+  startControl,
+} from "./support/rivals.ts";
 import { churnEndpoints, churnPath, type Declared, endpointsOf, pathOf } from "./support/services.ts";
+import { stolenMs } from "./support/stolen.ts";
 
 const { values } = parseArgs({
   options: {
@@ -66,7 +76,10 @@ async function alike(): Promise<Rows> {
 }
 
 async function one(): Promise<Rows> {
-  return { "one proxy": churnRow(await churned({ of: 1, shares: 1, plan: "20:50" })) };
+  const { churn, disk } = await churned({ of: 1, shares: 1, plan: "20:50" });
+  const [of] = churn;
+  if (!of) throw new Error("no figures of the changes");
+  return { "one proxy": churnRow(of, disk) };
 }
 
 async function mixed(): Promise<Rows> {
@@ -94,12 +107,17 @@ async function churn(): Promise<Rows> {
     ["seen by all", 1],
   ] as const) {
     const figures = await churned({ of: proxies, shares, plan: "5:20,100:30" });
-    for (const of of figures) rows[`${name}, ${of.changes} changes`] = churnRow([of]);
+    for (const of of figures.churn) rows[`${name}, ${of.changes} changes`] = churnRow(of, figures.disk);
   }
   return rows;
 }
 
-type Churned = NonNullable<LoadFigures["churn"]>;
+interface Churned {
+  /** Of each rate. */
+  readonly churn: readonly ChurnFigures[];
+  /** Of all of that time. */
+  readonly disk: DiskFigures;
+}
 
 /** @param shares each service is seen by one of so many proxies. @param plan changes a second : seconds, … */
 async function churned(asked: {
@@ -108,11 +126,12 @@ async function churned(asked: {
   readonly plan: string;
 }): Promise<Churned> {
   const { of, shares, plan } = asked;
-  const figures = await withOurNode(declared, (node) => {
+  return withOurNode(declared, async (node) => {
     const { services } = declared;
     const url = `${node.api}${churnPath}`;
     const body = churnEndpoints(declared.endpoints);
-    return load({
+    const watched = watchDisk();
+    const { churn = [] } = await load({
       addr: node.xds,
       pid: node.pid,
       proxies: of,
@@ -122,18 +141,19 @@ async function churned(asked: {
       shares,
       churn: { plan, services },
     });
+    return { churn, disk: await watched.stop() };
   });
-  return figures.churn ?? [];
 }
 
-function churnRow([of]: Churned): Record<string, number> {
-  if (!of) throw new Error("no figures of the changes");
+function churnRow(of: ChurnFigures, disk: DiskFigures): Record<string, number> {
   return {
     "changes a second": of.rate,
     "median, ms": of.median_ms,
     "p99, ms": of.p99_ms,
     "worst, ms": of.worst_ms,
     "load's own lateness, p99, ms": of.late_p99_ms,
+    "the disk alone, p99, ms": disk.p99Ms,
+    "worst of the disk, ms": disk.worstMs,
     lost: of.lost,
     "server's cores": of.cores,
     responses: of.responses,
@@ -307,8 +327,11 @@ if (!shape) {
   process.exit(64);
 }
 buildRivals();
+const before = { stolenMs: stolenMs(), atMs: performance.now() };
 const rows = await shape();
-if (values.json) console.log(JSON.stringify({ shape: values.shape, rows, load_average: loadavg() }));
+const stolen = (stolenMs() - before.stolenMs) / (performance.now() - before.atMs);
+if (values.json)
+  console.log(JSON.stringify({ shape: values.shape, rows, load_average: loadavg(), stolen_cores: stolen }));
 else {
   const rounded = Object.entries(rows).map(([name, row]) => [
     name,
@@ -316,7 +339,7 @@ else {
   ]);
   console.table(Object.fromEntries(rounded));
   console.log(
-    `${values.shape}: ${proxies} proxies, ${declared.services} services × ${declared.endpoints} endpoints, medians of ${changes} changes; load average ${loadavg()[0]?.toFixed(2)}`,
+    `${values.shape}: ${proxies} proxies, ${declared.services} services × ${declared.endpoints} endpoints, medians of ${changes} changes; load average ${loadavg()[0]?.toFixed(2)}, ${stolen.toFixed(3)} cores stolen by the host`,
   );
 }
 
