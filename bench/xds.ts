@@ -330,8 +330,8 @@ buildRivals();
 const before = { stolenMs: stolenMs(), atMs: performance.now() };
 const rows = await shape();
 const stolen = (stolenMs() - before.stolenMs) / (performance.now() - before.atMs);
-if (values.json)
-  console.log(JSON.stringify({ shape: values.shape, rows, load_average: loadavg(), stolen_cores: stolen }));
+const machine = { load_average: loadavg(), stolen_cores: stolen };
+if (values.json) console.log(JSON.stringify({ shape: values.shape, rows, ...machine }));
 else {
   const rounded = Object.entries(rows).map(([name, row]) => [
     name,
