@@ -45,7 +45,7 @@ run_program() {
   shift
   [ -z "${HOME-}" ] || export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE-${XDG_CACHE_HOME:-$HOME/.cache}/weft/compiled}"
   # As platform/installation.ts says.
-  [ "$module" != meshd/main ] || exec "$node" --max-semi-space-size=16 "$root/src/$module.ts" "$@"
+  [ "$module" != meshd/main ] || exec "$node" --max-semi-space-size=16 --v8-pool-size=0 "$root/src/$module.ts" "$@"
   exec "$node" "$root/src/$module.ts" "$@"
 }
 
