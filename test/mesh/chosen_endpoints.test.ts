@@ -40,6 +40,8 @@ before(async () => {
     serve("tiered", near, "eu/a"),
     serve("tiered", far, "us/a", { tier: "gold" }),
   ]);
+  // The caller may have begun before the others.
+  await objects.replace("");
 });
 
 after(async () => {
