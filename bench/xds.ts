@@ -70,7 +70,7 @@ const shapes: Readonly<Record<string, () => Promise<Rows>>> = {
 };
 
 async function alike(): Promise<Rows> {
-  const rival = await goControlPlane(fleets);
+  const rival = await goControlPlane();
   const own = await withOurNode(declared, (node) => load({ ...oneChangeAt(node), fulls: fleets }));
   return compared({ Weft: own, "go-control-plane": rival });
 }
@@ -284,11 +284,11 @@ function oneChangeAt({ xds, api, pid }: OurNode): LoadOptions {
   };
 }
 
-async function goControlPlane(fulls: number): Promise<LoadFigures> {
+async function goControlPlane(): Promise<LoadFigures> {
   const control = await startControl(declared.services, declared.endpoints);
   try {
     const url = `http://${control.http}/set?ip=MARK`;
-    return await load({ addr: control.xds, pid: control.pid, proxies, changes, fulls, url });
+    return await load({ addr: control.xds, pid: control.pid, proxies, changes, fulls: fleets, url });
   } finally {
     control.stop();
   }
@@ -339,7 +339,7 @@ else {
   ]);
   console.table(Object.fromEntries(rounded));
   console.log(
-    `${values.shape}: ${proxies} proxies, ${declared.services} services × ${declared.endpoints} endpoints, medians of ${changes} changes; load average ${loadavg()[0]?.toFixed(2)}, ${stolen.toFixed(3)} cores stolen by the host`,
+    `${values.shape}: ${proxies} proxies, ${declared.services} services × ${declared.endpoints} endpoints, medians of ${changes} changes; load average ${machine.load_average[0]?.toFixed(2)}, ${stolen.toFixed(3)} cores stolen by the host`,
   );
 }
 

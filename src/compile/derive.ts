@@ -6,7 +6,6 @@
  *   delegates, candidates, ports ─▶ hosts ─▶ shown ─▶ strangers ─▶ outbound (output, one a namespace with callers)
  *   ways in ─▶ own (output, one for each workload)
  */
-
 import { covers } from "../model/host_pattern.ts";
 import { type Host, type Namespace, rootNamespace, serviceHost, serviceKey, serviceOfHost } from "../model/names.ts";
 import { objectKey } from "../model/object.ts";

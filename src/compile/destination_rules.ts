@@ -5,7 +5,6 @@
  * first place that has one; within a place an exact host goes before a wildcard, the longer wildcard before the
  * shorter, and rules for the same host are read as one, the older first.
  */
-
 import { covers } from "../model/host_pattern.ts";
 import type { Host, Namespace } from "../model/names.ts";
 import { rootNamespace } from "../model/names.ts";

@@ -3,7 +3,6 @@
  * VirtualService holds for a host: the one that names it before a wildcard's, then the older. A gateway reads those of
  * one host one after the other. DestinationRules of one namespace are read as one. Called by analyze.ts.
  */
-
 import { covers } from "../model/host_pattern.ts";
 import type { MeshObject } from "../model/object.ts";
 import type { DestinationRule } from "../model/traffic.ts";
