@@ -37,6 +37,13 @@ function owesEndpointsAlone({ types, generation }: StreamState): boolean {
   );
 }
 
+/** Changed endpoints of clusters that the proxy holds, and nothing else: it goes on with the old ones meanwhile. */
+export function owesChangedEndpointsAlone(stream: StreamState): boolean {
+  if (!owesEndpointsAlone(stream)) return false;
+  const [first] = stream.types.endpoints.dirty.samples();
+  return first !== undefined && !first.answer;
+}
+
 /** Everything that can be sent now. `current` is the layers' newest step. */
 export function deliver(stream: StreamState, current: Step): DeltaResponse[] {
   const out: DeltaResponse[] = [];

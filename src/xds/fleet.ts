@@ -1,12 +1,11 @@
 /**
  * All connected proxies and the layers they are served from. `apply` is the one way in for changes: it marks what each
- * concerned stream owes, then sends in slices, so that the event loop stays free while a change goes to thousands.
+ * concerned stream owes, then they have their turns (rounds.ts).
  * Called by meshd (apply, waitDistributed, statuses) and by server.ts (open, close).
  */
 import type { LayerChange, LayerKey, Position } from "../compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
 import type { Clock } from "../platform/clock.ts";
-import { limits } from "../platform/limits.ts";
 import { Delta, type Dialect } from "./dialect.ts";
 import { type Distributed, Distribution } from "./distribution.ts";
 import { FrameEncoder } from "./frame.ts";
@@ -14,6 +13,7 @@ import type { Violation } from "./interest.ts";
 import { type BeforeChange, LayerStore } from "./layers.ts";
 import { silentObserver, type XdsObserver } from "./observer.ts";
 import type { DeltaRequest } from "./request.ts";
+import { Rounds } from "./rounds.ts";
 import { Stack } from "./stack.ts";
 import { ProxyStream, type StreamStatus, type Wire } from "./stream.ts";
 import { SubscriptionIndex } from "./subscription.ts";
@@ -33,13 +33,16 @@ export class Fleet {
   readonly #streams = new Set<ProxyStream>();
   readonly #distribution = new Distribution(this.#store.step.position);
   /** Streams that owe something and have not had their turn. */
-  #due = new Set<ProxyStream>();
-  #draining = false;
+  readonly #due: Rounds<ProxyStream>;
   #goesOut: () => void = () => {};
 
   constructor(options: FleetOptions) {
     this.#clock = options.clock;
     this.#observer = options.observer ?? silentObserver;
+    this.#due = new Rounds(options.clock, (stream) => {
+      stream.advance();
+      this.#distribution.moved(stream);
+    });
   }
 
   /** False until the first `apply`: an empty configuration must reach nobody. */
@@ -57,16 +60,18 @@ export class Fleet {
 
   /** All changes up to `position`, in one step. A position may pass without a change. */
   apply(changes: readonly LayerChange<EncodedResource>[], position: Position): void {
+    let concerned = false;
     const before: BeforeChange = (layer, type, name) => {
       this.#index.concerned(layer, type, name, (stream) => {
+        concerned = true;
         stream.touch(type, name);
         this.#due.add(stream);
       });
     };
     const step = this.#store.apply(changes, position, { nowMs: this.#clock.monotonicMs(), before });
     this.#distribution.applied(step.position);
-    if (this.#due.size > 0) this.#goesOut();
-    if (!this.#draining) this.#drain();
+    if (concerned) this.#goesOut();
+    this.#due.begin();
   }
 
   /** Registers who wants to know that a change begins to go out to connected proxies. Called once. */
@@ -89,6 +94,10 @@ export class Fleet {
       encoder: this.#encoder,
       clock: this.#clock,
       observer: this.#observer,
+      owesMore: (stream) => {
+        this.#due.add(stream);
+        this.#due.beginApart();
+      },
     });
     this.#streams.add(stream);
     this.#distribution.opened(stream);
@@ -114,7 +123,7 @@ export class Fleet {
   restack(stream: ProxyStream, layers: readonly LayerKey[]): void {
     stream.restack(layers);
     this.#due.add(stream);
-    if (!this.#draining) this.#drain();
+    this.#due.begin();
   }
 
   /** Resolves when every connected proxy holds the position, or as soon as one has refused something of it. */
@@ -141,19 +150,5 @@ export class Fleet {
     const stack = new Stack(this.#store, layers);
     const found = [...stack.names(type)].map((name) => stack.resolve(type, name)?.resource);
     return found.filter((resource) => resource !== undefined);
-  }
-
-  #drain(): void {
-    const untilMs = this.#clock.monotonicMs() + limits.xdsSliceMs;
-    for (const stream of this.#due) {
-      this.#due.delete(stream);
-      stream.advance();
-      this.#distribution.moved(stream);
-      if (this.#clock.monotonicMs() >= untilMs) break;
-    }
-    this.#draining = this.#due.size > 0;
-    if (this.#draining) setImmediate(() => this.#drain());
-    // Each table of a set that grows and shrinks refers to the next: once one of them is old, V8 takes none of them for young.
-    else this.#due = new Set();
   }
 }

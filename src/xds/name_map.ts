@@ -41,7 +41,7 @@ export class NameMap<V> {
 
   delete(name: string): boolean {
     if (!this.has(name)) return false;
-    // Not the map's own way to become empty: see Fleet on tables that refer to each other.
+    // Not the map's own way to become empty: see Rounds on tables that refer to each other.
     if (this.size === 1) this.clear();
     else this.#singly().delete(name);
     return true;

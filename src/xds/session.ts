@@ -15,7 +15,7 @@
  * - A refused response is sent again in parts, at last singly; what is refused alone is withheld until it changes.
  */
 import type { ResourceType } from "../envoy/resource.ts";
-import { abandon, acknowledge, deliver, isQuiet, refuse } from "./delivery.ts";
+import { abandon, acknowledge, deliver, isQuiet, owesChangedEndpointsAlone, refuse } from "./delivery.ts";
 import type { DeltaResponse } from "./frame.ts";
 import type { Generation } from "./generation.ts";
 import { type InterestPort, takeInterest, type Violation } from "./interest.ts";
@@ -142,6 +142,11 @@ export class Session {
       }
     }
     this.#stream.stack = stack;
+  }
+
+  /** Changed endpoints of clusters that the proxy holds are owed, and nothing else. */
+  get owesChangedEndpointsAlone(): boolean {
+    return this.#absent.length === 0 && owesChangedEndpointsAlone(this.#stream);
   }
 
   advance(): readonly DeltaResponse[] {

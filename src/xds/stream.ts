@@ -47,6 +47,8 @@ export interface StreamOptions {
   readonly dialect: Dialect;
   readonly clock: Clock;
   readonly observer: XdsObserver;
+  /** What was on its way has been taken, and changed endpoints are owed: called for the stream's next turn. */
+  readonly owesMore: (stream: ProxyStream) => void;
 }
 
 /** Which of a proxy's four types; the API's words for them. */
@@ -104,7 +106,8 @@ export class ProxyStream implements Holder {
     if (received.kind === "violation") return received.violation;
     if (received.kind === "acknowledged") this.#refusals = 0;
     if (received.kind === "refused") this.#refusals++;
-    this.advance();
+    if (received.kind === "acknowledged" && this.#session.owesChangedEndpointsAlone) this.#options.owesMore(this);
+    else this.advance();
     return undefined;
   }
 
