@@ -2,20 +2,23 @@
  * A fleet and its node, in shapes. What is timed is what the load program sees (bench/rivals, in Go); both sides in
  * plaintext, over loopback. Our clusters are the product's (mTLS context, circuit breakers), the rival's are bare.
  *
- *   alike    every proxy sees everything: the full configuration to all (9 fleets, one after the other), one changed
+ *   alike    every proxy sees everything: the full configuration to all (a fleet a round, one after the other), one changed
  *            endpoint to the last proxy, the server's CPU for each, memory a proxy; beside go-control-plane's server, one
  *            after the other in one run
- *   one      1,000 changes, 20 a second, to the one proxy that there is
+ *   one      1,000 changes a round, 20 a second, to the one proxy that there is; medians of the rounds, and the worst of all;
+ *            beside the disk's own time, for a tail may be the disk's
  *   mixed    the same changes where the proxies are of 200 namespaces, with 100 routes and traffic policies, 100 access policies
  *            and 50 Sidecars, and the endpoints in 5 localities; beside `alike` of this project
- *   churn    5 changes a second, then 100 for 30 s: each service seen by a tenth of the proxies, then by all; beside the
- *            disk's own time, as `one`, for a tail may be the disk's
- *   storm    1,000 more proxies lose their connections and come back at once, without anything they held
+ *   churn    a round is 5 changes a second for 20 s, then 100 for 30 s: each service seen by a tenth of the proxies, then by
+ *            all; figures as of `one`
+ *   storm    1,000 more proxies lose their connections and come back at once, without anything they held; each round of a
+ *            node of its own
  *   crowd    100 proxies each that never read, refuse everything and answer nothing come and go beside 300 others
  *   memory   what a proxy costs the node: a connection, its stream, and what it is told
  *   growth   `alike` of this project with more services, then with more proxies
  *
- *   npm run bench -- xds [--shape alike] [--proxies 500] [--services 1000] [--endpoints 10] [--changes 101] [--json]
+ *   npm run bench -- xds [--shape alike] [--proxies 500] [--services 1000] [--endpoints 10] [--changes 101]
+ *                        [--rounds 9] [--json]
  *
  * A change is timed from the API call that makes it, the store's write included. Medians are of a warm process: in
  * the first twenty changes a quarter of the CPU goes to V8's own threads. Needs Go, for the load and the rival.
@@ -24,6 +27,7 @@ import { loadavg } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { sumOf } from "../test/support/metrics.ts";
+import { quantile } from "./quantile.ts";
 import { bareProxies, residentKb } from "./support/bare_proxies.ts";
 import { type DiskFigures, watchDisk } from "./support/disk.ts";
 import { declareMixed, mixedLocalities, mixedNamespaces } from "./support/mixed_mesh.ts";
@@ -46,15 +50,15 @@ const { values } = parseArgs({
     services: { type: "string", default: "1000" },
     endpoints: { type: "string", default: "10" },
     changes: { type: "string", default: "101" },
+    rounds: { type: "string", default: "9" },
     json: { type: "boolean", default: false },
   },
 });
 const proxies = Number(values.proxies);
 const declared: Declared = { services: Number(values.services), endpoints: Number(values.endpoints) };
 const changes = Number(values.changes);
-
-/** That take everything, one after the other: one alone says little. */
-const fleets = 9;
+/** One after the other, in one process: one alone says little. */
+const rounds = Number(values.rounds);
 
 type Rows = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
@@ -71,15 +75,13 @@ const shapes: Readonly<Record<string, () => Promise<Rows>>> = {
 
 async function alike(): Promise<Rows> {
   const rival = await goControlPlane();
-  const own = await withOurNode(declared, (node) => load({ ...oneChangeAt(node), fulls: fleets }));
+  const own = await withOurNode(declared, (node) => load({ ...oneChangeAt(node), fulls: rounds }));
   return compared({ Weft: own, "go-control-plane": rival });
 }
 
 async function one(): Promise<Rows> {
-  const { churn, disk } = await churned({ of: 1, shares: 1, plan: "20:50" });
-  const [of] = churn;
-  if (!of) throw new Error("no figures of the changes");
-  return { "one proxy": churnRow(of, disk) };
+  const rows = await churned({ of: 1, shares: 1, plan: "20:50" });
+  return named("one proxy", rows);
 }
 
 async function mixed(): Promise<Rows> {
@@ -101,85 +103,86 @@ async function mixed(): Promise<Rows> {
 }
 
 async function churn(): Promise<Rows> {
-  const rows: Record<string, Record<string, number>> = {};
-  for (const [name, shares] of [
-    ["seen by a tenth", 10],
-    ["seen by all", 1],
-  ] as const) {
-    const figures = await churned({ of: proxies, shares, plan: "5:20,100:30" });
-    for (const of of figures.churn) rows[`${name}, ${of.changes} changes`] = churnRow(of, figures.disk);
-  }
-  return rows;
+  const tenth = await churned({ of: proxies, shares: 10, plan: "5:20,100:30" });
+  const all = await churned({ of: proxies, shares: 1, plan: "5:20,100:30" });
+  return { ...named("seen by a tenth", tenth), ...named("seen by all", all) };
 }
 
-interface Churned {
-  /** Of each rate. */
-  readonly churn: readonly ChurnFigures[];
-  /** Of all of that time. */
-  readonly disk: DiskFigures;
-}
+const named = (name: string, rows: Rows): Rows =>
+  Object.fromEntries(Object.entries(rows).map(([row, of]) => [`${name}, ${row}`, of]));
 
-/** @param shares each service is seen by one of so many proxies. @param plan changes a second : seconds, … */
-async function churned(asked: {
-  readonly of: number;
-  readonly shares: number;
-  readonly plan: string;
-}): Promise<Churned> {
+/**
+ * @param shares each service is seen by one of so many proxies. @param plan changes a second : seconds, …, in each round.
+ * @returns a row of each rate, and how the last compares with the first.
+ */
+async function churned(asked: { readonly of: number; readonly shares: number; readonly plan: string }): Promise<Rows> {
   const { of, shares, plan } = asked;
-  return withOurNode(declared, async (node) => {
-    const { services } = declared;
-    const url = `${node.api}${churnPath}`;
-    const body = churnEndpoints(declared.endpoints);
+  const rates = plan.split(",");
+  const churn = { plan: Array<string>(rounds).fill(plan).join(","), services: declared.services };
+  const body = churnEndpoints(declared.endpoints);
+  const [figures, disk] = await withOurNode(declared, async ({ xds: addr, api, pid }) => {
     const watched = watchDisk();
-    const { churn = [] } = await load({
-      addr: node.xds,
-      pid: node.pid,
-      proxies: of,
-      changes: 0,
-      url,
-      body,
-      shares,
-      churn: { plan, services },
-    });
-    return { churn, disk: await watched.stop() };
+    const url = `${api}${churnPath}`;
+    const seen = await load({ addr, pid, proxies: of, changes: 0, url, body, shares, churn });
+    return [seen.churn ?? [], await watched.stop()];
   });
+  const byRate = rates.map((_, at) => figures.filter((_, number) => number % rates.length === at));
+  const rows = byRate.map((ofRate) => [`${ofRate[0]?.changes} changes`, churnRow(ofRate, disk)] as const);
+  const [idle = [], busy] = byRate;
+  if (!busy) return Object.fromEntries(rows);
+  const times = idle.map(({ p99_ms }, round) => (busy[round]?.p99_ms ?? Number.NaN) / p99_ms);
+  return { ...Object.fromEntries(rows), "the second to the first": { "p99, ms": quantile(times, 0.5) } };
 }
 
-function churnRow(of: ChurnFigures, disk: DiskFigures): Record<string, number> {
+/** Medians of the rounds; the worst and the lost are of all of them. */
+function churnRow(ofRounds: readonly ChurnFigures[], disk: DiskFigures): Record<string, number> {
+  const middle = (of: (figures: ChurnFigures) => number): number => quantile(ofRounds.map(of), 0.5);
   return {
-    "changes a second": of.rate,
-    "median, ms": of.median_ms,
-    "p99, ms": of.p99_ms,
-    "worst, ms": of.worst_ms,
-    "load's own lateness, p99, ms": of.late_p99_ms,
+    "changes a second": middle(({ rate }) => rate),
+    "median, ms": middle(({ median_ms }) => median_ms),
+    "p99, ms": middle(({ p99_ms }) => p99_ms),
+    "p99 of the worst round": Math.max(...ofRounds.map(({ p99_ms }) => p99_ms)),
+    "worst, ms": Math.max(...ofRounds.map(({ worst_ms }) => worst_ms)),
+    "load's own lateness, p99, ms": middle(({ late_p99_ms }) => late_p99_ms),
     "the disk alone, p99, ms": disk.p99Ms,
     "worst of the disk, ms": disk.worstMs,
-    lost: of.lost,
-    "server's cores": of.cores,
-    responses: of.responses,
-    "server, MB before": of.server_mb_before,
-    after: of.server_mb_after,
+    lost: ofRounds.reduce((sum, { lost }) => sum + lost, 0),
+    "server's cores": middle(({ cores }) => cores),
+    responses: middle(({ responses }) => responses),
+    "server, MB before": ofRounds[0]?.server_mb_before ?? Number.NaN,
+    after: ofRounds.at(-1)?.server_mb_after ?? Number.NaN,
   };
 }
 
 async function storm(): Promise<Rows> {
-  const row = await withOurNode(declared, async (node) => {
+  const storms: Record<string, number>[] = [];
+  for (let round = 0; round < rounds; round++) storms.push(await oneStorm());
+  const middle = Object.keys(storms[0] ?? {}).map((name) => [name, median(storms.map((of) => of[name] ?? Number.NaN))]);
+  const worst = Math.max(...storms.map((of) => of[longestTurn] ?? Number.NaN));
+  return { "1,000 that come back": { ...Object.fromEntries(middle), "of the worst round": worst } };
+}
+
+const longestTurn = "longest turn of its event loop, ms";
+
+/** Of a node of its own. */
+function oneStorm(): Promise<Record<string, number>> {
+  return withOurNode(declared, async (node) => {
     const watched = watchLag(node);
     const { storm: of } = await load({ ...oneChangeAt(node), changes: 0, storm: 1_000 });
     if (!of) throw new Error("no figures of the storm");
-    const longestMs = watched.stop(of.began_unix_ms);
+    const [before, during] = [median(of.baseline_ms), median(of.during_ms)];
     return {
       "all served after, ms": of.served_ms,
-      "change to those who stayed, before, ms": median(of.baseline_ms),
-      "during, ms": median(of.during_ms),
+      "change to those who stayed, before, ms": before,
+      "during, ms": during,
+      ratio: during / before,
       "worst during, ms": of.during_ms.at(-1) ?? Number.NaN,
       "server, MB steady": of.steady_mb,
       "peak, MB": of.peak_mb,
       "server's CPU, ms": of.server_cpu_ms,
-      "longest turn of its event loop, ms": longestMs,
+      [longestTurn]: watched.stop(of.began_unix_ms),
     };
   });
-  return { "1,000 that come back": row };
 }
 
 async function crowd(): Promise<Rows> {
@@ -206,7 +209,7 @@ async function metricsOf({ api }: OurNode): Promise<(name: string) => number> {
   return (name) => sumOf(text, name);
 }
 
-const lookMs = 100;
+const lookMs = 250;
 // For the node to take in what came, before its memory is read.
 const settleMs = 1_500;
 
@@ -288,13 +291,13 @@ async function goControlPlane(): Promise<LoadFigures> {
   const control = await startControl(declared.services, declared.endpoints);
   try {
     const url = `http://${control.http}/set?ip=MARK`;
-    return await load({ addr: control.xds, pid: control.pid, proxies, changes, fulls: fleets, url });
+    return await load({ addr: control.xds, pid: control.pid, proxies, changes, fulls: rounds, url });
   } finally {
     control.stop();
   }
 }
 
-const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+const median = (sorted: readonly number[]): number => quantile(sorted, 0.5);
 
 function cells(figures: LoadFigures): Record<string, number> {
   return {
@@ -339,7 +342,7 @@ else {
   ]);
   console.table(Object.fromEntries(rounded));
   console.log(
-    `${values.shape}: ${proxies} proxies, ${declared.services} services × ${declared.endpoints} endpoints, medians of ${changes} changes; load average ${machine.load_average[0]?.toFixed(2)}, ${stolen.toFixed(3)} cores stolen by the host`,
+    `${values.shape}: ${proxies} proxies, ${declared.services} services × ${declared.endpoints} endpoints, medians of ${changes} changes and ${rounds} rounds; load average ${machine.load_average[0]?.toFixed(2)}, ${stolen.toFixed(3)} cores stolen by the host`,
   );
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +58,32 @@ type proxy struct {
 	received   atomic.Int64
 	last       atomic.Int64
 	marked     *expectation
+	line       line
+}
+
+// line is the proxy's TCP connection, which it can lose.
+type line struct {
+	lock sync.Mutex
+	conn net.Conn
+	lost bool
+}
+
+func (l *line) dial(ctx context.Context, addr string) (net.Conn, error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if l.lost {
+		return nil, errors.New("its connection is lost")
+	}
+	var err error
+	l.conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	return l.conn, err
+}
+
+func (l *line) lose() {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.lost = true
+	_ = l.conn.Close()
 }
 
 // raw passes messages as bytes: what a proxy does with a configuration is not measured here.
@@ -95,7 +123,9 @@ func opener(addr string, n int, meta string, namespaces, shares int) func() *fle
 }
 
 func (f *fleet) open(addr string, number int, node *core.Node) *proxy {
-	connection, err := grpc.NewClient(addr,
+	p := &proxy{fleet: f, number: number, wanted: map[string]bool{}}
+	connection, err := grpc.NewClient("passthrough:///"+addr,
+		grpc.WithContextDialer(p.line.dial),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(raw{}), grpc.MaxCallRecvMsgSize(64<<20)),
 		grpc.WithInitialWindowSize(4<<20), grpc.WithInitialConnWindowSize(4<<20))
@@ -107,11 +137,20 @@ func (f *fleet) open(addr string, number int, node *core.Node) *proxy {
 	if err != nil {
 		fail("%v", err)
 	}
-	p := &proxy{connection: connection, fleet: f, number: number, stream: stream, wanted: map[string]bool{}}
+	p.connection, p.stream = connection, stream
 	p.lacks.Store(1)
 	p.send(&discovery.DeltaDiscoveryRequest{Node: node, TypeUrl: clusters})
 	go p.read()
 	return p
+}
+
+// lose ends the connections as a network does: nobody says goodbye.
+func (f *fleet) lose() {
+	f.closed.Store(true)
+	for _, p := range f.proxies {
+		p.line.lose()
+	}
+	f.close()
 }
 
 func (f *fleet) close() {

@@ -38,7 +38,7 @@ func (f *fleet) storm(comers int, open func() *fleet, mark func() string, url, b
 	stop, peak := make(chan struct{}), make(chan float64)
 	go watchPeak(pid, stop, peak)
 	result.BeganUnixMs = time.Now().UnixMilli()
-	crowd.close()
+	crowd.lose()
 	started := time.Now()
 	served := make(chan time.Duration)
 	go func() {
