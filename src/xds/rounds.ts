@@ -62,15 +62,20 @@ export class Rounds<T> {
 
   #slice(): void {
     const untilMs = this.#clock.monotonicMs() + limits.xdsSliceMs;
-    for (const due of this.#left) {
-      this.#left.delete(due);
-      this.#serve(due);
-      if (this.#clock.monotonicMs() >= untilMs) break;
+    try {
+      for (const due of this.#left) {
+        this.#left.delete(due);
+        this.#serve(due);
+        if (this.#clock.monotonicMs() >= untilMs) break;
+      }
+    } finally {
+      // Also when one of them failed: the others have their turns.
+      if (this.#left.size > 0) setImmediate(() => this.#slice());
+      else this.#end();
     }
-    if (this.#left.size > 0) {
-      setImmediate(() => this.#slice());
-      return;
-    }
+  }
+
+  #end(): void {
     this.#busy = this.#next.size > 0;
     if (this.#busy) this.#beginApart();
   }

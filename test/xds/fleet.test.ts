@@ -176,6 +176,21 @@ describe("a change", () => {
     assert.ok(clients.every((client) => client.inbox.length === 1));
   });
 
+  test("that comes before proxies have answered the last goes with those after it, to all of them together", async () => {
+    const world = new World();
+    world.apply(mesh, cart);
+    const clients = Array.from({ length: 50 }, (_, i) => new Client(world, `p${i}.default`).connect().acknowledge());
+    const nonces: string[] = [];
+    for (const version of ["e2", "e3", "e4"]) world.apply(mesh, [resource("endpoints", "cart", version)]);
+    for (const client of clients) for (const { nonce } of client.inbox.splice(0)) nonces.push(nonce);
+    assert.equal(nonces.length, clients.length);
+    for (const [i, client] of clients.entries()) client.ask("endpoints", { nonce: nonces[i] ?? "" });
+    assert.ok(clients.every((client) => client.inbox.length === 0));
+    world.apply(mesh, [resource("endpoints", "cart", "e5")]);
+    await world.clock.advance(clients.length * limits.xdsApartMs);
+    assert.ok(clients.every((client) => client.names().join() === "cart@e5"));
+  });
+
   test("that a proxy never acknowledges does not hold its generations for ever", async () => {
     const world = new World();
     world.apply(mesh, [...cart, resource("listener", "out", "l1")]);

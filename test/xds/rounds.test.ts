@@ -73,6 +73,18 @@ describe("rounds", () => {
     assert.deepEqual(served, [1, 2, 3, 1]);
   });
 
+  test("go on when one's turn fails", async () => {
+    const { rounds, served, due } = world((_its, item) => {
+      if (item === 1) throw new Error("of this one alone");
+    });
+    due([1, 2]);
+    assert.throws(() => rounds.begin(), /of this one alone/);
+    await settled();
+    due([3]);
+    rounds.begin();
+    assert.deepEqual(served, [1, 2, 3]);
+  });
+
   test("forget who is gone, served or to be served", async () => {
     const { rounds, served, due, clock } = world((its, item) => its.delete(item + 1));
     due([1, 2, 3]);
