@@ -150,6 +150,7 @@ function churnRow(ofRounds: readonly ChurnFigures[], disk: DiskFigures): Record<
     "server's cores": middle(({ cores }) => cores),
     responses: middle(({ responses }) => responses),
     "server, MB before": ofRounds[0]?.server_mb_before ?? Number.NaN,
+    "after half of the rounds": ofRounds[ofRounds.length >> 1]?.server_mb_after ?? Number.NaN,
     after: ofRounds.at(-1)?.server_mb_after ?? Number.NaN,
   };
 }

@@ -26,11 +26,11 @@ import { parseOptions, UsageError, usage } from "./options.ts";
 setFlagsFromString("--no-allocation-site-pretenuring");
 
 /**
- * A full collection comes when the heap has doubled since the last one. V8's own measure, after a quiet time, is a tenth
- * more; each collection takes a core for a quarter of a second, and where there are two, every change meanwhile takes up to
+ * A full collection comes when the heap has grown by half since the last one. V8's own measure, after a quiet time, is a
+ * tenth; each collection takes a core for a quarter of a second, and where there are two, every change meanwhile takes up to
  * 150 ms instead of 5.
  */
-setFlagsFromString("--heap-growing-percent=100");
+setFlagsFromString("--heap-growing-percent=50");
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
