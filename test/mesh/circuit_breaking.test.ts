@@ -1,6 +1,6 @@
 /** Circuit breaking and ejection by a DestinationRule, at a real Envoy; its own statistics say what it did. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, beforeEach, test } from "node:test";
 import { type Patient, startPatient } from "../support/echo.ts";
 import { all, LiveObjects } from "../support/live_objects.ts";
 import { Mesh } from "../support/mesh.ts";
@@ -32,6 +32,10 @@ before(async () => {
   statistics = new ClusterStatistics(caller, "shop");
 });
 
+beforeEach(() => {
+  for (const application of [sound, ill]) if (application) application.status = 200;
+});
+
 after(async () => {
   await workloads?.stop();
   for (const application of [sound, ill]) application?.close();
@@ -60,12 +64,13 @@ test("an endpoint that answers errors is out after three in a row, gets nothing,
   assert.ok(sound && ill);
   ill.status = 500;
 
-  const answers = await sendMany(shop(), 40, 1);
+  const answers = await sendMany(shop(), 6, 1);
 
   const seen = countBy(answers, ({ status }) => String(status));
-  assert.deepEqual(seen, { 200: 37, 500: 3 });
-  assert.equal(await statistics.of("outlier_detection.ejections_enforced_consecutive_5xx"), 1);
-  assert.equal(await statistics.ejected(), 1);
+  assert.deepEqual(seen, { 200: 3, 500: 3 });
+  // Envoy's main thread ejects; the worker, which counted the errors, does not wait for it.
+  const ejections = () => statistics.of("outlier_detection.ejections_enforced_consecutive_5xx");
+  await until(async () => (await ejections()) === 1, "nothing was ejected");
   ill.takeReached();
   let askedWhileOut = 0;
   for (;;) {
