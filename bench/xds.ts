@@ -2,13 +2,13 @@
  * A fleet and its node, in shapes. What is timed is what the load program sees (bench/rivals, in Go); both sides in
  * plaintext, over loopback. Our clusters are the product's (mTLS context, circuit breakers), the rival's are bare.
  *
- *   alike    every proxy sees everything: the full configuration to all (a fleet a round, one after the other), one changed
- *            endpoint to the last proxy, the server's CPU for each, memory a proxy; beside go-control-plane's server, one
- *            after the other in one run
+ *   alike    every proxy sees everything: the full configuration to all, one changed endpoint to the last proxy, the
+ *            server's CPU for each, memory a proxy; a round is a fleet that comes, its share of the changes, and its end; a
+ *            round of go-control-plane's server after a round of ours
  *   one      1,000 changes a round, 20 a second, to the one proxy that there is; medians of the rounds, and the worst of all;
  *            beside the disk's own time, for a tail may be the disk's
  *   mixed    the same changes where the proxies are of 200 namespaces, with 100 routes and traffic policies, 100 access policies
- *            and 50 Sidecars, and the endpoints in 5 localities; beside `alike` of this project
+ *            and 50 Sidecars, and the endpoints in 5 localities; a round of `alike` of this project after each
  *   churn    a round is 5 changes a second for 20 s, then 100 for 30 s: each service seen by a tenth of the proxies, then by
  *            all; figures as of `one`
  *   storm    1,000 more proxies lose their connections and come back at once, without anything they held; each round of a
@@ -74,32 +74,32 @@ const shapes: Readonly<Record<string, () => Promise<Rows>>> = {
 };
 
 async function alike(): Promise<Rows> {
-  const rival = await goControlPlane();
-  const own = await withOurNode(declared, (node) => load({ ...oneChangeAt(node), fulls: rounds }));
-  return compared({ Weft: own, "go-control-plane": rival });
+  return compared(
+    await withGoControlPlane((rival) =>
+      withOurNode(declared, (node) => inTurns({ Weft: oneChangeAt(node), "go-control-plane": rival })),
+    ),
+  );
 }
 
 async function one(): Promise<Rows> {
-  const rows = await churned({ of: 1, shares: 1, plan: "20:50" });
-  return named("one proxy", rows);
+  return named("one proxy", await churned({ of: 1, shares: 1, plan: "20:50" }));
 }
 
 async function mixed(): Promise<Rows> {
-  const plain = await withOurNode(declared, (node) => load(oneChangeAt(node)));
-  let held = { "layers held": Number.NaN, "bytes of all layers": Number.NaN };
   const body = endpointsOf(0, { count: declared.endpoints, localities: mixedLocalities, first: "MARK" });
-  const own = await withOurNode({ ...declared, localities: mixedLocalities }, async (node) => {
-    await declareMixed(node);
-    const figures = await load({ ...oneChangeAt(node), body, namespaces: mixedNamespaces });
-    const metrics = await metricsOf(node);
-    held = {
-      "layers held": metrics("weft_compile_layers"),
-      "bytes of all layers": metrics("weft_compile_layer_bytes"),
-    };
-    return figures;
-  });
-  const rows = compared({ mixed: own, alike: plain });
-  return { ...rows, ...Object.fromEntries(Object.entries(held).map(([name, mixed]) => [name, { mixed }])) };
+  return withOurNode(declared, (plain) =>
+    withOurNode({ ...declared, localities: mixedLocalities }, async (node) => {
+      await declareMixed(node);
+      const own = { ...oneChangeAt(node), body, namespaces: mixedNamespaces };
+      const rows = compared(await inTurns({ mixed: own, alike: oneChangeAt(plain) }));
+      const metrics = await metricsOf(node);
+      return {
+        ...rows,
+        "layers held": { mixed: metrics("weft_compile_layers") },
+        "bytes of all layers": { mixed: metrics("weft_compile_layer_bytes") },
+      };
+    }),
+  );
 }
 
 async function churn(): Promise<Rows> {
@@ -131,12 +131,12 @@ async function churned(asked: { readonly of: number; readonly shares: number; re
   const [idle = [], busy] = byRate;
   if (!busy) return Object.fromEntries(rows);
   const times = idle.map(({ p99_ms }, round) => (busy[round]?.p99_ms ?? Number.NaN) / p99_ms);
-  return { ...Object.fromEntries(rows), "the second to the first": { "p99, ms": quantile(times, 0.5) } };
+  return { ...Object.fromEntries(rows), "the second to the first": { "p99, ms": median(times) } };
 }
 
 /** Medians of the rounds; the worst and the lost are of all of them. */
 function churnRow(ofRounds: readonly ChurnFigures[], disk: DiskFigures): Record<string, number> {
-  const middle = (of: (figures: ChurnFigures) => number): number => quantile(ofRounds.map(of), 0.5);
+  const middle = (of: (figures: ChurnFigures) => number): number => median(ofRounds.map(of));
   return {
     "changes a second": middle(({ rate }) => rate),
     "median, ms": middle(({ median_ms }) => median_ms),
@@ -288,17 +288,47 @@ function oneChangeAt({ xds, api, pid }: OurNode): LoadOptions {
   };
 }
 
-async function goControlPlane(): Promise<LoadFigures> {
+async function withGoControlPlane<T>(measure: (options: LoadOptions) => Promise<T>): Promise<T> {
   const control = await startControl(declared.services, declared.endpoints);
   try {
-    const url = `http://${control.http}/set?ip=MARK`;
-    return await load({ addr: control.xds, pid: control.pid, proxies, changes, fulls: rounds, url });
+    return await measure({
+      addr: control.xds,
+      pid: control.pid,
+      proxies,
+      changes,
+      url: `http://${control.http}/set?ip=MARK`,
+    });
   } finally {
     control.stop();
   }
 }
 
-const median = (sorted: readonly number[]): number => quantile(sorted, 0.5);
+/** A round of each side after a round of the others, so that a slow minute of the machine is everybody's. */
+async function inTurns(sides: Readonly<Record<string, LoadOptions>>): Promise<Readonly<Record<string, LoadFigures>>> {
+  const seen = Object.keys(sides).map((): LoadFigures[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [at, options] of Object.values(sides).entries()) {
+      seen[at]?.push(await load({ ...options, changes: Math.ceil(options.changes / rounds) }));
+    }
+  }
+  return Object.fromEntries(Object.keys(sides).map((side, at) => [side, ofAllRounds(seen[at] ?? [])]));
+}
+
+/** Memory and the server's size are the first round's, which meets a server that has held no fleet yet. */
+function ofAllRounds(figures: readonly LoadFigures[]): LoadFigures {
+  const [first] = figures;
+  if (!first) throw new Error("no round was asked for");
+  return {
+    ...first,
+    full_ms: median(figures.map(({ full_ms }) => full_ms)),
+    full_cpu_ms: median(figures.map(({ full_cpu_ms }) => full_cpu_ms)),
+    change_first_ms: figures.flatMap(({ change_first_ms }) => change_first_ms),
+    change_last_ms: figures.flatMap(({ change_last_ms }) => change_last_ms),
+    change_cpu_ms: figures.flatMap(({ change_cpu_ms }) => change_cpu_ms),
+  };
+}
+
+const median = (figures: readonly number[]): number => quantile(figures, 0.5);
 
 function cells(figures: LoadFigures): Record<string, number> {
   return {

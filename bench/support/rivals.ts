@@ -19,12 +19,10 @@ export function buildRivals(): string {
 
 export interface LoadFigures {
   readonly proxies: number;
-  /** Medians of the fleets, as the next. */
   readonly full_ms: number;
   readonly full_cpu_ms: number;
   readonly full_bytes_per_proxy: number;
   readonly clusters: number;
-  /** Sorted, as the next two. */
   readonly change_first_ms: readonly number[];
   readonly change_last_ms: readonly number[];
   readonly change_cpu_ms: readonly number[];
@@ -83,8 +81,6 @@ export interface LoadOptions {
   readonly pid: number;
   readonly proxies: number;
   readonly changes: number;
-  /** Fleets that take everything, one after the other, before the changes are made; absent: one. */
-  readonly fulls?: number;
   /** MARK is replaced. */
   readonly url: string;
   readonly body?: object;
@@ -101,9 +97,8 @@ export interface LoadOptions {
 }
 
 export async function load(options: LoadOptions): Promise<LoadFigures> {
-  const { addr, pid, proxies, changes, fulls, url, body, namespaces, shares, churn, storm, badly } = options;
+  const { addr, pid, proxies, changes, url, body, namespaces, shares, churn, storm, badly } = options;
   const args = ["-addr", addr, "-pid", `${pid}`, "-n", `${proxies}`, "-changes", `${changes}`, "-url", url];
-  if (fulls !== undefined) args.push("-fulls", `${fulls}`);
   if (body) args.push("-body", JSON.stringify(body));
   if (namespaces !== undefined) args.push("-namespaces", `${namespaces}`);
   if (shares !== undefined) args.push("-shares", `${shares}`);

@@ -16,7 +16,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -41,11 +40,9 @@ type figures struct {
 }
 
 const (
-	patience = 120 * time.Second
-	quiet    = 400 * time.Millisecond
-	// For the server to let go of a fleet before the next comes.
-	betweenFleets = time.Second
-	markBytes     = "10.20%d.%d.%d"
+	patience  = 120 * time.Second
+	quiet     = 400 * time.Millisecond
+	markBytes = "10.20%d.%d.%d"
 )
 
 func main() {
@@ -55,7 +52,6 @@ func main() {
 	changes := flag.Int("changes", 9, "changes of one endpoint")
 	url := flag.String("url", "", "what makes a change; MARK is replaced")
 	body := flag.String("body", "", "PUT to the URL; MARK is replaced")
-	fulls := flag.Int("fulls", 1, "times that the fleet connects and takes everything, one after the other; medians; the last one stays")
 	namespaces := flag.Int("namespaces", 0, "proxies are of so many namespaces, in turn; 0: of -meta's")
 	shares := flag.Int("shares", 1, "each proxy takes the endpoints of one in so many services")
 	churn := flag.String("churn", "", "RATE:SECONDS,…: changes a second, of one service after the other; SERVICE and NET in -url and -body are replaced")
@@ -69,19 +65,10 @@ func main() {
 	before := usage(*pid)
 	fleet, took, cpu := filled(open, *pid)
 	after := usage(*pid)
-	tooks, cpus := []float64{took}, []float64{cpu}
-	for range *fulls - 1 {
-		fleet.close()
-		time.Sleep(betweenFleets)
-		fleet, took, cpu = filled(open, *pid)
-		tooks, cpus = append(tooks, took), append(cpus, cpu)
-	}
-	slices.Sort(tooks)
-	slices.Sort(cpus)
 	result := figures{
 		Proxies:   *n,
-		FullMs:    quantile(tooks, 0.5),
-		FullCPUMs: quantile(cpus, 0.5),
+		FullMs:    took,
+		FullCPUMs: cpu,
 		FullBytes: fleet.bytes() / int64(*n),
 		Clusters:  fleet.proxies[0].clusterCount(),
 		ProxyKB:   float64(after.rss-before.rss) / float64(*n) / 1024,
@@ -99,9 +86,6 @@ func main() {
 	}
 	if *changes > 0 {
 		result.ChangeBytes = (fleet.bytes() - sent) / int64(*n) / int64(*changes)
-		slices.Sort(result.ChangeFirstMs)
-		slices.Sort(result.ChangeLastMs)
-		slices.Sort(result.ChangeCPUMs)
 	}
 	marks := 0
 	mark := func() string {
