@@ -117,10 +117,10 @@ export const limits = {
   xdsLastWordMs: 1_000,
   /** Longest piece of work on the event loop when a change goes out to many streams, in ms. Then others get a turn. */
   xdsSliceMs: 10,
-  /** What one stream's turn keeps rounds apart, in ms: to send to it and to read its answer takes the node half as long. */
-  xdsApartMs: 0.1,
   /** The same of what new streams say: what it makes the node write takes as long again. */
   xdsArrivalSliceMs: 5,
+  /** What one stream's turn keeps rounds apart, in ms: to send to it and to read its answer takes the node half as long. */
+  xdsApartMs: 0.1,
   /** Requests shorter than this cost less to take than to put in line, in bytes. */
   xdsShortRequestBytes: 4_096,
   /** After so many refusals on end a proxy is sent to only this often, in ms. */
