@@ -59,10 +59,15 @@ await runAll(
 const seconds = (ms) => `${(ms / 1000).toFixed(0)} s`;
 if (files.length > 1) console.log(`${seconds(filesMs)} of files in ${seconds(performance.now())}`);
 const ran = total.passed + total.failed > 0;
-if (!ran) console.log(positionals.length > 0 ? `no test file matches ${positionals.join(", ")}` : "there are no tests");
+if (!ran) console.log(nothing());
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = stopped ? 130 : ran && total.failed === 0 ? 0 : 1;
+
+function nothing() {
+  if (files.length > 0 && values.name !== undefined) return `no test's name matches ${values.name}`;
+  return positionals.length > 0 ? `no test file matches ${positionals.join(", ")}` : "there are no tests";
+}
 
 async function runAll(files, atOnce) {
   const waiting = [...files];
