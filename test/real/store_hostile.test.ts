@@ -10,7 +10,6 @@ import { setTimeout as wait } from "node:timers/promises";
 import { jetstreamManager, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { connect, nanos } from "@nats-io/transport-node";
 import { systemClock } from "../../src/platform/clock.ts";
-import { WeftError } from "../../src/platform/error.ts";
 import { silentLogger } from "../../src/platform/log.ts";
 import { systemRandom } from "../../src/platform/random.ts";
 import { streamNames } from "../../src/store/jetstream/names.ts";
@@ -20,6 +19,7 @@ import { append, keyOf, readBack, sequenceOf, write } from "../store/store_world
 import { tryRun } from "../support/deployment.ts";
 import { Nats, weftAccount } from "../support/nats.ts";
 import { NatsTrio } from "../support/nats_trio.ts";
+import { settled } from "../support/settled.ts";
 
 const ports = { clock: systemClock, random: systemRandom, logger: silentLogger };
 const account = { ...weftAccount, cluster: "test", assumeSynced: true };
@@ -36,18 +36,6 @@ async function opened(t: TestContext, options: OpenJetStreamOptions) {
   const store = await openJetStreamStore(options);
   t.after(() => store.close());
   return store;
-}
-
-/** What a refused question answers once the servers agree on a leader again. */
-async function settled<Value>(ask: () => Promise<Value>): Promise<Value> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof WeftError && error.retry === "later") || attempt === 200) throw error;
-      await wait(100);
-    }
-  }
 }
 
 test("a read through a follower that is behind shows what was acknowledged; so does the barrier", async (t) => {
@@ -108,7 +96,6 @@ test("a stream that lets records go by themselves is refused: age, number, size,
   await using admin = await connect({ servers: nats.servers, user: "weft", pass: "weft-test" });
   const manager = await jetstreamManager(admin);
   const good: Partial<StreamConfig> = {
-    subjects: ["weft.test.records.x.>"],
     metadata: { "weft.incarnation": "x" },
     storage: StorageType.File,
     max_msgs_per_subject: 1,
@@ -124,13 +111,15 @@ test("a stream that lets records go by themselves is refused: age, number, size,
     [/allow_atomic/, { allow_atomic: false }],
     [/no incarnation/, { metadata: {} }],
   ];
-  for (const [message, config] of bad) {
-    await manager.streams.add({ name: stream, ...good, ...config });
-    await assert.rejects(openJetStreamStore(optionsAt(nats.servers)), { code: "invalid", retry: "never", message });
-    await manager.streams.delete(stream);
+  const open = async (cluster: string, config: Partial<StreamConfig>): ReturnType<typeof openJetStreamStore> => {
+    const { stream: name, subject } = streamNames(cluster).records;
+    await manager.streams.add({ name, subjects: [`${subject}.x.>`], ...good, ...config });
+    return openJetStreamStore({ ...optionsAt(nats.servers), cluster });
+  };
+  for (const [at, [message, config]] of bad.entries()) {
+    await assert.rejects(open(`bad-${at}`, config), { code: "invalid", retry: "never", message });
   }
-  await manager.streams.add({ name: stream, ...good });
-  await (await openJetStreamStore(optionsAt(nats.servers))).close();
+  await (await open("good", {})).close();
 });
 
 /** A file system of its own, small enough to fill. */

@@ -12,6 +12,7 @@ import type { Store } from "../../src/store/store.ts";
 import { conformance } from "../store/conformance.ts";
 import type { StoreWorld } from "../store/store_world.ts";
 import { Nats, weftAccount } from "../support/nats.ts";
+import { settled } from "../support/settled.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 
 let nats: Nats;
@@ -52,7 +53,7 @@ async function jetStreamWorld(): Promise<StoreWorld> {
     },
     recreate: async (stream) => {
       await manager.streams.delete(names[stream].stream);
-      await (await openAt(nats.servers)).close();
+      await (await settled(() => openAt(nats.servers))).close();
     },
     corrupt: async (stream, key, bytes) => {
       const incarnation = stores[0]?.incarnation(stream) ?? "";
