@@ -21,7 +21,7 @@ import type { LayerChange } from "../src/compile/layer.ts";
 import { encode } from "../src/envoy/encode.ts";
 import { defaultTrustDomain } from "../src/model/identity.ts";
 import { endpoint, hostOf, ns, setObject, setShard, shard, virtualService } from "../test/compile/mesh.ts";
-import { quantile } from "./quantile.ts";
+import { median } from "./quantile.ts";
 
 const { values } = parseArgs({
   options: {
@@ -55,8 +55,6 @@ function timed<T>(work: () => T): { readonly ms: number; readonly made: T } {
   const made = work();
   return { ms: performance.now() - startMs, made };
 }
-
-const median = (samples: readonly number[]): number => quantile(samples, 0.5);
 
 function measure(services: number): Record<string, number> {
   const settings = { trustDomain: defaultTrustDomain, outboundTrafficPolicy: "ALLOW_ANY" } as const;

@@ -4,3 +4,5 @@ export function quantile(samples: readonly number[], at: number): number {
   const index = Math.min(sorted.length - 1, Math.max(0, Math.ceil(at * sorted.length) - 1));
   return Math.round((sorted[index] ?? Number.NaN) * 100) / 100;
 }
+
+export const median = (samples: readonly number[]): number => quantile(samples, 0.5);

@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { endsWithUs } from "../test/support/ends_with_us.ts";
 import { Mesh } from "../test/support/mesh.ts";
 import { Workloads } from "../test/support/workload.ts";
-import { quantile } from "./quantile.ts";
+import { median } from "./quantile.ts";
 import { Api } from "./support/api.ts";
 import { declareServices } from "./support/services.ts";
 
@@ -70,7 +70,7 @@ try {
       await distributed(revision);
       tookMs.push(performance.now() - startMs);
     }
-    return quantile(tookMs, 0.5);
+    return median(tookMs);
   };
   const rows: Record<string, Record<string, number | string>> = {};
   const among = async (others: number): Promise<void> => {

@@ -27,7 +27,7 @@ import { loadavg } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { sumOf } from "../test/support/metrics.ts";
-import { quantile } from "./quantile.ts";
+import { median } from "./quantile.ts";
 import { bareProxies, residentKb } from "./support/bare_proxies.ts";
 import { type DiskFigures, watchDisk } from "./support/disk.ts";
 import { declareMixed, mixedLocalities, mixedNamespaces } from "./support/mixed_mesh.ts";
@@ -327,8 +327,6 @@ function ofAllRounds(figures: readonly LoadFigures[]): LoadFigures {
     change_cpu_ms: figures.flatMap(({ change_cpu_ms }) => change_cpu_ms),
   };
 }
-
-const median = (figures: readonly number[]): number => quantile(figures, 0.5);
 
 function cells(figures: LoadFigures): Record<string, number> {
   return {

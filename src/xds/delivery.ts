@@ -37,7 +37,10 @@ function owesEndpointsAlone({ types, generation }: StreamState): boolean {
   );
 }
 
-/** Changed endpoints of clusters that the proxy holds, and nothing else: it goes on with the old ones meanwhile. */
+/**
+ * Changed endpoints of clusters that the proxy holds, and nothing else: it goes on with the old ones meanwhile. Told by the
+ * first of them, as it is asked at each answer and there may be a thousand.
+ */
 export function owesChangedEndpointsAlone(stream: StreamState): boolean {
   if (!owesEndpointsAlone(stream)) return false;
   const [first] = stream.types.endpoints.dirty.samples();

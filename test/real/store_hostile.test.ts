@@ -19,7 +19,7 @@ import { append, keyOf, readBack, sequenceOf, write } from "../store/store_world
 import { tryRun } from "../support/deployment.ts";
 import { Nats, weftAccount } from "../support/nats.ts";
 import { NatsTrio } from "../support/nats_trio.ts";
-import { settled } from "../support/settled.ts";
+import { untilGranted } from "../support/until_granted.ts";
 
 const ports = { clock: systemClock, random: systemRandom, logger: silentLogger };
 const account = { ...weftAccount, cluster: "test", assumeSynced: true };
@@ -86,7 +86,7 @@ test("a leader that slept while another was elected: whatever it answers, nothin
     if (seen.sequence < done) assert.equal(outcome.kind, "refused", "a stale answer was believed");
     if (outcome.kind === "done") break;
   }
-  const now = await settled(() => readBack(awake, key));
+  const now = await untilGranted(() => readBack(awake, key));
   assert.equal(now.value, "upon after");
   assert.equal(now.operations.length, 3);
 });

@@ -12,8 +12,8 @@ import type { Store } from "../../src/store/store.ts";
 import { conformance } from "../store/conformance.ts";
 import type { StoreWorld } from "../store/store_world.ts";
 import { Nats, weftAccount } from "../support/nats.ts";
-import { settled } from "../support/settled.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
+import { untilGranted } from "../support/until_granted.ts";
 
 let nats: Nats;
 before(async () => {
@@ -53,7 +53,7 @@ async function jetStreamWorld(): Promise<StoreWorld> {
     },
     recreate: async (stream) => {
       await manager.streams.delete(names[stream].stream);
-      await (await settled(() => openAt(nats.servers))).close();
+      await (await untilGranted(() => openAt(nats.servers))).close();
     },
     corrupt: async (stream, key, bytes) => {
       const incarnation = stores[0]?.incarnation(stream) ?? "";

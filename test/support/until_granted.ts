@@ -5,7 +5,7 @@ import { WeftError } from "../../src/platform/error.ts";
 const pauseMs = 100;
 const attempts = 200;
 
-export async function settled<Value>(ask: () => Promise<Value>): Promise<Value> {
+export async function untilGranted<Value>(ask: () => Promise<Value>): Promise<Value> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await ask();
