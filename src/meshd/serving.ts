@@ -110,7 +110,7 @@ export async function startServing(context: NodeContext, inside: Inside): Promis
     mtls: { address: options.xds, material: tlsMaterial(owners.identity.current().tls) },
     ...(options.xdsPlaintext && { plaintext: options.xdsPlaintext }),
   });
-  metrics.watchArrivals(xds.arrivals);
+  metrics.watchArrivals(fleet.arrivals, () => xds.waitingConnections);
   stops.add(() => xds.stop());
   owners.identity.onChange(({ tls }) => xds.replaceTls(tlsMaterial(tls)));
   return { fleet, pipeline, traffic, hosts, metrics, others, agreement, listening: await xds.start() };

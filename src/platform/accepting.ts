@@ -4,7 +4,7 @@
  * seconds, and clients that gave up and call again too. So a server listens on several sockets of one port, where the
  * kernel spreads connections over them (SO_REUSEPORT); elsewhere on one.
  */
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type ServerOpts, type Socket } from "node:net";
 
 export interface ListenAddress {
   readonly host: string;
@@ -42,14 +42,14 @@ export async function sharedAddress({ host, port }: ListenAddress): Promise<Shar
 export async function acceptWidely(server: Server, at: SharedAddress, most?: number): Promise<() => Promise<void>> {
   const load = new Load(server, most);
   // Set by its constructor, and not in its type.
-  const { allowHalfOpen = false, noDelay = false } = server as Server & { allowHalfOpen?: boolean; noDelay?: boolean };
+  const { allowHalfOpen = false, noDelay = false, pauseOnConnect = false } = server as Server & ServerOpts;
   const doors: Server[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(doors.map((door) => new Promise<void>((resolve) => door.close(() => resolve()))));
   };
   try {
     while (at.reusePort && doors.length < sockets - 1) {
-      const door = createServer({ allowHalfOpen, noDelay }, (socket) => load.take(socket));
+      const door = createServer({ allowHalfOpen, noDelay, pauseOnConnect }, (socket) => load.take(socket));
       doors.push(door);
       await listening(door, at);
     }

@@ -111,8 +111,9 @@ export class Metrics {
     );
   }
 
-  /** New streams that stand in line for their first configuration, and how many are given theirs at a time. */
-  watchArrivals(arrivals: { readonly waiting: number; readonly seats: number }): void {
+  /** New streams that stand in line for their first configuration, how many are given theirs at a time, and who comes behind them. */
+  watchArrivals(arrivals: { readonly waiting: number; readonly seats: number }, connections: () => number): void {
+    this.#gauge("weft_xds_waiting_connections", "xDS connections accepted and not read yet", connections);
     this.#gauge("weft_xds_waiting_streams", "New xDS streams waiting for their turn", () => arrivals.waiting);
     this.#gauge("weft_xds_seats", "New xDS streams served at a time", () => arrivals.seats);
   }

@@ -10,10 +10,10 @@ import type { WorkloadName } from "../model/names.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
 import type { Random } from "../platform/random.ts";
-import type { Arrival, Arrivals } from "./arrivals.ts";
+import type { Arrival } from "./arrivals.ts";
+import type { Connections } from "./connections.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Fleet } from "./fleet.ts";
-import type { Connections } from "./listener.ts";
 import type { EndCode, XdsObserver } from "./observer.ts";
 import { peerOfCertificate } from "./peer.ts";
 import type { CallListener, RawCall } from "./raw_call.ts";
@@ -54,7 +54,6 @@ export type StreamAdmission = () => Promise<string | undefined>;
 
 export interface CallContext {
   readonly fleet: Fleet;
-  readonly arrivals: Arrivals;
   /** Asked once for each stream; absent: all may. */
   readonly admission?: StreamAdmission | undefined;
   readonly identities: Identities;
@@ -109,7 +108,7 @@ export class AdsCall implements CallListener {
     }
     // Nothing more is read until this has been taken up.
     this.#call.pause();
-    this.#context.arrivals.inTurn(() => {
+    this.#context.fleet.arrivals.inTurn(() => {
       this.#take(bytes);
       this.#call.resume();
     });
@@ -152,6 +151,7 @@ export class AdsCall implements CallListener {
 
   #take(bytes: Buffer): void {
     if (!this.#open) return;
+    if (!this.#known) this.#context.connections.begun(this.#call.peer);
     let request: DeltaRequest | undefined;
     try {
       request = this.#dialect.decode(bytes);
@@ -182,7 +182,7 @@ export class AdsCall implements CallListener {
   }
 
   #arrived(): void {
-    if (this.#arrival) this.#context.arrivals.leave(this.#arrival);
+    if (this.#arrival) this.#context.fleet.arrivals.leave(this.#arrival);
     this.#arrival = undefined;
   }
 
@@ -201,7 +201,7 @@ export class AdsCall implements CallListener {
     // Nothing more is read until it is its turn, and known whose words they are.
     this.#call.pause();
     this.#timer.cancel();
-    const { arrivals } = this.#context;
+    const { arrivals } = this.#context.fleet;
     const first = (): void => this.#identifyFirst(peer, node, request);
     const begin = (): void => this.#whenAdmitted(() => arrivals.inTurn(first));
     this.#arrival = { begin, late: () => (this.#arrival = undefined) };

@@ -6,6 +6,8 @@
 import type { LayerChange, LayerKey, Position } from "../compile/layer.ts";
 import type { EncodedResource, ResourceType } from "../envoy/resource.ts";
 import type { Clock } from "../platform/clock.ts";
+import { limits } from "../platform/limits.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Delta, type Dialect } from "./dialect.ts";
 import { type Distributed, Distribution } from "./distribution.ts";
 import { FrameEncoder } from "./frame.ts";
@@ -34,14 +36,20 @@ export class Fleet {
   readonly #distribution = new Distribution(this.#store.step.position);
   /** Streams that owe something and have not had their turn. */
   readonly #due: Rounds<ProxyStream>;
-  #goesOut: () => void = () => {};
+  /** Those to come: of all listeners, as they share one event loop with those that are here. */
+  readonly arrivals: Arrivals;
 
   constructor(options: FleetOptions) {
     this.#clock = options.clock;
     this.#observer = options.observer ?? silentObserver;
-    this.#due = new Rounds(options.clock, (stream) => {
-      stream.advance();
-      this.#distribution.moved(stream);
+    this.arrivals = new Arrivals(options.clock);
+    this.#due = new Rounds({
+      clock: options.clock,
+      sliceMs: () => (this.arrivals.waiting > 0 ? limits.xdsSliceAmongArrivalsMs : limits.xdsSliceMs),
+      serve: (stream) => {
+        stream.advance();
+        this.#distribution.moved(stream);
+      },
     });
   }
 
@@ -70,13 +78,8 @@ export class Fleet {
     };
     const step = this.#store.apply(changes, position, { nowMs: this.#clock.monotonicMs(), before });
     this.#distribution.applied(step.position);
-    if (concerned) this.#goesOut();
+    if (concerned) this.arrivals.giveWay();
     this.#due.begin();
-  }
-
-  /** Registers who wants to know that a change begins to go out to connected proxies. Called once. */
-  onGoingOut(listener: () => void): void {
-    this.#goesOut = listener;
   }
 
   open(options: {

@@ -3,8 +3,8 @@
  * it can count them, replace its own certificate while running, and end a connection whose certificate has run out (a
  * new stream on the old connection would still show the old certificate).
  */
-import { createServer, isIPv6, type Socket, type Server as TcpServer } from "node:net";
-import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from "node:tls";
+import { createServer, isIPv6, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { acceptWidely, sharedAddress } from "../platform/accepting.ts";
 import { WeftError } from "../platform/error.ts";
 import { limits } from "../platform/limits.ts";
@@ -24,34 +24,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** Connections by what gRPC calls their peer: remoteAddress:remotePort. */
-export class Connections {
-  readonly #sockets = new Map<string, Socket>();
-
-  add(socket: Socket): void {
-    const name = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.#sockets.set(name, socket);
-    socket.once("close", () => {
-      if (this.#sockets.get(name) === socket) this.#sockets.delete(name);
-    });
-  }
-
-  /** The DER of the certificate that the peer showed; undefined: no such connection, or not over TLS. */
-  certificate(peer: string): Uint8Array | undefined {
-    const socket = this.#sockets.get(peer);
-    return socket instanceof TLSSocket && socket.authorized ? socket.getPeerX509Certificate()?.raw : undefined;
-  }
-
-  end(peer: string): void {
-    this.#sockets.get(peer)?.destroy();
-  }
-
-  endAll(): void {
-    for (const socket of this.#sockets.values()) socket.destroy();
-  }
-}
-
-/** Mutual TLS: without a certificate that chains to the roots there is no connection. */
+/** Mutual TLS, of connections that it is handed: without a certificate that chains to the roots there is none. */
 export function tlsServer(material: TlsMaterial, accept: (socket: TLSSocket) => void): TlsServer {
   const server = createTlsServer({
     ...contextOf(material),
@@ -84,14 +57,6 @@ function contextOf(material: TlsMaterial): { readonly cert: string; readonly key
 }
 
 /** Plaintext proves nothing about who calls, so it is for this machine only. */
-export function plaintextServer(accept: (socket: Socket) => void): TcpServer {
-  const server = createServer({ noDelay: true }, (socket) => {
-    socket.on("error", () => socket.destroy());
-    accept(socket);
-  });
-  return server;
-}
-
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
@@ -103,8 +68,13 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-export async function listen(server: TcpServer, address: Address): Promise<Listening> {
+/** @param accept is given each connection before anything of it is read. */
+export async function listen(address: Address, accept: (socket: Socket) => void): Promise<Listening> {
   const attempted = `listen for xDS on ${address.host}:${address.port}`;
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+    socket.on("error", () => socket.destroy());
+    accept(socket);
+  });
   try {
     const at = await sharedAddress(address);
     await new Promise<void>((resolve, reject) => {

@@ -7,8 +7,16 @@
 import type { Clock } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
 
+export interface RoundsOptions<T> {
+  readonly clock: Clock;
+  /** How long a slice may be now. */
+  readonly sliceMs: () => number;
+  readonly serve: (due: T) => void;
+}
+
 export class Rounds<T> {
   readonly #clock: Clock;
+  readonly #sliceMs: () => number;
   readonly #serve: (due: T) => void;
   /** Of the round that is on its way, not served yet. */
   #left = new Set<T>();
@@ -17,8 +25,9 @@ export class Rounds<T> {
   #busy = false;
   #apartUntilMs = 0;
 
-  constructor(clock: Clock, serve: (due: T) => void) {
+  constructor({ clock, sliceMs, serve }: RoundsOptions<T>) {
     this.#clock = clock;
+    this.#sliceMs = sliceMs;
     this.#serve = serve;
   }
 
@@ -61,7 +70,7 @@ export class Rounds<T> {
   }
 
   #slice(): void {
-    const untilMs = this.#clock.monotonicMs() + limits.xdsSliceMs;
+    const untilMs = this.#clock.monotonicMs() + this.#sliceMs();
     try {
       for (const due of this.#left) {
         this.#left.delete(due);

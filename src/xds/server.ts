@@ -6,7 +6,7 @@
  * limits.xdsEndSpreadMs, or when the other side goes. Over mTLS, `node.id` names the workload record and the certificate
  * must be that workload's: `identify` compares them, this module hands it what the handshake proved.
  */
-import type { Server as TcpServer } from "node:net";
+import type { Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { AggregatedDiscoveryService } from "#envoy/envoy/service/discovery/v3/ads_pb.js";
@@ -14,17 +14,15 @@ import type { Clock } from "../platform/clock.ts";
 import { WeftError } from "../platform/error.ts";
 import { limits } from "../platform/limits.ts";
 import type { Random } from "../platform/random.ts";
-import { Arrivals } from "./arrivals.ts";
 import { AdsCall, type CallContext, type Identities, type StreamAdmission } from "./call.ts";
+import { Connections } from "./connections.ts";
 import { Delta, type Dialect } from "./dialect.ts";
 import type { Fleet } from "./fleet.ts";
 import {
   type Address,
-  Connections,
   isLoopback,
   type Listening,
   listen,
-  plaintextServer,
   replaceTls,
   type TlsMaterial,
   tlsServer,
@@ -56,8 +54,6 @@ const passThrough = (bytes: Buffer): Buffer => bytes;
 export class XdsServer {
   readonly #options: XdsServerOptions;
   readonly #calls = new Set<AdsCall>();
-  /** Of both listeners: they share one event loop. */
-  readonly arrivals: Arrivals;
   readonly #grpc: Server[] = [];
   readonly #doors: { readonly listening: Listening; readonly connections: Connections }[] = [];
   #tls: TlsServer | undefined;
@@ -74,8 +70,6 @@ export class XdsServer {
       });
     }
     this.#options = options;
-    this.arrivals = new Arrivals(options.clock);
-    options.fleet.onGoingOut(() => this.arrivals.giveWay());
     options.identities.onLayersChanged((isConcerned) => {
       for (const call of this.#calls) if (call.proxy && isConcerned(call.proxy)) call.identifyAgain();
     });
@@ -86,13 +80,13 @@ export class XdsServer {
     const addresses: { mtls?: string; plaintext?: string } = {};
     if (mtls) {
       const { connections, inject } = this.#grpcServer("mtls");
-      const server = tlsServer(mtls.material, inject);
-      this.#tls = server;
-      addresses.mtls = await this.#listen(server, connections, mtls.address);
+      const tls = tlsServer(mtls.material, inject);
+      this.#tls = tls;
+      addresses.mtls = await this.#listen(mtls.address, connections, (socket) => tls.emit("connection", socket));
     }
     if (plaintext) {
       const { connections, inject } = this.#grpcServer("plaintext");
-      addresses.plaintext = await this.#listen(plaintextServer(inject), connections, plaintext);
+      addresses.plaintext = await this.#listen(plaintext, connections, inject);
     }
     return addresses;
   }
@@ -114,21 +108,22 @@ export class XdsServer {
     await Promise.all(closed);
   }
 
-  async #listen(server: TcpServer, connections: Connections, address: Address): Promise<string> {
-    const listening = await listen(server, address);
+  /** Accepted, and not read yet. */
+  get waitingConnections(): number {
+    return this.#doors.reduce((sum, { connections }) => sum + connections.waiting, 0);
+  }
+
+  async #listen(address: Address, connections: Connections, begin: (socket: Socket) => void): Promise<string> {
+    const listening = await listen(address, (socket) => connections.enter(socket, () => begin(socket)));
     this.#doors.push({ listening, connections });
     return listening.address;
   }
 
-  #grpcServer(kind: "mtls" | "plaintext"): {
-    connections: Connections;
-    inject: (socket: Parameters<Connections["add"]>[0]) => void;
-  } {
-    const connections = new Connections();
+  #grpcServer(kind: "mtls" | "plaintext"): { connections: Connections; inject: (socket: Socket) => void } {
+    const connections = new Connections(this.#options.clock);
     const context: CallContext = {
       ...this.#options,
       observer: this.#options.observer ?? silentObserver,
-      arrivals: this.arrivals,
       kind,
       connections,
       ended: (call) => this.#calls.delete(call),

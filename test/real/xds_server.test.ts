@@ -231,24 +231,25 @@ describe("in plaintext", () => {
   });
 
   test("new streams are served a few at a time; one that has what it came for makes room for the next", async () => {
-    const { plaintext, server } = await serve();
+    const { plaintext, fleet } = await serve();
+    const { arrivals } = fleet;
     const begin = async (): Promise<{ stream: Stream; nonce: string }> => {
       const stream = Stream.open(plaintext).hello("cart.default");
       return { stream, nonce: (await stream.next()).nonce };
     };
     const [first] = await Promise.all(Array.from({ length: limits.xdsSeatsAtFirst }, begin));
     const late = Stream.open(plaintext).hello("cart.default");
-    while (server.arrivals.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (arrivals.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
     const served = late.next();
 
     const endpoints = { typeUrl: typeUrls.endpoints };
     first?.stream.ask({ typeUrl: typeUrls.cluster, responseNonce: first.nonce });
     first?.stream.ask({ ...endpoints, resourceNamesSubscribe: ["cart"] });
     const taken = await first?.stream.next();
-    assert.equal(server.arrivals.waiting, 1, "it has not said yet that it took its endpoints");
+    assert.equal(arrivals.waiting, 1, "it has not said yet that it took its endpoints");
     first?.stream.ask({ ...endpoints, responseNonce: taken?.nonce ?? "" });
     assert.equal((await served).typeUrl, typeUrls.cluster);
-    assert.equal(server.arrivals.waiting, 0);
+    assert.equal(arrivals.waiting, 0);
   });
 
   test("a proxy that moves here with a thousand versions may say the rest before it is known", async () => {

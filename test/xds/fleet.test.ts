@@ -138,17 +138,15 @@ describe("a change", () => {
     assert.deepEqual(far.names(), []);
   });
 
-  test("is told of before it goes, and only if it concerns somebody", () => {
+  test("leaves few seats to those who come, if it concerns somebody who is here", () => {
     const world = new World();
-    let told = 0;
-    world.fleet.onGoingOut(() => told++);
+    const { arrivals } = world.fleet;
     world.apply(mesh, cart);
-    assert.equal(told, 0);
     new Client(world, "near.default").connect().acknowledge();
     world.apply(layerKey("elsewhere"), [resource("cluster", "user", "u1")]);
-    assert.equal(told, 0);
+    assert.equal(arrivals.seats, limits.xdsSeatsAtFirst);
     world.apply(mesh, [resource("cluster", "cart", "c2")]);
-    assert.equal(told, 1);
+    assert.equal(arrivals.seats, limits.xdsSeatsAtLeast);
   });
 
   test("waits for a peer that has not taken what was sent; then the newest goes", () => {
@@ -174,6 +172,23 @@ describe("a change", () => {
     assert.ok(clients.some((client) => client.inbox.length === 0));
     for (let turn = 0; turn < clients.length; turn++) await settled();
     assert.ok(clients.every((client) => client.inbox.length === 1));
+  });
+
+  test("goes out in shorter slices while new proxies wait in line", () => {
+    const servedInASlice = (arriving: number): number => {
+      const world = new World();
+      world.apply(mesh, cart);
+      const clients = Array.from({ length: 20 }, (_, i) => new Client(world, `p${i}.default`).connect().acknowledge());
+      for (let i = 0; i < arriving; i++) world.fleet.arrivals.enter({ begin: () => {}, late: () => {} });
+      const tick = world.clock.monotonicMs.bind(world.clock);
+      let readings = 0;
+      world.clock.monotonicMs = () => tick() + readings++;
+      world.apply(mesh, [resource("endpoints", "cart", "e2")]);
+      return clients.filter((client) => client.inbox.length > 0).length;
+    };
+    const alone = servedInASlice(limits.xdsSeatsAtFirst);
+    const among = servedInASlice(limits.xdsSeatsAtFirst + 1);
+    assert.ok(among > 0 && among < alone, `${among} of ${alone}`);
   });
 
   test("that comes before proxies have answered the last goes with those after it, to all of them together", async () => {

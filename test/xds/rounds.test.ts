@@ -5,14 +5,19 @@ import { Rounds } from "../../src/xds/rounds.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";
 
 const many = Array.from({ length: 100 }, (_, i) => i);
+const sliceMs = 7;
 const apartMs = many.length * limits.xdsApartMs;
 
 function world(serve?: (rounds: Rounds<number>, due: number) => void) {
   const clock = new ManualClock();
   const served: number[] = [];
-  const rounds: Rounds<number> = new Rounds(clock, (due) => {
-    served.push(due);
-    serve?.(rounds, due);
+  const rounds: Rounds<number> = new Rounds({
+    clock,
+    sliceMs: () => sliceMs,
+    serve: (due) => {
+      served.push(due);
+      serve?.(rounds, due);
+    },
   });
   const due = (items: readonly number[]): void => {
     for (const item of items) rounds.add(item);
@@ -62,7 +67,7 @@ describe("rounds", () => {
   test("that last long are cut into slices, and whoever came due meanwhile is of the next", async () => {
     const again = [1];
     const { rounds, served, due, clock } = world((its) => {
-      void clock.advance(limits.xdsSliceMs);
+      void clock.advance(sliceMs);
       for (const item of again.splice(0)) its.add(item);
     });
     due([1, 2, 3]);
