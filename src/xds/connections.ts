@@ -15,7 +15,7 @@ export class Connections {
   readonly #clock: Clock;
   readonly #waiting = new Map<Socket, () => void>();
   readonly #shaking = new Map<string, Timer>();
-  /** By what gRPC calls their peer: remoteAddress:remotePort. */
+  /** All that were begun, by what gRPC calls their peer: remoteAddress:remotePort. In TLS the outer one, once it stands. */
   readonly #sockets = new Map<string, Socket>();
   readonly #ending: (() => void)[] = [];
 
@@ -43,11 +43,7 @@ export class Connections {
 
   /** @param socket as gRPC is given it. */
   add(socket: Socket): void {
-    const peer = peerOf(socket);
-    this.#sockets.set(peer, socket);
-    socket.once("close", () => {
-      if (this.#sockets.get(peer) === socket) this.#sockets.delete(peer);
-    });
+    this.#keep(socket);
     // What the other side has ended needs no farewell of ours, which would cost as much again.
     socket.allowHalfOpen = true;
     socket.once("end", () => this.#endInTurn(() => socket.destroy()));
@@ -77,15 +73,23 @@ export class Connections {
       if (this.#shaking.size >= limits.xdsHandshakes) return;
       this.#waiting.delete(socket);
       if (socket.destroyed) continue;
-      const peer = peerOf(socket);
-      this.#shaking.set(
-        peer,
-        this.#clock.after(limits.xdsHandshakeMs, () => this.begun(peer)),
-      );
+      const peer = this.#keep(socket);
+      const timer = this.#clock.after(limits.xdsHandshakeMs, () => this.begun(peer));
+      this.#shaking.set(peer, timer);
       socket.once("close", () => this.begun(peer));
       begin();
       socket.resume();
     }
+  }
+
+  #keep(socket: Socket): string {
+    const peer = peerOf(socket);
+    if (this.#sockets.get(peer) === socket) return peer;
+    this.#sockets.set(peer, socket);
+    socket.once("close", () => {
+      if (this.#sockets.get(peer) === socket) this.#sockets.delete(peer);
+    });
+    return peer;
   }
 
   #endInTurn(end: () => void): void {

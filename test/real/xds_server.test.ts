@@ -335,6 +335,21 @@ describe("a stream ends", () => {
     assert.equal(fleet.size().streams, 0);
   });
 
+  // As long as a handshake may take, the node would wait otherwise.
+  test("when its node stops, also before it could begin: in the middle of a handshake, or in line for one", {
+    timeout: limits.xdsFirstRequestMs / 2,
+  }, async () => {
+    const { mtls, server } = await serve(await trustChain(Date.now()));
+    const [host = "", port = ""] = mtls.split(":");
+    const sockets = Array.from({ length: limits.xdsHandshakes + 2 }, () => connect(Number(port), host));
+    closers.push(() => sockets.forEach((socket) => void socket.destroy()));
+    const ended = Promise.all(sockets.map((socket) => once(socket.on("error", () => {}).resume(), "close")));
+    while (server.waitingConnections < 2) await new Promise((resolve) => setImmediate(resolve));
+    await server.stop();
+    await ended;
+    assert.equal(server.waitingConnections, 0);
+  });
+
   test("when the proxy leaves, and its place is free", async () => {
     const { plaintext, fleet } = await serve();
     const client = clientOf(plaintext);
