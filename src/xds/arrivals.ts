@@ -10,6 +10,7 @@
  */
 import type { Clock, Timer } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
+import { SlicedWork } from "./sliced_work.ts";
 
 export interface Arrival {
   /** Called once, when it has a seat; at once where there is one. */
@@ -22,8 +23,7 @@ export class Arrivals {
   readonly #clock: Clock;
   readonly #waiting = new Set<Arrival>();
   readonly #seated = new Map<Arrival, Timer>();
-  readonly #said: (() => void)[] = [];
-  #taking = false;
+  readonly #said: SlicedWork;
   #seats: number = limits.xdsSeatsAtFirst;
   #watching: Timer | undefined;
   #lookedMs = 0;
@@ -31,6 +31,10 @@ export class Arrivals {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#said = new SlicedWork(() => {
+      const untilMs = clock.monotonicMs() + limits.xdsArrivalSliceMs;
+      return () => clock.monotonicMs() < untilMs;
+    });
   }
 
   /** In line. */
@@ -63,20 +67,7 @@ export class Arrivals {
 
   /** In its order, soon. */
   inTurn(work: () => void): void {
-    this.#said.push(work);
-    if (this.#taking) return;
-    this.#taking = true;
-    setImmediate(() => this.#take());
-  }
-
-  #take(): void {
-    const untilMs = this.#clock.monotonicMs() + limits.xdsArrivalSliceMs;
-    let taken = 0;
-    do this.#said[taken++]?.();
-    while (taken < this.#said.length && this.#clock.monotonicMs() < untilMs);
-    this.#said.splice(0, taken);
-    this.#taking = this.#said.length > 0;
-    if (this.#taking) setImmediate(() => this.#take());
+    this.#said.add(work);
   }
 
   #seat(): void {

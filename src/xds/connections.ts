@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { limits } from "../platform/limits.ts";
+import { SlicedWork } from "./sliced_work.ts";
 
 export class Connections {
   readonly #clock: Clock;
@@ -17,7 +18,7 @@ export class Connections {
   readonly #shaking = new Map<string, Timer>();
   /** All that were begun, by what gRPC calls their peer: remoteAddress:remotePort. In TLS the outer one, once it stands. */
   readonly #sockets = new Map<string, Socket>();
-  readonly #ending: (() => void)[] = [];
+  readonly #ending = new SlicedWork(() => (done) => done < limits.xdsEndsATurn);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -46,10 +47,10 @@ export class Connections {
     this.#keep(socket);
     // What the other side has ended needs no farewell of ours, which would cost as much again.
     socket.allowHalfOpen = true;
-    socket.once("end", () => this.#endInTurn(() => socket.destroy()));
+    socket.once("end", () => this.#ending.add(() => socket.destroy()));
     const destroy = socket._destroy.bind(socket);
     socket._destroy = (error, done) => {
-      if (isOfReading(error)) this.#endInTurn(() => destroy(error, done));
+      if (isOfReading(error)) this.#ending.add(() => destroy(error, done));
       else destroy(error, done);
     };
   }
@@ -76,7 +77,6 @@ export class Connections {
       const peer = this.#keep(socket);
       const timer = this.#clock.after(limits.xdsHandshakeMs, () => this.begun(peer));
       this.#shaking.set(peer, timer);
-      socket.once("close", () => this.begun(peer));
       begin();
       socket.resume();
     }
@@ -88,19 +88,9 @@ export class Connections {
     this.#sockets.set(peer, socket);
     socket.once("close", () => {
       if (this.#sockets.get(peer) === socket) this.#sockets.delete(peer);
+      this.begun(peer);
     });
     return peer;
-  }
-
-  #endInTurn(end: () => void): void {
-    this.#ending.push(end);
-    if (this.#ending.length === 1) setImmediate(() => this.#endSome());
-  }
-
-  #endSome(): void {
-    for (const end of this.#ending.slice(0, limits.xdsEndsATurn)) end();
-    this.#ending.splice(0, limits.xdsEndsATurn);
-    if (this.#ending.length > 0) setImmediate(() => this.#endSome());
   }
 }
 

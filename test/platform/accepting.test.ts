@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { acceptWidely, sharedAddress } from "../../src/platform/accepting.ts";
+import { turnsUntil } from "../support/turns.ts";
 
 const anywhere = { host: "127.0.0.1", port: 0 };
 const closers: (() => unknown)[] = [];
@@ -49,7 +50,7 @@ test("more than one connection is accepted in a turn of the event loop", {
   await once(worker, "online");
   Atomics.wait(done, 0, 0, 20_000);
   const all = (): number => [...accepted.values()].reduce((sum, each) => sum + each, 0);
-  await until(() => ++turn > 0 && all() === count);
+  await turnsUntil(() => ++turn > 0 && all() === count);
   assert.ok(Math.max(...accepted.values()) > 1, JSON.stringify([...accepted]));
   assert.ok(accepted.size < count / 2, `${accepted.size} turns`);
 });
@@ -69,19 +70,14 @@ test("there are never more connections than allowed, and room again when one end
   const { port } = await start(server, 5);
   let turnedAway = 0;
   for (let i = 0; i < 40; i++) (await connected(port)).resume().on("close", () => turnedAway++);
-  await until(() => turnedAway === 35);
+  await turnsUntil(() => turnedAway === 35);
   assert.equal(open.size, 5);
   const [one] = open;
   one?.destroy();
-  await until(() => open.size === 4);
+  await turnsUntil(() => open.size === 4);
   await connected(port);
-  await until(() => open.size === 5);
+  await turnsUntil(() => open.size === 5);
 });
-
-/** Turns of the event loop, for what has no event to wait for. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
-}
 
 test("a server for HTTP answers on all of them, and closes", async () => {
   const server = createHttpServer((_request, response) => response.end("good"));

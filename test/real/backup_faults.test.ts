@@ -16,10 +16,10 @@ import { replaceRecords } from "../../src/store/jetstream/replace.ts";
 import type { Sequence, Store } from "../../src/store/store.ts";
 import { append, keyOf, logOf, sequenceOf, write } from "../store/store_world.ts";
 import { Nats, weftAccount } from "../support/nats.ts";
+import { turn } from "../support/turns.ts";
 
 const never = new AbortController().signal;
 const object = (name: string) => keyOf("object", name);
-const turn = (): Promise<void> => new Promise((next) => setImmediate(next));
 
 function optionsFor(nats: Nats): OpenJetStreamOptions {
   const ports = { clock: systemClock, random: systemRandom, logger: silentLogger };

@@ -32,6 +32,7 @@ import { XdsServer } from "../../src/xds/server.ts";
 import { typeUrls } from "../../src/xds/type_url.ts";
 import { spiffeId, svidFor, type TrustChain, trustChain } from "../certificates/fixtures.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { turnsUntil } from "../support/turns.ts";
 import { mesh, resource } from "../xds/world.ts";
 
 const method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
@@ -239,7 +240,7 @@ describe("in plaintext", () => {
     };
     const [first] = await Promise.all(Array.from({ length: limits.xdsSeatsAtFirst }, begin));
     const late = Stream.open(plaintext).hello("cart.default");
-    while (arrivals.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+    await turnsUntil(() => arrivals.waiting > 0);
     const served = late.next();
 
     const endpoints = { typeUrl: typeUrls.endpoints };
@@ -344,7 +345,7 @@ describe("a stream ends", () => {
     const sockets = Array.from({ length: limits.xdsHandshakes + 2 }, () => connect(Number(port), host));
     closers.push(() => sockets.forEach((socket) => void socket.destroy()));
     const ended = Promise.all(sockets.map((socket) => once(socket.on("error", () => {}).resume(), "close")));
-    while (server.waitingConnections < 2) await new Promise((resolve) => setImmediate(resolve));
+    await turnsUntil(() => server.waitingConnections >= 2);
     await server.stop();
     await ended;
     assert.equal(server.waitingConnections, 0);

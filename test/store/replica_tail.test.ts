@@ -6,6 +6,7 @@ import { Replica } from "../../src/store/replica.ts";
 import { tailOfReplica } from "../../src/store/replica_tail.ts";
 import type { OperationId, RecordKey, Store, TailHandler } from "../../src/store/store.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { turnsUntil } from "../support/turns.ts";
 
 const random = seededRandom(3);
 
@@ -69,6 +70,6 @@ test("a stream that is read anew is passed as one reset, with what it holds now"
   const { said, handler } = heard();
   tailOfReplica(world.replica, handler);
   world.replica.reread("records", "nodes");
-  while (said.length < 4) await new Promise((resolve) => setImmediate(resolve));
+  await turnsUntil(() => said.length >= 4);
   assert.deepEqual(said, ["1 actor.a=1", "reset", "1 actor.a=1", "synced 1"]);
 });

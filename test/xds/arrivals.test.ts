@@ -4,6 +4,7 @@ import type { Clock } from "../../src/platform/clock.ts";
 import { limits } from "../../src/platform/limits.ts";
 import { type Arrival, Arrivals } from "../../src/xds/arrivals.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { turn } from "../support/turns.ts";
 
 const { xdsSeatsAtFirst: atFirst, xdsSeatsAtLeast: atLeast, xdsSeatsAtMost: atMost, xdsLookMs: lookMs } = limits;
 
@@ -120,7 +121,6 @@ test("what those with a seat say is taken up in its order, in slices between whi
     });
   }
   assert.equal(taken.length, 0);
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   await turn();
   assert.deepEqual(taken, [0, 1]);
   await turn();

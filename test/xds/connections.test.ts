@@ -6,6 +6,7 @@ import { afterEach, describe, test } from "node:test";
 import { limits } from "../../src/platform/limits.ts";
 import { Connections } from "../../src/xds/connections.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { turn, turnsUntil } from "../support/turns.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(() => {
@@ -36,18 +37,11 @@ async function world() {
       for (const client of clients) client.destroy();
     });
     const all = accepted.length + count;
-    await until(() => accepted.length === all);
+    await turnsUntil(() => accepted.length === all);
     return clients;
   };
   return { clock, connections, accepted, begun, come };
 }
-
-/** Turns of the event loop, for what has no event to wait for. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await turn();
-}
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function peerOf(socket: Socket | undefined): string {
   return `${socket?.remoteAddress}:${socket?.remotePort}`;
@@ -57,7 +51,7 @@ describe("connections that come at once", () => {
   test("are read a few at a time: the next when one has said its first", async () => {
     const { connections, accepted, begun, come } = await world();
     await come(limits.xdsHandshakes + 2);
-    await until(() => begun.every((socket) => socket.bytesRead > 0));
+    await turnsUntil(() => begun.every((socket) => socket.bytesRead > 0));
     assert.equal(begun.length, limits.xdsHandshakes);
     const [next, last] = accepted.slice(limits.xdsHandshakes);
     assert.equal(next?.bytesRead, 0);
@@ -68,7 +62,7 @@ describe("connections that come at once", () => {
     assert.equal(begun.length, limits.xdsHandshakes + 1, "twice is once");
     connections.begun(peerOf(begun[1]));
     assert.equal(begun.at(-1), last);
-    await until(() => last?.bytesRead === 1);
+    await turnsUntil(() => last?.bytesRead === 1);
     assert.equal(connections.waiting, 0);
   });
 
@@ -86,7 +80,7 @@ describe("connections that come at once", () => {
     const [first] = await come(limits.xdsHandshakes + 1);
     assert.equal(begun.length, limits.xdsHandshakes);
     first?.destroy();
-    await until(() => begun.length === limits.xdsHandshakes + 1);
+    await turnsUntil(() => begun.length === limits.xdsHandshakes + 1);
   });
 });
 
@@ -103,7 +97,7 @@ describe("connections that end", () => {
         clients.push(...(await come(limits.xdsHandshakes)));
         for (const socket of begun) connections.begun(peerOf(socket));
       }
-      await until(() => begun.every((socket) => socket.bytesRead > 0));
+      await turnsUntil(() => begun.every((socket) => socket.bytesRead > 0));
       let closed = 0;
       for (const socket of begun) socket.once("close", () => closed++);
       for (const client of clients) end(client.resume());
@@ -123,7 +117,7 @@ describe("connections that end", () => {
     const clients = await come(limits.xdsHandshakes);
     connections.endAll();
     for (const client of clients) client.write("y");
-    await until(() => begun.every((socket) => socket.closed));
+    await turnsUntil(() => begun.every((socket) => socket.closed));
   });
 
   test("before it was their turn are not kept in line", async () => {
